@@ -1,0 +1,258 @@
+"""Every setting of the laboratory: frozen dataclasses whose field docstrings become ``--help``.
+
+Each function elsewhere takes the one sub-config that concerns it; only ``cli.py`` and ``experiments/`` see several.
+Values are checked when a config is made, so a wrong flag is refused before any work is done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from rnn_lm.errors import UserError, unknown_name
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """Which text, how it is cut into tokens and splits, and which tokens the vocabulary keeps."""
+
+    corpus: tuple[str, ...] = ("web-bible",)
+    """A named corpus; or a folder with train, valid and test as .txt or .txt.gz; or one or more text files."""
+    tokens: Literal["words", "whitespace", "characters"] = "words"
+    """What a token is: words (punctuation split off), whitespace (text tokenised already) or single characters."""
+    lowercase: bool = True
+    """Lower-case the text."""
+    split: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
+    min_count: int | None = None
+    """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already)."""
+    max_vocabulary: int | None = None
+    """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
+
+    def __post_init__(self) -> None:
+        _require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
+        _require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
+        _require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
+        _require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
+        _require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
+
+
+@dataclass(frozen=True)
+class NgramConfig:
+    """The n-gram baseline: interpolated modified Kneser-Ney."""
+
+    order: int = 5
+    """Length of the longest n-gram, 1 to 6: the model sees order - 1 tokens of context."""
+    boundary: Literal["sentence", "stream"] = "sentence"
+    """Whether n-grams end at <eos> (sentence: each sentence starts afresh) or run across it (stream)."""
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.order <= 6, f"--order must be 1 to 6, not {self.order}")
+
+
+@dataclass(frozen=True)
+class EmbeddingConfig:
+    """The vectors that words enter the network as."""
+
+    embedding: str = "word2vec"
+    """word2vec (trained on the train split alone), random, or a file of vectors (word2vec text or binary, GloVe text,
+    gensim KeyedVectors)."""
+    embedding_size: int = 300
+    """Dimensions E of the input vectors."""
+    algorithm: Literal["skip-gram", "cbow"] = "skip-gram"
+    """word2vec's training objective."""
+    window: int = 5
+    """word2vec: words to each side that count as context."""
+    negatives: int = 5
+    """word2vec: noise words drawn per true pair."""
+    embedding_epochs: int = 5
+    """word2vec: passes over the train split."""
+    freeze_embedding: bool = False
+    """Keep the input vectors as they are, instead of fine-tuning them."""
+
+    def __post_init__(self) -> None:
+        for name in ("embedding_size", "window", "negatives", "embedding_epochs"):
+            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A recurrent language model: embedding, recurrent layers, decoder."""
+
+    cell: str = "lstm"
+    """rnn (Elman, tanh), rnn-relu, gru or lstm."""
+    engine: Literal["library", "hand"] = "library"
+    """Which code runs the cell: torch's own kernels, or the equations written out in models/cells/. Same parameters,
+    same numbers."""
+    hidden_size: int = 300
+    """Units H per layer."""
+    layers: int = 1
+    """Recurrent layers L."""
+    tie_weights: bool = True
+    """Decode with the transposed input embedding (Press and Wolf 2017); a projection joins unequal sizes."""
+    dropout_input: float = 0.0
+    """Dropout on the embedded input, one mask per segment (Gal and Ghahramani 2016)."""
+    dropout_between: float = 0.0
+    """Dropout between recurrent layers, one mask per segment."""
+    dropout_output: float = 0.0
+    """Dropout on the last layer's output, one mask per segment."""
+    dropout_recurrent: float = 0.0
+    """DropConnect on the hidden-to-hidden matrices, one mask per segment (Merity et al. 2018)."""
+    forget_bias: float = 1.0
+    """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
+    recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
+    """How hidden-to-hidden matrices start: orthogonal times --recurrent-gain, or uniform in +-1/sqrt(H)."""
+    recurrent_gain: float = 1.0
+    """Scale of the orthogonal start: the spectral radius of the recurrent matrix."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "layers"):
+            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        for name in ("dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
+            value = getattr(self, name)
+            _require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
+        _require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train, in one unit: "5 epochs", "2000 steps" or "10m" of wall-clock time."""
+
+    amount: float
+    unit: Literal["epochs", "steps", "seconds"]
+
+    _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(epochs?|e|steps?|hours?|h|minutes?|min|m|seconds?|s)\s*", re.ASCII)
+    _UNITS = {"e": ("epochs", 1), "st": ("steps", 1), "h": ("seconds", 3600), "m": ("seconds", 60), "s": ("seconds", 1)}
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read ``text``; raises ``UserError`` naming the flag and the accepted forms."""
+        match = cls._PATTERN.fullmatch(text.lower())
+        amount = float(match[1]) if match else 0.0
+        if match is None or amount <= 0:
+            raise UserError(f"--budget {text!r} is not a length of training: write 5epochs, 2000steps, 90s, 10m or 2h")
+        word = match[2]
+        unit, factor = cls._UNITS["st" if word.startswith("st") else word[0]]
+        return cls(amount * factor, unit)  # pyright: ignore[reportArgumentType]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The training loop: truncated BPTT, clipping, optimizer and schedule."""
+
+    budget: str = "5epochs"
+    """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time is turned into a number of steps by the speed
+    measured over the first ones, and that number is recorded: giving it as the budget repeats the run exactly."""
+    batch_size: int = 32
+    """B: texts read side by side."""
+    bptt_length: int = 35
+    """T: steps that the gradient flows back; the state itself is carried further."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019) or plain stochastic gradient descent."""
+    learning_rate: float = 3e-3
+    """The peak learning rate."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay on matrices (biases are left alone)."""
+    momentum: float = 0.0
+    """Momentum of --optimizer sgd."""
+    schedule: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
+    """How the learning rate falls over the budget; plateau divides it by 4 when valid perplexity does not improve."""
+    warmup: float = 0.02
+    """Share of the budget over which the learning rate rises linearly."""
+    clip: Literal["norm", "value", "none"] = "norm"
+    """Clip the gradient by its global norm, by element, or not at all (Pascanu et al. 2013)."""
+    clip_threshold: float = 1.0
+    """The largest norm (or absolute element) that passes unclipped."""
+    softmax: Literal["exact", "sampled"] = "sampled"
+    """The training loss over the vocabulary. sampled: shared noise words with a log-Q correction, then exact for the
+    last --exact-share of the budget. Perplexity is always computed exactly."""
+    softmax_samples: int = 800
+    """Noise words per segment of the sampled softmax."""
+    exact_share: float = 0.2
+    """Share of the budget, at its end, that trains with the exact softmax."""
+    validations: int = 10
+    """How many times, evenly spread over the budget, valid perplexity is measured and a checkpoint considered best."""
+    valid_tokens: int = 20_000
+    """Score about this many tokens, spread evenly over valid, at each validation in training (final figures score
+    all of it)."""
+    patience: int | None = None
+    """Stop after this many validations without a better one. Default: never."""
+    checkpoint_seconds: float = 30.0
+    """Write a resumable checkpoint about this often, besides at each validation."""
+    seed: int = 1
+    """Seeds the start, the dropout masks and the noise words. The same seed gives the same bits."""
+
+    def __post_init__(self) -> None:
+        Budget.parse(self.budget)
+        for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens"):
+            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        _require(self.learning_rate > 0, "--learning-rate must be above 0")
+        _require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
+        _require(0 <= self.exact_share <= 1, "--exact-share must be in [0, 1]")
+        _require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
+        _require(self.weight_decay >= 0, "--weight-decay must not be negative")
+        _require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
+        _require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
+        _require(self.seed >= 0, "--seed must not be negative")
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How text is sampled from a model."""
+
+    prompt: str = ""
+    """Text to go on from."""
+    length: int = 60
+    """Tokens to produce at most."""
+    sentences: int | None = None
+    """Stop after this many sentences."""
+    temperature: float = 1.0
+    """Divide log-probabilities by this before sampling; 0 takes the most probable token each time (greedy)."""
+    top_k: int | None = None
+    """Sample among the k most probable tokens."""
+    top_p: float | None = None
+    """Sample among the most probable tokens that together hold this much probability."""
+    allow_unk: bool = False
+    """Let the model produce <unk>."""
+    sample_seed: int = 1
+    """Seeds the sampling."""
+
+    def __post_init__(self) -> None:
+        _require(self.length >= 1, "--length must be at least 1")
+        _require(self.temperature >= 0, "--temperature must not be negative")
+        _require(self.top_k is None or self.top_k >= 1, "--top-k must be at least 1")
+        _require(self.top_p is None or 0 < self.top_p <= 1, "--top-p must be in (0, 1]")
+        _require(self.sentences is None or self.sentences >= 1, "--sentences must be at least 1")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+def to_json(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values; ``from_json`` gives back an equal one."""
+    return dataclasses.asdict(config)
+
+
+def from_json(kind: type[C], values: dict[str, Any], source: str) -> C:
+    """Read a config written by ``to_json``.
+
+    Args:
+        kind: the dataclass.
+        values: what was read.
+        source: the file it was read from, named in the error.
+
+    Raises:
+        UserError: a field is unknown (a newer or older version wrote it) or a value is refused.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
+    for name in values:
+        if name not in fields:
+            raise UserError(f"{source}: {unknown_name(f'{kind.__name__} setting', name, fields)}")
+    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**{**values, **tuples})

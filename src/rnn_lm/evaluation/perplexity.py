@@ -1,0 +1,197 @@
+"""Perplexity that does not depend on how it was computed: every token is scored once, and the exact count divides.
+
+A context policy says what a model has read when it predicts a token. It decides into which columns the text is cut, and
+nothing else; each column is read from the initial state, whose first input is ``<eos>``::
+
+    text       a  b  .  c  .  d  e  .            "." is <eos>: it is predicted and counted like any token
+
+    stream     in   .  a  b  .  c  .  d  e       one column: the state is carried through the whole text
+               out  a  b  .  c  .  d  e  .
+
+    sentence   in   .  a  b | .  c | .  d  e     a column per sentence: nothing is known of earlier sentences
+               out  a  b  . | c  . | d  e  .
+
+Columns are read in batches of similar length, padded with ``IGNORE``, and long ones piece by piece with the state
+carried over, so that memory is bounded whatever the text, and batch and segment sizes change nothing but the speed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor, nn
+
+from rnn_lm.models.language_model import IGNORE, LanguageModel
+from rnn_lm.progress import Progress, SilentProgress
+from rnn_lm.stream import EncodedText
+
+Policy: TypeAlias = Literal["stream", "sentence"]
+
+
+@dataclass(frozen=True)
+class Perplexity:
+    """A sum of NLL and what it is to be divided by. Two of them add up; averages are only taken at the end.
+
+    Attributes:
+        nll_sum: nats, over every token.
+        token_count: tokens scored, ``<eos>`` included.
+        characters: of the text those tokens make up; 0 where that is not known.
+    """
+
+    nll_sum: float
+    token_count: int
+    characters: int
+
+    def __add__(self, other: Perplexity) -> Perplexity:
+        return Perplexity(
+            self.nll_sum + other.nll_sum, self.token_count + other.token_count, self.characters + other.characters
+        )
+
+    @property
+    def nats_per_token(self) -> float:
+        """Mean NLL of a token."""
+        return self.nll_sum / self.token_count
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean NLL: the size of a uniform vocabulary that would be as hard to predict."""
+        try:
+            return math.exp(self.nats_per_token)
+        except OverflowError:  # more than 709 nats per token: beyond what a float holds
+            return math.inf
+
+    @property
+    def bits_per_token(self) -> float:
+        """Mean NLL of a token in bits."""
+        return self.nats_per_token / math.log(2)
+
+    @property
+    def bits_per_character(self) -> float:
+        """The same sum spread over the characters: comparable between tokenizations of one text."""
+        return self.nll_sum / self.characters / math.log(2)
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """What one model, under one policy, thought of every token of a text.
+
+    Attributes:
+        nll_n: -log P of each token, in nats, in text order.
+        sentence_ends_s: positions just past each sentence's ``<eos>``; the last is N.
+        characters: length of the text in characters.
+        policy: what the model had read before each token. Scores of different policies are never compared.
+    """
+
+    nll_n: Float64[np.ndarray, "N"]
+    sentence_ends_s: Int64[np.ndarray, "S"]
+    characters: int
+    policy: Policy
+
+    @property
+    def total(self) -> Perplexity:
+        """The whole text's perplexity."""
+        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters)
+
+    @property
+    def sentence_of_n(self) -> Int64[np.ndarray, "N"]:
+        """Which sentence, counted from 0, each token belongs to."""
+        lengths_s = np.diff(self.sentence_ends_s, prepend=0)
+        return np.repeat(np.arange(len(lengths_s)), lengths_s)
+
+
+def score_text(
+    model: LanguageModel,
+    text: EncodedText,
+    policy: Policy,
+    *,
+    segment_length: int = 1024,
+    batch_tokens: int = 4096,
+    progress: Progress | None = None,
+) -> TokenScores:
+    """-log P of every token of ``text``, each scored exactly once.
+
+    Args:
+        model: any language model; a module is put into evaluation mode meanwhile and left as it was found.
+        text: what to score; its last token is ``<eos>``.
+        policy: "stream" or "sentence", as drawn above.
+        segment_length: most tokens of a column read in one call. Bounds memory and changes no result.
+        batch_tokens: most positions, padding included, of a batch of sentences. Changes no result either.
+        progress: told the tokens done and the perplexity so far.
+
+    Raises:
+        ValueError: the text is empty or its last token is not ``<eos>``.
+    """
+    if len(text) == 0 or int(text.ids_n[-1]) != text.eos_id:
+        raise ValueError("a text to score must end with <eos>")
+    column_ends = {"stream": torch.tensor([len(text)]), "sentence": text.sentence_ends}[policy]
+    input_n, _ = text.inputs_and_targets()
+    nll_n = torch.zeros(len(text), dtype=torch.float64)
+    nll_sum, done = 0.0, 0
+    reporter = (progress or SilentProgress()).task("evaluate", float(len(text)))
+    with evaluating(model), torch.inference_mode(), reporter as task:
+        for batch in _batches(column_ends, batch_tokens):
+            for positions_k, nll_k in _score_batch(model, text, input_n, batch, segment_length):
+                nll_n[positions_k] = nll_k
+                nll_sum, done = nll_sum + float(nll_k.sum()), done + len(nll_k)
+                task.update(float(done), perplexity=Perplexity(nll_sum, done, 0).perplexity)
+    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy)
+
+
+@contextlib.contextmanager
+def evaluating(model: LanguageModel) -> Iterator[None]:
+    """Evaluation mode (no dropout) inside; every part of the module gets its own mode back afterwards."""
+    modes = [(part, part.training) for part in model.modules()] if isinstance(model, nn.Module) else []
+    for part, _ in modes:
+        part.training = False
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+
+
+class _Batch(NamedTuple):
+    """Columns of the text that are read side by side: column b is ``text[start_b[b]:end_b[b]]``."""
+
+    start_b: Tensor
+    end_b: Tensor
+
+    @property
+    def rows(self) -> int:
+        return int((self.end_b - self.start_b).max())
+
+
+def _batches(column_ends: Tensor, batch_tokens: int) -> Iterator[_Batch]:
+    """Columns in order of length, as many at a time as fit into ``batch_tokens`` once padded; at least one."""
+    column_starts = torch.cat([column_ends.new_zeros(1), column_ends[:-1]])
+    lengths, order = (column_ends - column_starts).sort(stable=True)
+    first = 0
+    for last, length in enumerate(lengths.tolist()):
+        if last > first and (last - first + 1) * length > batch_tokens:
+            yield _Batch(column_starts[order[first:last]], column_ends[order[first:last]])
+            first = last
+    yield _Batch(column_starts[order[first:]], column_ends[order[first:]])
+
+
+def _score_batch(
+    model: LanguageModel, text: EncodedText, input_n: Tensor, batch: _Batch, segment_length: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Positions in the text and their NLL (float64), segment by segment, for the columns of one batch."""
+    state = model.initial_state(len(batch.start_b))
+    device = state[0].device if state else torch.device("cpu")
+    for row in range(0, batch.rows, segment_length):
+        row_t = torch.arange(row, min(row + segment_length, batch.rows))
+        position_tb = batch.start_b[None, :] + row_t[:, None]
+        inside_tb = position_tb < batch.end_b[None, :]
+        position_tb = position_tb.clamp(max=len(text) - 1)
+        input_tb = input_n[position_tb].masked_fill(~inside_tb, text.eos_id)
+        target_tb = text.ids_n[position_tb].masked_fill(~inside_tb, IGNORE)
+        nll_tb, state = model.score(input_tb.to(device), target_tb.to(device), state)
+        yield position_tb[inside_tb], nll_tb.cpu()[inside_tb].double()

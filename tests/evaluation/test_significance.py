@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from rnn_lm.errors import UserError
+from rnn_lm.evaluation.perplexity import TokenScores
+from rnn_lm.evaluation.significance import (
+    Plan,
+    gain,
+    gain_concentration,
+    measurements,
+    perplexity_interval,
+    perplexity_ratio,
+)
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def noisy_scores(make_scores):
+    """Scores of a 60-sentence text whose difficulty is shared; ``shift`` and noise are the model's own."""
+
+    def make(shift: float, seed: int = 0, noise: float = 0.1) -> TokenScores:
+        lengths = np.random.default_rng(99).integers(1, 20, size=60)
+        difficulty = np.random.default_rng(98).gamma(3, size=lengths.sum())
+        own = np.random.default_rng(seed).normal(shift, noise, size=lengths.sum())
+        return make_scores(np.split(difficulty + own, lengths.cumsum()[:-1]))
+
+    return make
+
+
+def test_measurements_are_sums_per_sentence_and_group(make_scores):
+    scores = [make_scores([[1, 2, 4], [8, 16]]), make_scores([[0, 0, 1], [0, 1]])]
+    system = measurements(scores, np.array([0, 1, 0, 1, 1]))
+    np.testing.assert_array_equal(system.counts_sg, [[2, 1], [0, 2]])
+    np.testing.assert_array_equal(system.sums_ksg, [[[5, 2], [0, 24]], [[1, 0], [0, 1]]])
+
+
+def test_a_gain_is_a_difference_of_means_over_tokens_not_over_sentences(make_scores, random):
+    system = [make_scores([[1.0] * 9, [3.0]])]
+    baseline = [make_scores([[2.0] * 9, [3.0]])]
+    effect = gain(system, baseline, random, Plan(resamples=50))
+    assert effect.effect == pytest.approx(0.9)
+    assert effect.resampled == "units"
+
+
+def test_a_better_system_is_supported_and_a_worse_one_is_not(noisy_scores, random):
+    good, bad = [noisy_scores(-0.2, 1)], [noisy_scores(0.0, 2)]
+    better, worse = gain(good, bad, random, Plan(resamples=2000)), gain(bad, good, random, Plan(resamples=2000))
+    assert (better.verdict, worse.verdict) == ("supported", "not supported")
+    assert better.effect == pytest.approx(-worse.effect)
+    assert better.p_value == pytest.approx(2 / 2001)
+
+
+def test_a_difference_within_the_noise_is_undecided(noisy_scores, random):
+    effect = gain([noisy_scores(0.0, 1, noise=1.0)], [noisy_scores(0.0, 2, noise=1.0)], random, Plan(resamples=2000))
+    assert effect.verdict == "undecided"
+    assert effect.p_value > 0.05
+
+
+def test_a_gain_that_seeds_disagree_on_is_undecided(noisy_scores, random):
+    """One lucky seed would have been called a clear gain; its siblings show that it was luck."""
+    seeds = [noisy_scores(shift, index) for index, shift in enumerate([-0.3, 0.2, 0.1, -0.1, 0.3])]
+    baseline = [noisy_scores(0.0, 9)]
+    assert gain(seeds[:1], baseline, random, Plan(resamples=2000)).verdict == "supported"
+    every = gain(seeds, baseline, random, Plan(resamples=2000))
+    assert (every.verdict, every.resampled) == ("undecided", "units and seeds")
+
+
+def test_the_ratio_of_perplexities_is_that_of_the_totals(noisy_scores, random):
+    system, baseline = noisy_scores(-0.2, 1), noisy_scores(0.0, 2)
+    ratio = perplexity_ratio(gain([system], [baseline], random, Plan(resamples=500)))
+    assert ratio.value == pytest.approx(system.total.perplexity / baseline.total.perplexity)
+    assert ratio.low < ratio.value < ratio.high < 1
+
+
+def test_the_perplexity_of_several_seeds_is_the_geometric_mean(noisy_scores, random):
+    seeds = [noisy_scores(shift, index) for index, shift in enumerate([-0.1, 0.0, 0.2])]
+    interval = perplexity_interval(seeds, random, Plan(resamples=500))
+    assert interval.value == pytest.approx(math.prod(scores.total.perplexity for scores in seeds) ** (1 / 3))
+    assert interval.low < interval.value < interval.high
+
+
+def test_scores_under_different_policies_are_not_compared(make_scores, random):
+    sentences = [[1.0, 2.0], [3.0]]
+    stream, sentence = make_scores(sentences, "stream"), make_scores(sentences, "sentence")
+    with pytest.raises(ValueError, match="sentence and stream"):
+        gain([stream], [sentence], random)
+    with pytest.raises(ValueError, match="sentence and stream"):
+        perplexity_interval([stream, sentence], random)
+
+
+def test_scores_of_different_texts_are_not_compared(make_scores, random):
+    with pytest.raises(ValueError, match="different texts"):
+        gain([make_scores([[1.0, 2.0], [3.0]])], [make_scores([[1.0], [2.0, 3.0]])], random)
+
+
+@pytest.mark.parametrize(("sentences", "block"), [(1, 1), (3, 3), (3, 5)])
+def test_a_single_block_gives_no_interval(make_scores, random, sentences, block):
+    with pytest.raises(UserError, match=f"{sentences} sentences in blocks of {block}"):
+        perplexity_interval([make_scores([[1.0, 2.0]] * sentences)], random, Plan(block=block))
+
+
+def test_blocks_are_consecutive_sentences_and_the_last_may_be_short(make_scores):
+    system = measurements([make_scores([[1, 2], [4], [8], [16, 32], [64]])], block=2)
+    np.testing.assert_array_equal(system.sums_ksg[0, :, 0], [7, 56, 64])
+    np.testing.assert_array_equal(system.counts_sg[:, 0], [3, 3, 1])
+
+
+def test_blocks_widen_the_interval_where_neighboring_sentences_are_alike(make_scores, random):
+    """Forty articles of ten sentences, hard or easy as a whole: there are forty observations, not four hundred."""
+    articles = np.repeat(random.normal(5, 1, size=40), 10)
+    scores = [make_scores([[nll, nll] for nll in articles])]
+    narrow, wide = (perplexity_interval(scores, random, Plan(2000, block)) for block in (1, 10))
+    ratio = np.log(wide.high / wide.low) / np.log(narrow.high / narrow.low)
+    assert ratio == pytest.approx(10**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize(("on_short", "on_long", "verdict"), [(0.5, 0.1, "supported"), (0.1, 0.5, "not supported")])
+def test_gain_concentration_is_the_difference_of_the_two_gains(noisy_scores, random, on_short, on_long, verdict):
+    baseline = noisy_scores(0.0, 2)
+    match_n = random.integers(0, 5, size=len(baseline.nll_n))
+    saved_n = np.where(match_n <= 1, on_short, on_long)
+    system = TokenScores(
+        baseline.nll_n - saved_n, baseline.sentence_ends_s, characters=baseline.characters, policy=baseline.policy
+    )
+    effect = gain_concentration([system], [baseline], match_n, random, Plan(resamples=1000))
+    assert effect.effect == pytest.approx(on_short - on_long)
+    assert effect.verdict == verdict
+
+
+def test_gain_concentration_needs_tokens_of_both_kinds(noisy_scores, random):
+    scores = noisy_scores(0.0)
+    with pytest.raises(ValueError, match="same side"):
+        gain_concentration([scores], [scores], np.zeros(len(scores.nll_n), dtype=np.int64), random)
+
+
+def test_one_group_per_token_is_required(noisy_scores):
+    with pytest.raises(ValueError, match="3 groups"):
+        measurements([noisy_scores(0.0)], np.array([0, 1, 0]))
