@@ -1,0 +1,35 @@
+# Everything a newcomer needs: `make demo`, `make test`. Each target sets up .venv by itself, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+.PHONY: demo test test-slow check lint bench clean
+
+demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
+	$(BIN)/rnn-lm compare --out runs/demo --resume
+
+test: $(INSTALLED)  ## the tests, slow ones left out
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## the tests that take minutes: every kill, full-size corpora
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+check: lint test  ## all that must be green before a change lands
+
+bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/results/
+	$(BIN)/python benchmarks/ngram.py
+
+clean:  ## remove what the targets above made, but for runs/
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rnn_lm needs Python 3.11 or later: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

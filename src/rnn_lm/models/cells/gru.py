@@ -1,0 +1,40 @@
+"""The gated recurrent unit (Cho et al. 2014), in the variant that torch and cuDNN compute."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.models.cells.base import CELLS, CellParameters
+from rnn_lm.models.language_model import State
+
+
+class GRUCell:
+    """Gate order r (reset), z (update), n (candidate).
+
+    r  = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
+    z  = sigmoid(W_iz x + b_iz + W_hz h + b_hz)
+    n  = tanh(W_in x + b_in + r * (W_hn h + b_hn))
+    h' = (1 - z) * n + z * h
+
+    The reset gate multiplies after the recurrent matrix, where Cho et al. multiply before it: all of W_hh h is then
+    one product.
+    """
+
+    gates = 3
+    state_parts = 1
+    kernel = "gru"
+
+    def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
+        (hidden_bh,) = state
+        weight_ih, weight_hh, bias_ih, bias_hh = parameters
+        input_r, input_z, input_n = (input_be @ weight_ih.T + bias_ih).chunk(3, dim=1)
+        hidden_r, hidden_z, hidden_n = (hidden_bh @ weight_hh.T + bias_hh).chunk(3, dim=1)
+        reset = torch.sigmoid(input_r + hidden_r)
+        update = torch.sigmoid(input_z + hidden_z)
+        candidate = torch.tanh(input_n + reset * hidden_n)
+        return ((1 - update) * candidate + update * hidden_bh,)
+
+
+CELLS.register("gru")(GRUCell())

@@ -1,0 +1,22 @@
+"""The same recurrences through torch's own kernels: what torch.nn.RNN, GRU and LSTM call, with our parameters."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.models.cells.base import Cell, CellParameters
+from rnn_lm.models.language_model import State
+
+
+def run_library(
+    cell: Cell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
+) -> tuple[Float[Tensor, "T B H"], State]:
+    """Run one layer over time in one call; returns every hidden state and the last state, as ``run_by_hand`` does."""
+    kernel = getattr(torch, cell.kernel)
+    parts = [part.unsqueeze(0) for part in state]
+    initial = parts[0] if cell.state_parts == 1 else parts
+    # (input, state, weights, has_biases, layers, dropout, training, bidirectional, batch_first)
+    output_tbh, *last = kernel(input_tbe, initial, list(parameters), True, 1, 0.0, False, False, False)
+    return output_tbh, tuple(part.squeeze(0) for part in last)

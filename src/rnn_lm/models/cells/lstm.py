@@ -1,0 +1,35 @@
+"""The long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.models.cells.base import CELLS, CellParameters
+from rnn_lm.models.language_model import State
+
+
+class LSTMCell:
+    """Gate order i (input), f (forget), g (candidate), o (output).
+
+    i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.)
+    g       = tanh(W_ig x + b_ig + W_hg h + b_hg)
+    c'      = f * c + i * g        the additive path: dc'/dc = f, with no matrix in between
+    h'      = o * tanh(c')
+    """
+
+    gates = 4
+    state_parts = 2
+    kernel = "lstm"
+
+    def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
+        hidden_bh, cell_bh = state
+        weight_ih, weight_hh, bias_ih, bias_hh = parameters
+        gates = input_be @ weight_ih.T + bias_ih + hidden_bh @ weight_hh.T + bias_hh
+        i, f, g, o = gates.chunk(4, dim=1)
+        cell_bh = torch.sigmoid(f) * cell_bh + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(cell_bh), cell_bh
+
+
+CELLS.register("lstm")(LSTMCell())

@@ -1,0 +1,221 @@
+"""The recurrent language model: embedding, recurrent layers, decoder."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from rnn_lm.config import ModelConfig
+from rnn_lm.errors import UserError
+from rnn_lm.models.cells import CELLS, CellParameters, run_by_hand, run_library
+from rnn_lm.models.language_model import IGNORE, State
+
+_ENGINES = {"hand": run_by_hand, "library": run_library}
+SCORE_ROWS = 256
+"""Rows of logits that exist at a time when scoring: memory is this many times V floats, whatever the text's length."""
+
+
+class DropoutMasks(NamedTuple):
+    """One segment's dropout: fixed over its time steps (Gal and Ghahramani 2016). Entries are 0 or 1 / (1 - p).
+
+    Attributes:
+        input_be: multiplies the embedded input.
+        between_lbh: multiplies the output of each layer but the last.
+        output_bh: multiplies what the decoder reads.
+        recurrent_l: one mask per layer for its hidden-to-hidden matrix (Merity et al. 2018).
+    Where a probability is 0 its entry is None (or empty), and nothing is multiplied.
+    """
+
+    input_be: Tensor | None
+    between_lbh: tuple[Tensor | None, ...]
+    output_bh: Tensor | None
+    recurrent_l: tuple[Tensor | None, ...]
+
+
+class RecurrentLayer(nn.Module):
+    """One layer's parameters, run by hand or by torch's kernel. The parameters do not depend on which."""
+
+    def __init__(self, config: ModelConfig, input_size: int) -> None:
+        super().__init__()
+        self.cell = CELLS[config.cell]
+        self.run = _ENGINES[config.engine]
+        rows = self.cell.gates * config.hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(rows, config.hidden_size))
+        self.bias_ih = nn.Parameter(torch.empty(rows))
+        self.bias_hh = nn.Parameter(torch.empty(rows))
+
+    def cell_parameters(self) -> CellParameters:
+        """The parameters as the cell's equations name them."""
+        return CellParameters(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+
+    def forward(
+        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
+    ) -> tuple[Float[Tensor, "T B H"], State]:
+        """Run over time from ``state`` (parts (B, H)); ``recurrent_mask`` has the shape of ``weight_hh``."""
+        parameters = self.cell_parameters()
+        if recurrent_mask is not None:
+            parameters = parameters._replace(weight_hh=self.weight_hh * recurrent_mask)
+        return self.run(self.cell, input_tbe, state, parameters)
+
+    @torch.no_grad()
+    def initialize(self, config: ModelConfig, generator: torch.Generator) -> None:
+        """Draw the start: uniform in +-1/sqrt(H) but for the recurrent matrix and the forget gate."""
+        bound = config.hidden_size**-0.5
+        for parameter in (self.weight_ih, self.weight_hh):
+            parameter.uniform_(-bound, bound, generator=generator)
+        self.bias_ih.zero_()
+        self.bias_hh.zero_()
+        if config.recurrent_init == "orthogonal":
+            for block in self.weight_hh.chunk(self.cell.gates):
+                nn.init.orthogonal_(block, config.recurrent_gain, generator=generator)
+        if config.cell == "lstm":
+            self.bias_ih[config.hidden_size : 2 * config.hidden_size] = config.forget_bias
+
+
+class RecurrentLanguageModel(nn.Module):
+    """Implements ``LanguageModel`` with recurrent layers.
+
+    Args:
+        vocabulary_size: V.
+        embedding_size: E, dimensions of the input vectors.
+        config: cell, engine, sizes, dropout, start.
+        generator: draws the start.
+
+    The decoder is the transposed embedding where ``tie_weights`` says so; if then H differs from E, a linear
+    projection leads from the one to the other.
+
+    Raises:
+        UserError: the cell is unknown.
+    """
+
+    def __init__(
+        self, vocabulary_size: int, embedding_size: int, config: ModelConfig, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.vocabulary_size = vocabulary_size
+        self.config = config
+        self.embedding_ve = nn.Parameter(torch.empty(vocabulary_size, embedding_size))
+        sizes = [embedding_size] + [config.hidden_size] * (config.layers - 1)
+        self.layers = nn.ModuleList(RecurrentLayer(config, size) for size in sizes)
+        projected = config.tie_weights and config.hidden_size != embedding_size
+        self.projection_eh = nn.Parameter(torch.empty(embedding_size, config.hidden_size)) if projected else None
+        self.decoder_vd = None if config.tie_weights else nn.Parameter(torch.empty(vocabulary_size, config.hidden_size))
+        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size))
+        self._initialize(generator)
+
+    @torch.no_grad()
+    def _initialize(self, generator: torch.Generator) -> None:
+        self.embedding_ve.uniform_(-0.1, 0.1, generator=generator)
+        for layer in self.recurrent_layers:
+            layer.initialize(self.config, generator)
+        for matrix in (self.projection_eh, self.decoder_vd):
+            if matrix is not None:
+                bound = matrix.shape[1] ** -0.5
+                matrix.uniform_(-bound, bound, generator=generator)
+
+    @torch.no_grad()
+    def load_embedding(self, vectors_ve: Float[Tensor, "V E"], frozen: bool) -> None:
+        """Start from given word vectors, scaled as a whole to the size of a random start; keep them so if ``frozen``.
+
+        word2vec's vectors are several times longer than the +-0.1 that training starts best from, and a tied decoder
+        would begin far too sure of itself; one common factor leaves every angle and ratio as it was.
+        """
+        if frozen and self.decoder_vd is None:
+            raise UserError("--freeze-embedding would freeze the tied decoder as well: add --no-tie-weights")
+        rms = vectors_ve.square().mean().sqrt().clamp_min(1e-12)
+        self.embedding_ve.copy_(vectors_ve * (self.embedding_ve.square().mean().sqrt() / rms))
+        self.embedding_ve.requires_grad_(not frozen)
+
+    @property
+    def recurrent_layers(self) -> list[RecurrentLayer]:
+        """The layers, from input to output."""
+        return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
+
+    @property
+    def decoder_weight_vd(self) -> Tensor:
+        """(V, D): the rows that hidden states are compared with."""
+        return self.embedding_ve if self.decoder_vd is None else self.decoder_vd
+
+    def initial_state(self, batch: int) -> State:
+        """Zeros: one (L, B, H) tensor, or two for the LSTM."""
+        parts = self.recurrent_layers[0].cell.state_parts
+        like = self.decoder_bias_v
+        shape = (self.config.layers, batch, self.config.hidden_size)
+        return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(parts))
+
+    def draw_masks(self, batch: int, generator: torch.Generator) -> DropoutMasks:
+        """Dropout masks for one segment of ``batch`` columns."""
+        config = self.config
+        embedding_size = self.embedding_ve.shape[1]
+        hidden = (batch, config.hidden_size)
+        return DropoutMasks(
+            _mask((batch, embedding_size), config.dropout_input, generator),
+            tuple(_mask(hidden, config.dropout_between, generator) for _ in range(config.layers - 1)),
+            _mask(hidden, config.dropout_output, generator),
+            tuple(_mask(layer.weight_hh.shape, config.dropout_recurrent, generator) for layer in self.recurrent_layers),
+        )
+
+    def encode(
+        self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
+    ) -> tuple[Float[Tensor, "T B D"], State]:
+        """Read ``input_tb``; returns what the decoder compares with its rows, and the state after it."""
+        masks = masks or DropoutMasks(None, (None,) * (self.config.layers - 1), None, (None,) * self.config.layers)
+        signal = _times(nn.functional.embedding(input_tb, self.embedding_ve), masks.input_be)
+        last_states = []
+        for index, layer in enumerate(self.recurrent_layers):
+            layer_state = tuple(part[index] for part in state)
+            signal, last = layer(signal, layer_state, masks.recurrent_l[index])
+            last_states.append(last)
+            is_last = index == self.config.layers - 1
+            signal = _times(signal, masks.output_bh if is_last else masks.between_lbh[index])
+        if self.projection_eh is not None:
+            signal = signal @ self.projection_eh.T
+        return signal, tuple(torch.stack(parts) for parts in zip(*last_states, strict=True))
+
+    def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """See ``LanguageModel.step``."""
+        output_tbd, state = self.encode(token_b.unsqueeze(0), state)
+        return torch.log_softmax(self.logits(output_tbd[0]), dim=-1), state
+
+    def logits(self, output_nd: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
+        """Unnormalised log-probabilities of every next token."""
+        return torch.addmm(self.decoder_bias_v, output_nd, self.decoder_weight_vd.T)
+
+    def score(
+        self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
+    ) -> tuple[Float[Tensor, "T B"], State]:
+        """See ``LanguageModel.score``. Logits exist for ``SCORE_ROWS`` positions at a time."""
+        output_tbd, state = self.encode(input_tb, state)
+        output_nd, target_n = output_tbd.flatten(0, 1), target_tb.flatten()
+        nll = [
+            nn.functional.cross_entropy(self.logits(rows), targets, ignore_index=IGNORE, reduction="none")
+            for rows, targets in zip(output_nd.split(SCORE_ROWS), target_n.split(SCORE_ROWS), strict=True)
+        ]
+        return torch.cat(nll).view_as(target_tb), state
+
+
+def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
+    """Numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one."""
+    hidden_size, gates = config.hidden_size, CELLS[config.cell].gates
+    count = vocabulary_size * (embedding_size + 1)
+    for layer in range(config.layers):
+        input_size = hidden_size if layer else embedding_size
+        count += gates * hidden_size * (input_size + hidden_size + 2)
+    if not config.tie_weights:
+        return count + vocabulary_size * hidden_size
+    return count + (embedding_size * hidden_size if hidden_size != embedding_size else 0)
+
+
+def _mask(shape: tuple[int, ...] | torch.Size, probability: float, generator: torch.Generator) -> Tensor | None:
+    if probability == 0:
+        return None
+    kept = torch.empty(shape).bernoulli_(1 - probability, generator=generator)
+    return kept.div_(1 - probability)
+
+
+def _times(signal: Tensor, mask: Tensor | None) -> Tensor:
+    return signal if mask is None else signal * mask

@@ -1,0 +1,58 @@
+"""Optimizer, learning-rate schedule and gradient clipping."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rnn_lm.config import TrainingConfig
+
+
+def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    """The optimizer over what is to be trained; weight decay applies to matrices and not to biases."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+
+
+def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0) -> float:
+    """The learning rate when ``progress`` (0 to 1) of the budget is done.
+
+    Rises linearly over ``warmup``; then falls to a hundredth of the peak along a cosine or a line, stays constant, or
+    (plateau) has been divided by 4 at each of ``reductions`` validations that brought no improvement.
+    """
+    if progress < config.warmup:
+        return config.learning_rate * (progress + 1e-3) / (config.warmup + 1e-3)
+    if config.schedule == "plateau":
+        return config.learning_rate / 4**reductions
+    remaining = (1 - progress) / (1 - config.warmup)
+    shape = {"constant": 1.0, "linear": remaining, "cosine": (1 - math.cos(math.pi * remaining)) / 2}[config.schedule]
+    return config.learning_rate * max(shape, 0.01)
+
+
+def global_norm(gradients: list[Tensor]) -> float:
+    """Euclidean norm of all gradients taken as one vector."""
+    return float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(part) for part in gradients])))
+
+
+def clip_gradients(gradients: list[Tensor], norm: float, config: TrainingConfig) -> float:
+    """Clip in place; returns the global norm afterwards (Pascanu et al. 2013, Section 3.2).
+
+    By norm, all gradients are multiplied by threshold / norm where that is below 1: the direction is kept. By value,
+    each element is limited by itself, which turns the direction. ``norm`` is the global norm before.
+    """
+    if config.clip == "norm" and norm > config.clip_threshold:
+        torch._foreach_mul_(gradients, config.clip_threshold / norm)
+        return config.clip_threshold
+    if config.clip == "value":
+        for gradient in gradients:
+            gradient.clamp_(-config.clip_threshold, config.clip_threshold)
+        return global_norm(gradients)
+    return norm

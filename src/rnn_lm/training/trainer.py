@@ -1,0 +1,385 @@
+"""The training loop: truncated BPTT over a text in columns, interruptible and resumable to the bit."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnn_lm.config import TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.models.language_model import State, detach
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.progress import Progress, Task
+from rnn_lm.seeding import generator
+from rnn_lm.stream import EncodedText, Segment, SegmentStream
+from rnn_lm.training.checkpoint import (
+    model_tensors,
+    optimizer_tensors,
+    read_checkpoint,
+    restore_model,
+    restore_optimizer,
+    write_checkpoint,
+)
+from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
+from rnn_lm.training.losses import Decoder, NoiseDistribution, exact_loss, sampled_loss
+from rnn_lm.training.optimizer import build_optimizer, clip_gradients, learning_rate
+from rnn_lm.training.plan import CALIBRATION_STEPS, Costs, softmax_at, steps_for, steps_for_time, validation_steps
+
+LAST = "last.safetensors"
+"""Where to go on from: model, optimizer, random streams, state."""
+BEST = "best.safetensors"
+"""The model with the lowest valid perplexity so far."""
+VALIDATION_COLUMNS = 16
+"""Stretches of the valid text that a validation in training reads side by side."""
+VALIDATION_ROWS = 64
+"""Rows of them scored at a time."""
+
+
+class TrainingDiverged(UserError):
+    """The loss or the gradient stopped being a number."""
+
+
+class TrainingInterrupted(Exception):
+    """Ctrl-C: everything up to the current step is on the disk."""
+
+
+@dataclass
+class Position:
+    """How far a run is: all that is not a tensor, as it stands in a checkpoint."""
+
+    step: int = 0
+    total_steps: int | None = None
+    seconds: float = 0.0
+    tokens: int = 0
+    best_valid_nll: float = math.inf
+    best_step: int = 0
+    stale_validations: int = 0
+    reductions: int = 0
+    exact_nll_sum: float = 0.0
+    exact_tokens: int = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the planned steps are done."""
+        return self.total_steps is not None and self.step >= self.total_steps
+
+
+@dataclass
+class TrainingResult:
+    """What a run came to; the model holds the parameters of the best validation."""
+
+    position: Position
+    log: TrainingLog = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run reads: the text to learn, the text to validate on, and the train counts that noise is drawn by."""
+
+    train: EncodedText
+    valid: EncodedText
+    counts_v: Int[Tensor, "V"]
+
+
+class Trainer:
+    """Trains one recurrent language model.
+
+    Args:
+        model: changed in place.
+        data: the texts and counts.
+        config: all about the run.
+        folder: where checkpoints and the log go; a checkpoint already there is resumed from. None keeps nothing.
+        progress: told of every step.
+
+    Raises:
+        TrainingDiverged: NaN or infinity; the last good checkpoint stays on the disk.
+        TrainingInterrupted: Ctrl-C, after a checkpoint was written.
+    """
+
+    def __init__(
+        self,
+        model: RecurrentLanguageModel,
+        data: TrainingData,
+        config: TrainingConfig,
+        folder: Path | None,
+        progress: Progress,
+    ) -> None:
+        self.model, self.config, self.folder, self.progress = model, config, folder, progress
+        self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
+        self.valid = data.valid
+        self.noise = NoiseDistribution(data.counts_v)
+        self.optimizer = build_optimizer(model, config)
+        self.generators = {purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")}
+        self.state: State = model.initial_state(self.stream.batch_size)
+        self.position = Position(total_steps=steps_for(config, len(self.stream)))
+        self.best_tensors = model_tensors(model)
+        if folder is not None and (folder / LAST).exists():
+            self._restore(folder / LAST)
+        self.log = TrainingLog(folder, self.position.step)
+
+    def run(self, name: str) -> TrainingResult:
+        """Train until the budget is spent, or patience is; ``name`` is shown in the progress line."""
+        try:
+            with _Interrupt() as interrupt, self.progress.task(name, self.position.total_steps or 1) as task:
+                started = time.monotonic() - self.position.seconds
+                saved = time.monotonic()
+                while not self.position.finished:
+                    record = self._train_step()
+                    self.position.seconds = time.monotonic() - started
+                    self._plan()
+                    validated = self._validate_if_due(record)
+                    self._show(task, record)
+                    if self._out_of_patience():
+                        break
+                    if validated or interrupt.asked or time.monotonic() - saved > self.config.checkpoint_seconds:
+                        self._checkpoint()
+                        saved = time.monotonic()
+                    if interrupt.asked:
+                        raise TrainingInterrupted
+                self._checkpoint()
+        finally:
+            self.log.close()
+        self._load_best()
+        return TrainingResult(self.position, self.log)
+
+    # One step of truncated BPTT, top to bottom.
+
+    def _train_step(self) -> StepRecord:
+        position, config = self.position, self.config
+        index = position.step % len(self.stream)
+        segment = self.stream[index]
+        fresh = self.model.initial_state(self.stream.batch_size)
+        self.state = fresh if index == 0 else detach(self.state)
+
+        masks = self.model.draw_masks(self.stream.batch_size, self.generators["dropout"])
+        output_tbd, self.state = self.model.encode(segment.input_tb, self.state, masks)
+        softmax = softmax_at(config, position.step, position.total_steps or 2**62)
+        loss = self._loss(softmax, output_tbd, segment)
+        self.optimizer.zero_grad(set_to_none=True)
+        (loss / segment.token_count).backward()
+
+        parts = self._gradient_norms()
+        norm_before = math.hypot(*parts.values())
+        mean_loss = float(loss.detach()) / segment.token_count
+        self._require_finite(mean_loss, norm_before)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm_after = clip_gradients(gradients, norm_before, config)
+
+        rate = learning_rate(config, self.progress_share, position.reductions)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+
+        position.step += 1
+        position.tokens += segment.token_count
+        if softmax == "exact":
+            position.exact_nll_sum += mean_loss * segment.token_count
+            position.exact_tokens += segment.token_count
+        record = StepRecord(
+            position.step, position.step / len(self.stream), position.tokens, position.seconds, mean_loss, softmax, rate,
+            norm_before, norm_after, parts,
+        )  # fmt: skip
+        self.log.add(record)
+        return record
+
+    @property
+    def progress_share(self) -> float:
+        """Share of the budget that is done; while the plan is not made yet, the start of the warm-up."""
+        return self.position.step / self.position.total_steps if self.position.total_steps else 0.0
+
+    def _loss(self, softmax: str, output_tbd: Tensor, segment: Segment) -> Tensor:
+        output_nd, target_n = output_tbd.flatten(0, 1), segment.target_tb.flatten()
+        decoder = Decoder.of(self.model)
+        if softmax == "exact":
+            return exact_loss(output_nd, decoder, target_n)
+        noise_s = self.noise.draw(self.config.softmax_samples, self.generators["noise words"])
+        return sampled_loss(output_nd, decoder, target_n, noise_s, self.noise)
+
+    def _gradient_norms(self) -> dict[str, float]:
+        """Gradient norm of each part of the model: embedding, every layer, decoder."""
+        squares: dict[str, float] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None:
+                part = ".".join(name.split(".")[:2]) if name.startswith("layers.") else name.split("_")[0]
+                norm = float(torch.linalg.vector_norm(parameter.grad))
+                squares[part] = squares.get(part, 0.0) + norm * norm
+        return {part: math.sqrt(square) for part, square in squares.items()}
+
+    def _require_finite(self, loss: float, norm: float) -> None:
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        what = "loss" if not math.isfinite(loss) else "gradient norm"
+        kept = f"; {self.folder / LAST} holds the last good checkpoint" if self.folder is not None else ""
+        raise TrainingDiverged(
+            f"the {what} became {loss if what == 'loss' else norm} at step {self.position.step + 1}{kept}; try "
+            f"--clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
+        )
+
+    # Around the step: plan, validation, progress.
+
+    def _plan(self) -> None:
+        if self.position.total_steps is not None or self.position.step < CALIBRATION_STEPS:
+            return
+        recent = self.log.steps[CALIBRATION_STEPS // 2 :]
+        per_step = (self.position.seconds - recent[0].seconds) / len(recent)
+        exact, validation = self._seconds_of_exact_step(), self._seconds_of_validation()
+        costs = Costs(per_step, exact if self.config.softmax == "sampled" else per_step, validation)
+        self.position.total_steps = steps_for_time(self.config, costs, self.position.step, self.position.seconds)
+        self._checkpoint()
+
+    def _seconds_of_exact_step(self) -> float:
+        """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
+        segment = self.stream[0]
+        started = time.monotonic()
+        output_tbd, _ = self.model.encode(segment.input_tb, self.model.initial_state(self.stream.batch_size))
+        self._loss("exact", output_tbd, segment).backward()
+        self.optimizer.zero_grad(set_to_none=True)
+        return time.monotonic() - started
+
+    def _seconds_of_validation(self) -> float:
+        started = time.monotonic()
+        tokens = min(self.config.valid_tokens, len(self.valid))
+        timed = min(tokens, VALIDATION_COLUMNS * VALIDATION_ROWS)
+        self._valid_nll(timed)
+        return (time.monotonic() - started) * tokens / timed
+
+    def _validate_if_due(self, record: StepRecord) -> bool:
+        position = self.position
+        total = position.total_steps
+        if total is None or position.step not in validation_steps(self.config, total):
+            return False
+        valid_nll = self._valid_nll(self.config.valid_tokens)
+        train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
+        position.exact_nll_sum, position.exact_tokens = 0.0, 0
+        self.log.add(
+            ValidationRecord(
+                record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, valid_nll
+            )
+        )
+        self._note_validation(valid_nll)
+        return True
+
+    def _note_validation(self, valid_nll: float) -> None:
+        position = self.position
+        if valid_nll < position.best_valid_nll:
+            position.best_valid_nll, position.best_step, position.stale_validations = valid_nll, position.step, 0
+            self.best_tensors = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()}
+            if self.folder is not None:
+                facts = {"step": position.step, "valid_nll": valid_nll}
+                write_checkpoint(self.folder / BEST, self.best_tensors, facts)
+        else:
+            position.stale_validations += 1
+            position.reductions += 1
+
+    @torch.no_grad()
+    def _valid_nll(self, tokens: int) -> float:
+        """Mean NLL over about ``tokens`` of valid: stretches spread evenly over it, read side by side."""
+        input_tb, target_tb = validation_columns(self.valid, tokens)
+        state, total = self.model.initial_state(input_tb.shape[1]), 0.0
+        for inputs, targets in zip(input_tb.split(VALIDATION_ROWS), target_tb.split(VALIDATION_ROWS), strict=True):
+            nll_tb, state = self.model.score(inputs, targets, state)
+            total += float(nll_tb.sum(dtype=torch.float64))
+        return total / target_tb.numel()
+
+    def _out_of_patience(self) -> bool:
+        return self.config.patience is not None and self.position.stale_validations >= self.config.patience
+
+    def _show(self, task: Task, record: StepRecord) -> None:
+        position = self.position
+        figures: dict[str, float | str] = {"loss": record.loss, "gradient": record.norm_before}
+        if math.isfinite(position.best_valid_nll):
+            figures["valid ppl"] = math.exp(self.log.validations[-1].valid_nll)
+        figures["tokens/s"] = position.tokens / max(position.seconds, 1e-9)
+        task.update(self.progress_share, **figures)
+
+    # To the disk and back.
+
+    def _checkpoint(self) -> None:
+        if self.folder is None:
+            return
+        self.log.flush()
+        tensors = {
+            **model_tensors(self.model),
+            **optimizer_tensors(self.optimizer),
+            **{f"generator.{purpose}": source.get_state() for purpose, source in self.generators.items()},
+            **{f"state.{index}": part.detach() for index, part in enumerate(self.state)},
+        }
+        facts: dict[str, Any] = {"training": asdict(self.config), "position": _to_json(self.position)}
+        write_checkpoint(self.folder / LAST, tensors, facts)
+
+    def _restore(self, path: Path) -> None:
+        tensors, facts = read_checkpoint(path)
+        if facts.get("training") != asdict(self.config):
+            written = facts.get("training") or {}
+            changed = [name for name, value in asdict(self.config).items() if written.get(name) != value]
+            raise UserError(
+                f"{path}: the run there was started with another --{changed[0].replace('_', '-')} "
+                f"({written.get(changed[0])}); give the same settings to resume, or choose another folder"
+            )
+        restore_model(self.model, tensors, path)
+        restore_optimizer(self.optimizer, tensors)
+        for purpose, source in self.generators.items():
+            source.set_state(tensors[f"generator.{purpose}"])
+        self.state = tuple(tensors[f"state.{index}"] for index in range(len(self.state)))
+        self.position = _from_json(facts["position"])
+        if self.position.best_step:
+            self.best_tensors, _ = read_checkpoint(path.with_name(BEST))
+
+    def _load_best(self) -> None:
+        restore_model(self.model, self.best_tensors, (self.folder or Path()) / BEST)
+
+
+def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B"], Int[Tensor, "T B"]]:
+    """Inputs and targets of evenly spread stretches of ``text``, about ``tokens`` in all, one per column.
+
+    A text's start alone may be of another kind than the rest (the books of a collection, say); stretches from all over
+    it are not, and side by side they are quicker to score. Each starts cold, which is why this figure steers training
+    and is never reported as the model's perplexity.
+    """
+    inputs_n, targets_n = text.inputs_and_targets()
+    columns = min(VALIDATION_COLUMNS, len(text))
+    rows = max(1, min(tokens, len(text)) // columns)
+    starts_b = torch.linspace(0, len(text) - rows, columns).long()
+    index_tb = torch.arange(rows).unsqueeze(1) + starts_b
+    return inputs_n[index_tb], targets_n[index_tb]
+
+
+def _to_json(position: Position) -> dict[str, Any]:
+    values = asdict(position)
+    return {**values, "best_valid_nll": None if math.isinf(position.best_valid_nll) else position.best_valid_nll}
+
+
+def _from_json(values: dict[str, Any]) -> Position:
+    best = values["best_valid_nll"]
+    return Position(**{**values, "best_valid_nll": math.inf if best is None else best})
+
+
+class _Interrupt:
+    """Turns the first Ctrl-C into a wish that the loop reads between two steps; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> _Interrupt:
+        self._installed = threading.current_thread() is threading.main_thread()
+        if self._installed:
+            self._previous = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._installed:
+            signal.signal(signal.SIGINT, self._previous)
+
+    def _note(self, *_: object) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True

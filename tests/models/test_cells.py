@@ -1,0 +1,86 @@
+"""The three implementations of each recurrence agree: by hand, torch's kernel, torch.nn's module."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from rnn_lm.errors import UserError
+from rnn_lm.models.cells import CELLS, CellParameters, run_by_hand, run_library
+
+MODULES = {
+    "rnn": lambda e, h: nn.RNN(e, h, nonlinearity="tanh"),
+    "rnn-relu": lambda e, h: nn.RNN(e, h, nonlinearity="relu"),
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+}
+
+
+def random_case(name: str, seed: int, steps: int, batch: int, embedding: int, hidden: int):
+    """Parameters, inputs and state of one cell in float64, all requiring gradients."""
+    cell, source = CELLS[name], torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=source).mul_(0.5).requires_grad_()
+
+    rows = cell.gates * hidden
+    parameters = CellParameters(draw(rows, embedding), draw(rows, hidden), draw(rows), draw(rows))
+    state = tuple(draw(batch, hidden) for _ in range(cell.state_parts))
+    return cell, parameters, draw(steps, batch, embedding), state
+
+
+def outputs_and_gradients(run, cell, parameters, input_tbe, state):
+    """Everything a run produces, and the gradient of a loss in which every output counts differently."""
+    output_tbh, last = run(cell, input_tbe, state, parameters)
+    produced = [output_tbh, *last]
+    loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in produced)
+    return produced, torch.autograd.grad(loss, [*parameters, input_tbe, *state])
+
+
+@pytest.mark.parametrize("name", CELLS)
+@settings(deadline=None, max_examples=10)
+@given(seed=st.integers(0, 999), steps=st.integers(1, 7), batch=st.integers(1, 4), hidden=st.integers(1, 6))
+def test_hand_and_library_agree_in_forward_state_and_gradients(name, seed, steps, batch, hidden):
+    case = random_case(name, seed, steps, batch, 3, hidden)
+    by_hand = outputs_and_gradients(run_by_hand, *case)
+    library = outputs_and_gradients(run_library, *case)
+    for hand_part, library_part in zip([*by_hand[0], *by_hand[1]], [*library[0], *library[1]], strict=True):
+        torch.testing.assert_close(hand_part, library_part, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_hand_agrees_with_the_module_of_torch_nn(name):
+    cell, parameters, input_tbe, state = random_case(name, 5, 8, 3, 4, 6)
+    module = MODULES[name](4, 6).double()
+    own = dict(zip(["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"], parameters, strict=True))
+    module.load_state_dict({key: value.detach() for key, value in own.items()})
+    initial = tuple(part.unsqueeze(0) for part in state)
+    expected, _ = module(input_tbe, initial if len(initial) == 2 else initial[0])
+    found, _ = run_by_hand(cell, input_tbe, state, parameters)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    expected.sum().backward()
+    found.sum().backward()
+    for key, parameter in own.items():
+        torch.testing.assert_close(parameter.grad, module.get_parameter(key).grad, rtol=0, atol=1e-10)
+
+
+def test_gates_of_a_known_lstm_step():
+    """With zero weights the gates are sigmoid and tanh of their biases, so one step can be done on paper."""
+    zeros = torch.zeros(4, 1, dtype=torch.float64)
+    bias = torch.tensor([0.0, 100.0, 0.5, 0.0], dtype=torch.float64)  # i = 1/2, f = 1, g = tanh(1/2), o = 1/2
+    parameters = CellParameters(zeros, zeros, bias, torch.zeros(4, dtype=torch.float64))
+    cell_before = torch.full((1, 1), 2.0, dtype=torch.float64)
+    hidden, cell = CELLS["lstm"].step(
+        torch.zeros(1, 1, dtype=torch.float64), (torch.zeros_like(cell_before), cell_before), parameters
+    )
+    expected_cell = 2.0 + 0.5 * torch.tanh(torch.tensor(0.5, dtype=torch.float64))
+    torch.testing.assert_close(cell.squeeze(), expected_cell)
+    torch.testing.assert_close(hidden.squeeze(), 0.5 * torch.tanh(expected_cell))
+
+
+def test_misspelt_cell_is_answered_with_the_closest():
+    with pytest.raises(UserError, match="did you mean 'lstm'"):
+        CELLS["lsmt"]

@@ -1,0 +1,146 @@
+"""The recurrent language model: the seam, the start, dropout, tying, and that every setting does something."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from rnn_lm.config import ModelConfig
+from rnn_lm.errors import UserError
+from rnn_lm.models.cells import CELLS
+from rnn_lm.models.language_model import IGNORE, LanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.seeding import generator
+
+V, E = 13, 6
+
+
+def build(seed: int = 1, **settings) -> RecurrentLanguageModel:
+    return RecurrentLanguageModel(V, E, ModelConfig(**{"hidden_size": 5, **settings}), generator(seed, "start"))
+
+
+def some_text(steps: int = 9, batch: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    ids = torch.randint(0, V, (steps + 1, batch), generator=torch.Generator().manual_seed(2))
+    return ids[:-1], ids[1:]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_score_is_what_steps_add_up_to_and_segments_do_not_matter(cell, layers):
+    model = build(cell=cell, layers=layers)
+    assert isinstance(model, LanguageModel)
+    input_tb, target_tb = some_text()
+    with torch.no_grad():
+        whole, last = model.score(input_tb, target_tb, model.initial_state(3))
+        first, state = model.score(input_tb[:4], target_tb[:4], model.initial_state(3))
+        second, _ = model.score(input_tb[4:], target_tb[4:], state)
+        torch.testing.assert_close(torch.cat([first, second]), whole, rtol=1e-5, atol=1e-6)
+        state = model.initial_state(3)
+        for step, token_b in enumerate(input_tb):
+            log_probs_bv, state = model.step(token_b, state)
+            torch.testing.assert_close(log_probs_bv.exp().sum(1), torch.ones(3))
+            found = -log_probs_bv.gather(1, target_tb[step, :, None]).squeeze(1)
+            torch.testing.assert_close(found, whole[step], rtol=1e-5, atol=1e-6)
+        for part, expected in zip(state, last, strict=True):
+            torch.testing.assert_close(part, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_padding_scores_zero():
+    model = build()
+    input_tb, target_tb = some_text()
+    target_tb[-1, 0] = IGNORE
+    nll_tb, _ = model.score(input_tb, target_tb, model.initial_state(3))
+    assert nll_tb[-1, 0] == 0
+    assert (nll_tb[-1, 1:] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"layers": 3}, {"tie_weights": False}, {"hidden_size": E}, {"cell": "gru"}, {"cell": "rnn", "layers": 2}],
+)
+def test_parameters_are_counted_without_making_the_model(settings):
+    model = build(**settings)
+    assert count_parameters(V, E, model.config) == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_another_start():
+    first, again, other = build(seed=3), build(seed=3), build(seed=4)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name])
+    assert not torch.equal(first.embedding_ve, other.embedding_ve)
+
+
+def test_start_follows_its_settings():
+    lstm = build(cell="lstm", forget_bias=2.5, recurrent_gain=0.7).recurrent_layers[0]
+    assert torch.equal(lstm.bias_ih[5:10], torch.full((5,), 2.5))
+    assert lstm.bias_hh.abs().sum() + lstm.bias_ih[:5].abs().sum() + lstm.bias_ih[10:].abs().sum() == 0
+    for block in lstm.weight_hh.detach().chunk(4):
+        torch.testing.assert_close(block @ block.T, 0.49 * torch.eye(5), rtol=1e-4, atol=1e-5)
+    uniform = build(recurrent_init="uniform").recurrent_layers[0].weight_hh
+    assert uniform.abs().max() <= 5**-0.5
+
+
+@pytest.mark.parametrize("where", ["dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"])
+def test_each_dropout_acts_through_its_mask_alone_and_keeps_the_mean(where):
+    model = build(layers=2, **{where: 0.5})
+    input_tb, _ = some_text(batch=4)
+    masks = model.draw_masks(4, generator(1, "dropout"))
+    plain, _ = model.encode(input_tb, model.initial_state(4))
+    dropped, _ = model.encode(input_tb, model.initial_state(4), masks)
+    assert not torch.allclose(plain, dropped)
+    drawn = [mask for field in masks for mask in (field if isinstance(field, tuple) else [field]) if mask is not None]
+    assert len(drawn) == (2 if where == "dropout_recurrent" else 1)
+    assert all(set(mask.unique().tolist()) <= {0.0, 2.0} for mask in drawn)
+
+
+def test_output_mask_is_the_same_at_every_time_step():
+    model = build(dropout_output=0.5, tie_weights=False)
+    input_tb, _ = some_text()
+    output_tbd, _ = model.encode(input_tb, model.initial_state(3), model.draw_masks(3, generator(1, "dropout")))
+    zero_tbd = output_tbd == 0
+    assert zero_tbd.any()
+    assert torch.equal(zero_tbd, zero_tbd[:1].expand_as(zero_tbd))
+
+
+def test_tied_decoder_is_the_embedding_and_a_projection_joins_unequal_sizes():
+    tied, equal, untied = build(), build(hidden_size=E), build(tie_weights=False)
+    assert tied.decoder_weight_vd is tied.embedding_ve
+    assert tied.projection_eh is not None
+    assert equal.projection_eh is None
+    assert untied.decoder_weight_vd.shape == (V, 5)
+
+
+def test_given_vectors_keep_their_angles_and_can_be_frozen():
+    vectors_ve = torch.randn(V, E, generator=torch.Generator().manual_seed(1)) * 7
+    model = build(tie_weights=False)
+    model.load_embedding(vectors_ve, frozen=True)
+    ratio = model.embedding_ve / vectors_ve
+    torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio), rtol=1e-4, atol=1e-6)
+    assert not model.embedding_ve.requires_grad
+    with pytest.raises(UserError, match="--no-tie-weights"):
+        build().load_embedding(vectors_ve, frozen=True)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(ModelConfig)])
+def test_every_setting_changes_what_is_computed(field):
+    """No setting silently does nothing. The engine alone is meant to change nothing, which test_cells.py checks."""
+    changed = {
+        "cell": "gru", "engine": "hand", "hidden_size": 4, "layers": 3, "tie_weights": False, "dropout_input": 0.5,
+        "dropout_between": 0.5, "dropout_output": 0.5, "dropout_recurrent": 0.5, "forget_bias": 3.0,
+        "recurrent_init": "uniform", "recurrent_gain": 0.5,
+    }  # fmt: skip
+    input_tb, target_tb = some_text()
+
+    def loss(**settings) -> float:
+        model = build(**{"layers": 2, **settings})
+        masks = model.draw_masks(3, generator(1, "dropout"))
+        output_tbd, _ = model.encode(input_tb, model.initial_state(3), masks)
+        return float(nn_loss(model.logits(output_tbd.flatten(0, 1)), target_tb.flatten()).detach())
+
+    nn_loss = torch.nn.functional.cross_entropy
+    if field == "engine":
+        assert loss(engine="hand") == pytest.approx(loss(), abs=1e-6)
+    else:
+        assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)
