@@ -151,6 +151,9 @@ class TrainingConfig:
     """B: texts read side by side."""
     bptt_length: int = 35
     """T: steps that the gradient flows back; the state itself is carried further."""
+    carry: Literal["mixed", "always"] = "mixed"
+    """Whether the state is carried from segment to segment always, or (mixed) starts afresh in the columns whose
+    segment happens to begin with a sentence, so that the model learns to start from nothing as well."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW (Loshchilov and Hutter 2019) or plain stochastic gradient descent."""
     learning_rate: float = 3e-3
@@ -172,7 +175,7 @@ class TrainingConfig:
     last --exact-share of the budget. Perplexity is always computed exactly."""
     softmax_samples: int = 800
     """Noise words per segment of the sampled softmax."""
-    exact_share: float = 0.2
+    exact_share: float = 0.05
     """Share of the budget, at its end, that trains with the exact softmax."""
     validations: int = 10
     """How many times, evenly spread over the budget, valid perplexity is measured and a checkpoint considered best."""

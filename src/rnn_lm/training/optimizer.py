@@ -49,7 +49,8 @@ def clip_gradients(gradients: list[Tensor], norm: float, config: TrainingConfig)
     each element is limited by itself, which turns the direction. ``norm`` is the global norm before.
     """
     if config.clip == "norm" and norm > config.clip_threshold:
-        torch._foreach_mul_(gradients, config.clip_threshold / norm)
+        for gradient in gradients:
+            gradient.mul_(config.clip_threshold / norm)
         return config.clip_threshold
     if config.clip == "value":
         for gradient in gradients:

@@ -115,7 +115,7 @@ class Trainer:
     ) -> None:
         self.model, self.config, self.folder, self.progress = model, config, folder, progress
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
-        self.valid = data.valid
+        self.valid, self.eos_id = data.valid, data.train.eos_id
         self.noise = NoiseDistribution(data.counts_v)
         self.optimizer = build_optimizer(model, config)
         self.generators = {purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")}
@@ -129,7 +129,7 @@ class Trainer:
     def run(self, name: str) -> TrainingResult:
         """Train until the budget is spent, or patience is; ``name`` is shown in the progress line."""
         try:
-            with _Interrupt() as interrupt, self.progress.task(name, self.position.total_steps or 1) as task:
+            with _Interrupt() as interrupt, self.progress.task(name, 1.0) as task:
                 started = time.monotonic() - self.position.seconds
                 saved = time.monotonic()
                 while not self.position.finished:
@@ -157,8 +157,7 @@ class Trainer:
         position, config = self.position, self.config
         index = position.step % len(self.stream)
         segment = self.stream[index]
-        fresh = self.model.initial_state(self.stream.batch_size)
-        self.state = fresh if index == 0 else detach(self.state)
+        self.state = self._starting_state(segment, index)
 
         masks = self.model.draw_masks(self.stream.batch_size, self.generators["dropout"])
         output_tbd, self.state = self.model.encode(segment.input_tb, self.state, masks)
@@ -190,6 +189,16 @@ class Trainer:
         )  # fmt: skip
         self.log.add(record)
         return record
+
+    def _starting_state(self, segment: Segment, index: int) -> State:
+        """The state that a segment is read from: carried over but not differentiated through, or afresh."""
+        fresh = self.model.initial_state(self.stream.batch_size)
+        if index == 0:
+            return fresh
+        if self.config.carry == "always":
+            return detach(self.state)
+        begins_b1 = (segment.input_tb[0] == self.eos_id).unsqueeze(1)
+        return tuple(torch.where(begins_b1, new, old.detach()) for new, old in zip(fresh, self.state, strict=True))
 
     @property
     def progress_share(self) -> float:

@@ -1,0 +1,94 @@
+"""``rnn-lm``: one subcommand per job. A job's flags are the fields of its module's ``Options`` in ``commands/``.
+
+Nothing heavy is imported before the command is known, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import sys
+from typing import Any
+
+import tyro
+
+from rnn_lm.commands import COMMANDS
+from rnn_lm.errors import UserError, unknown_name
+
+BAD_INPUT = 2
+"""Exit code when something a person typed or supplied cannot be used."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. What a person got wrong is answered with one line on stderr."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(arguments)
+    except UserError as error:
+        print(f"rnn-lm: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("rnn-lm: stopped; what is finished is kept, and --resume goes on from there", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
+        sys.stderr.close()
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in {"-h", "--help"}:
+        print(_overview())
+        return 0
+    if arguments[0] == "--version":
+        print(importlib.import_module("importlib.metadata").version("rnn-lm"))
+        return 0
+    name = arguments[0]
+    if name not in COMMANDS:
+        raise unknown_name("command", name, COMMANDS)
+    module = importlib.import_module(f"rnn_lm.commands.{name}")
+    options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")
+    return module.run(options) or 0
+
+
+def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
+    """Read flags into ``kind``; raises ``UserError`` with one line where they cannot be read."""
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.cli(
+                kind, args=arguments, prog=program, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+            )
+    except SystemExit as stop:
+        if stop.code == 0:
+            raise
+        raise UserError(f"{one_line(captured.getvalue())} (see {program} --help)") from None
+
+
+def one_line(box: str) -> str:
+    """The message inside an error box, with the first flag it suggests."""
+    inside = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    rule = next((index for index, line in enumerate(inside) if set(line) == {"─"}), len(inside))
+    message = re.sub(r"\s+", " ", " ".join(inside[:rule])).rstrip(".")
+    suggested = re.search(r"Perhaps you meant:\s*(--[\w-]+)", " ".join(inside[rule:]).replace("─", ""))
+    return f"{message}: did you mean {suggested[1]}?" if suggested else message
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: rnn-lm COMMAND [flags]",
+            "",
+            "Train, compare and understand recurrent language models.",
+            "",
+            *lines,
+            "",
+            "rnn-lm COMMAND --help lists the flags of a command.",
+        ]
+    )

@@ -1,0 +1,14 @@
+"""The commands of ``rnn-lm``, one module each: ``Options`` (a dataclass, its fields the flags) and ``run``."""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, str] = {
+    "compare": "n-gram, RNN, GRU and LSTM on one corpus: perplexities, claims, samples, a report (the main job)",
+    "train": "train one recurrent model",
+    "ngram": "train the n-gram baseline; write or read ARPA",
+    "embed": "train word2vec on a corpus, or read vectors; show neighbors",
+    "evaluate": "perplexity of trained models, or surprisal of each word",
+    "generate": "let a model write",
+    "report": "make report.html again from results.json",
+}
+"""Name to what it does, in the order in which a newcomer meets them."""

@@ -1,0 +1,87 @@
+"""``rnn-lm compare``: the main job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnn_lm.config import (
+    CorpusConfig,
+    EmbeddingConfig,
+    GenerationConfig,
+    ModelConfig,
+    NgramConfig,
+    TrainingConfig,
+    to_json,
+)
+from rnn_lm.errors import UserError
+from rnn_lm.progress import TerminalProgress, duration
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare an n-gram, a vanilla RNN, a GRU and an LSTM on one corpus, and write a report."""
+
+    out: Path = Path("runs/compare")
+    """Folder for everything: report.html, results.json and a folder per model."""
+    resume: bool = False
+    """Go on with the comparison in --out (or start it, if there is none)."""
+    seeds: int = 1
+    """Train each recurrent model this many times, from --seed on; intervals then cover seeds as well as sentences."""
+    cells: tuple[str, ...] = ("rnn", "gru", "lstm")
+    """Recurrent cells to compare. Sizes are matched to the parameter count of --cell with --hidden-size."""
+    rnn_learning_rate: float = 1e-3
+    """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    ngram: NgramConfig = field(default_factory=NgramConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UserError("--seeds must be at least 1")
+        if not self.cells or len(set(self.cells)) < len(self.cells):
+            raise UserError("--cells needs at least one cell, each named once, e.g. --cells rnn gru lstm")
+
+
+def run(options: Options) -> None:
+    """Compare, write results.json and report.html, and print the tables."""
+    from rnn_lm.experiments.compare import run_compare
+    from rnn_lm.experiments.members import CompareSettings
+    from rnn_lm.experiments.provenance import provenance
+    from rnn_lm.files import write_json
+    from rnn_lm.models.cells import CELLS
+    from rnn_lm.report.html import write_report
+    from rnn_lm.report.terminal import print_results
+    from rnn_lm.runs import start_run
+
+    for cell in (*options.cells, options.model.cell):
+        _ = CELLS[cell]
+    settings = CompareSettings(
+        options.corpus,
+        options.ngram,
+        options.embedding,
+        options.model,
+        options.training,
+        options.generation,
+        options.cells,
+        {cell: options.rnn_learning_rate for cell in options.cells if cell.startswith("rnn")},
+        options.seeds,
+    )
+    progress = TerminalProgress()
+    started = time.monotonic()
+    start_run(options.out, "compare", to_json(settings), options.resume)
+    results = {
+        "format": "rnn_lm results",
+        "version": 1,
+        "config": to_json(settings),
+        **run_compare(settings, options.out, progress, resume=options.resume),
+    }
+    results["made"] = provenance(time.monotonic() - started)
+    write_json(options.out / "results.json", results)
+    write_report(results, options.out / "report.html")
+    print_results(results, progress.console)
+    progress.say(f"done in {duration(time.monotonic() - started)}: open {options.out / 'report.html'}")

@@ -1,0 +1,53 @@
+"""``rnn-lm evaluate``: exact perplexity of trained models, compared pairwise; or the surprisal of each word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rnn_lm.errors import UserError
+from rnn_lm.progress import TerminalProgress
+
+
+@dataclass(frozen=True)
+class Options:
+    """Perplexity of one or several trained models, under both context policies, on their corpus or any text."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Model folders, as train, ngram or compare left them. Of several, each is compared with the first."""
+    split: Literal["valid", "test"] = "test"
+    """Which split of the models' corpus to score."""
+    text: Path | None = None
+    """Score this text file instead, a sentence per line."""
+    surprisal: Path | None = None
+    """Write the surprisal of every token, in bits, to this TSV file (one model)."""
+    policy: Literal["stream", "sentence"] = "stream"
+    """Context policy of --surprisal; perplexity is always given under both."""
+    bootstrap_seed: int = 1
+    """Seeds the resampling of sentences behind the intervals."""
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise UserError("evaluate needs at least one model folder, e.g. rnn-lm evaluate runs/train")
+        if self.surprisal is not None and len(self.runs) > 1:
+            raise UserError("--surprisal writes one model's figures: give one model folder")
+
+
+def run(options: Options) -> None:
+    """Score and print."""
+    from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
+    from rnn_lm.experiments.evaluate import evaluate_models, split_for
+    from rnn_lm.models.storage import load_model
+
+    progress = TerminalProgress()
+    models = [load_model(folder) for folder in options.runs]
+    chosen = split_for(models, options.split, options.text)
+    for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
+        progress.say(line)
+    if options.surprisal is not None:
+        rows = surprisal(models[0].model, chosen.sentences, models[0].vocabulary, options.policy, progress)
+        write_surprisal(options.surprisal, rows)
+        progress.say(f"surprisal of each token: {options.surprisal}")

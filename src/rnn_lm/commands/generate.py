@@ -1,0 +1,41 @@
+"""``rnn-lm generate``: a model writes, a word at a time."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from rnn_lm.config import GenerationConfig
+
+
+@dataclass(frozen=True)
+class Options:
+    """Let a trained model write; each word is printed as soon as it is drawn."""
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Model folder, as train, ngram or compare left it."""
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+
+
+def run(options: Options) -> None:
+    """Write to the terminal."""
+    from rnn_lm.corpora import tokenize_line
+    from rnn_lm.evaluation.generation import check_prompt, generate
+    from rnn_lm.experiments.display import TextWriter
+    from rnn_lm.models.storage import load_model
+
+    stored = load_model(options.run)
+    prompt = tokenize_line(options.generation.prompt, stored.corpus)
+    unknown = check_prompt(prompt, stored.vocabulary)
+    if unknown:
+        print(f"note: not in the model's vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
+    writer = TextWriter(stored.corpus.tokens)
+    for token in prompt:
+        print(writer.add(token), end="", flush=True)
+    for index in generate(stored.model, stored.vocabulary.encode(prompt), options.generation, stored.vocabulary):
+        print(writer.add(stored.vocabulary.tokens[index]), end="", flush=True)
+    print()

@@ -1,0 +1,47 @@
+"""``rnn-lm train``: one recurrent model into one folder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
+from rnn_lm.progress import TerminalProgress, duration
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train one recurrent language model."""
+
+    out: Path = Path("runs/train")
+    """Folder for the model, its checkpoints and its log."""
+    resume: bool = False
+    """Go on with the run in --out (or start it, if there is none)."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+
+def run(options: Options) -> None:
+    """Train, and say what came of it."""
+    from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
+    from rnn_lm.experiments.prepare import prepare
+    from rnn_lm.experiments.vectors import input_vectors
+    from rnn_lm.training.log import gradient_summary
+
+    progress = TerminalProgress()
+    prepared = prepare(options.corpus, progress)
+    vectors = input_vectors(options.embedding, prepared, None, options.training.seed, progress)
+    spec = RecurrentSpec(
+        options.model.cell, options.model, options.training, options.embedding, vectors.vectors_ve, vectors.size
+    )
+    result = train_recurrent(options.out, spec, prepared, progress, resume=options.resume).result
+    position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)
+    progress.say(
+        f"trained {position.step:,} steps in {duration(position.seconds)}; best valid perplexity "
+        f"{math.exp(position.best_valid_nll):.2f} at step {position.best_step:,}; gradient clipped in "
+        f"{summary['clipped_share']:.0%} of steps, {summary['loss_spikes']} loss spikes"
+    )
+    progress.say(f"model in {options.out}; next: rnn-lm evaluate {options.out}, or rnn-lm generate {options.out}")

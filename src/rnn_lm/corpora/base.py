@@ -1,0 +1,125 @@
+"""What a corpus is: three splits of tokenized sentences, and where they come from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from rnn_lm.registry import Registry
+from rnn_lm.vocabulary import Vocabulary
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True)
+class RawCorpus:
+    """Text before tokenization: what each family of corpora reads.
+
+    Attributes:
+        name: for titles.
+        train, valid, test: sentences, white space normalized, none empty.
+        source: where the text comes from.
+        licence: under which terms.
+        split_description: how train, valid and test were divided.
+    """
+
+    name: str
+    train: Sequence[str]
+    valid: Sequence[str]
+    test: Sequence[str]
+    source: str
+    licence: str
+    split_description: str
+
+
+CORPORA: Registry[Callable[[], RawCorpus]] = Registry("corpus")
+"""Corpora that have a name. Each is a file in this package and one registration."""
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """Counts of one split.
+
+    Attributes:
+        sentences: sentences.
+        tokens: tokens, with one ``<eos>`` per sentence.
+        types: different tokens, ``<eos>`` not among them.
+        oov_rate: share of the tokens, ``<eos>`` not among them, that the vocabulary reads as ``<unk>``, a literal
+            ``<unk>`` in the text among them.
+        characters: see ``Split``.
+    """
+
+    sentences: int
+    tokens: int
+    types: int
+    oov_rate: float
+    characters: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, tokenized.
+
+    Attributes:
+        sentences: the tokens of each sentence, without ``<eos>``.
+        characters: characters of the text after lower-casing, with every run of white space as one space and a line
+            break after each sentence. The same for every tokenization, so that bits per character can be compared.
+    """
+
+    sentences: list[list[str]]
+    characters: int
+
+    @classmethod
+    def of(cls, lines: Sequence[str], tokenize: Callable[[str], list[str]]) -> Split:
+        """Tokenize ``lines``, each a sentence."""
+        return cls([tokenize(line) for line in lines], sum(map(len, lines)) + len(lines))
+
+    def statistics(self, vocabulary: Vocabulary) -> SplitStatistics:
+        """Counts of this split, and the share that ``vocabulary`` does not cover."""
+        counts = Counter(chain.from_iterable(self.sentences))
+        words = counts.total()
+        unknown = sum(n for token, n in counts.items() if vocabulary.encode([token]) == [vocabulary.unk_id])
+        return SplitStatistics(
+            sentences=len(self.sentences),
+            tokens=words + len(self.sentences),
+            types=len(counts),
+            oov_rate=unknown / words,
+            characters=self.characters,
+        )
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Three splits of tokenized sentences.
+
+    Attributes:
+        name, source, licence, split_description: see ``RawCorpus``.
+        tokens: the tokenization: ``words``, ``whitespace`` or ``characters``.
+        lowercase: whether the text was lower-cased.
+        holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
+        notes: what a person should know before using it, a line each.
+    """
+
+    name: str
+    train: Split
+    valid: Split
+    test: Split
+    source: str
+    licence: str
+    split_description: str
+    tokens: str
+    lowercase: bool
+    holds_unk: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The three splits by name, in order."""
+        return {"train": self.train, "valid": self.valid, "test": self.test}
+
+
+def normalize(line: str) -> str:
+    """``line`` with each run of white space as one space, and none at its ends."""
+    return " ".join(line.split())

@@ -1,0 +1,49 @@
+"""A folder that brings its own split: train, valid and test, one sentence per line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rnn_lm.corpora.base import SPLITS, RawCorpus, normalize
+from rnn_lm.corpora.reading import read_text_file, refusals
+from rnn_lm.errors import UserError
+
+_SUFFIXES = (".txt", ".txt.gz")
+
+
+def read_folder(folder: Path) -> RawCorpus:
+    """Read ``train``, ``valid`` and ``test`` (``.txt`` or ``.txt.gz``) from ``folder``.
+
+    Raises:
+        UserError: a split is missing, stands there twice, holds no sentence, or is not text.
+    """
+    parts = {name: sentences_in(path) for name, path in _paths(folder).items()}
+    return RawCorpus(
+        folder.resolve().name,
+        **parts,
+        source=str(folder),
+        licence="not stated",
+        split_description="as the folder has it",
+    )
+
+
+def _paths(folder: Path) -> dict[str, Path]:
+    with refusals(folder):
+        names = {path.name for path in folder.iterdir() if path.is_file()}
+    found = {split: [f"{split}{suffix}" for suffix in _SUFFIXES if f"{split}{suffix}" in names] for split in SPLITS}
+    missing = [split for split in SPLITS if not found[split]]
+    if missing:
+        wanted = " and ".join(f"{split}.txt (or .txt.gz)" for split in missing)
+        raise UserError(f"{folder}: there is no {wanted}; found {', '.join(sorted(names)[:8]) or 'no file'}")
+    for files in found.values():
+        if len(files) > 1:
+            raise UserError(f"{folder}: both {files[0]} and {files[1]} are there; remove one")
+    return {split: folder / files[0] for split, files in found.items()}
+
+
+def sentences_in(path: Path) -> list[str]:
+    """The lines of a text file that are not blank; raises ``UserError`` where there is none."""
+    sentences = [line for raw in read_text_file(path).split("\n") if (line := normalize(raw))]
+    if not sentences:
+        raise UserError(f"{path}: no sentence in it, only white space")
+    return sentences

@@ -1,0 +1,119 @@
+"""A line of text into tokens, and tokens back into text for a person to read.
+
+``words`` follows the Penn Treebank in splitting clitics off (``do n't``, ``god 's``), as the tokenizers behind most
+language-model corpora and published word vectors do: it spares the vocabulary a second entry for every possessive.
+Words joined by hyphens, other words with an apostrophe in them (``o'clock``) and numbers such as ``1,000`` stay whole.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+
+from rnn_lm.registry import Registry
+from rnn_lm.vocabulary import EOS
+
+Tokenizer = Callable[[str], list[str]]
+
+TOKENIZERS: Registry[Tokenizer] = Registry("tokenization")
+"""Tokenizations by name: a line of text to its tokens."""
+
+_CLITIC = "(?:[sS]|[dD]|[mM]|[lL][lL]|[rR][eE]|[vV][eE])"
+_JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner: they stand inside Persian and Indic words
+
+
+@TOKENIZERS.register("words")
+def words(text: str) -> list[str]:
+    """Words, numbers, clitics and punctuation marks; ``<unk>`` stays one token, and nothing but white space is lost."""
+    if "n't" in text or "n’t" in text or "N'T" in text:
+        text = _negation().sub(r" \1", text)
+    return _word_pattern(_marks(text)).findall(text)
+
+
+@TOKENIZERS.register("whitespace")
+def whitespace(text: str) -> list[str]:
+    """What stands between white space, as it stands: for text that has been tokenized already."""
+    return text.split()
+
+
+@TOKENIZERS.register("characters")
+def characters(text: str) -> list[str]:
+    """Every character a token, the space among them; ``<unk>`` stays one token."""
+    return re.findall("<unk>|.", text, re.DOTALL)
+
+
+@lru_cache(maxsize=32)
+def _word_pattern(marks: str) -> re.Pattern[str]:
+    """The tokens of ``words`` where the text's combining marks are ``marks``: Python's ``\\w`` leaves them out."""
+    letter = rf"(?:[^\W_]|[{re.escape(marks)}])" if marks else r"[^\W_]"
+    alternatives = (
+        "<unk>",
+        rf"[nN]['’][tT](?!{letter})",
+        r"\d+(?:[.,]\d+)+",
+        rf"{letter}+(?:(?:-|['’](?!{_CLITIC}(?!{letter}))){letter}+)*",
+        rf"['’]{_CLITIC}(?!{letter})",
+        r"\.{2,}|-{2,}",
+        r"\S",
+    )
+    return re.compile("|".join(alternatives))
+
+
+@lru_cache(maxsize=1)
+def _negation() -> re.Pattern[str]:
+    return re.compile(r"(?<=[^\W_])([nN]['’][tT])(?![^\W_])")
+
+
+def _marks(text: str) -> str:
+    """The combining marks and joiners in ``text``, which belong to the word that they stand in."""
+    if text.isascii():
+        return ""
+    return "".join(sorted(c for c in set(text) if unicodedata.category(c).startswith("M") or c in _JOINERS))
+
+
+_OPENING = frozenset("([{“‘«¿¡$£€")
+_CLOSING = frozenset(".,;:!?)]}”’»%…")
+_STRAIGHT_QUOTES = frozenset("\"'")
+
+
+def join_tokens(tokens: Iterable[str], tokenization: str) -> str:
+    """Text for a person to read, ``<eos>`` as a line break: tokenizing undone, as far as the tokens tell.
+
+    Words lose where spaces stood around punctuation, so for them this restores what English spelling asks for:
+    ``do n't`` becomes ``don't``, and straight quotation marks are taken to open and close in turn within a sentence.
+
+    Args:
+        tokens: of one or several sentences.
+        tokenization: the name of the tokenization they come from.
+    """
+    lines: list[list[str]] = [[]]
+    for token in tokens:
+        if token == EOS:
+            lines.append([])
+        else:
+            lines[-1].append(token)
+    join = {"words": _join_words, "whitespace": " ".join, "characters": "".join}[tokenization]
+    return "\n".join(join(line) for line in lines)
+
+
+def _join_words(tokens: list[str]) -> str:
+    pieces: list[str] = []
+    open_quotes: set[str] = set()
+    after_opening = True
+    for index, token in enumerate(tokens):
+        closes = token in _CLOSING or not token.strip(".") or _is_clitic(token)
+        opens = token in _OPENING
+        if token in _STRAIGHT_QUOTES:
+            possessive = token == "'" and token not in open_quotes and index > 0 and tokens[index - 1].endswith("s")
+            last = index > 0 and index == len(tokens) - 1
+            closes = token in open_quotes or possessive or last
+            opens = not closes
+            open_quotes = open_quotes - {token} if closes else open_quotes | {token}
+        pieces.append(token if after_opening or closes else f" {token}")
+        after_opening = opens
+    return "".join(pieces)
+
+
+def _is_clitic(token: str) -> bool:
+    return re.fullmatch(rf"[nN]['’][tT]|['’]{_CLITIC}", token) is not None

@@ -1,0 +1,173 @@
+"""The main job: n-gram, RNN, GRU and LSTM on one corpus, with intervals, claims and samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from rnn_lm.config import GenerationConfig
+from rnn_lm.evaluation.breakdown import by_context_match
+from rnn_lm.evaluation.generation import generate
+from rnn_lm.evaluation.perplexity import Policy, TokenScores
+from rnn_lm.evaluation.significance import perplexity_interval
+from rnn_lm.experiments.claims import BLOCKS, compare_claims
+from rnn_lm.experiments.display import readable
+from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
+from rnn_lm.experiments.model_runs import POLICIES, SCORED_SPLITS
+from rnn_lm.experiments.prepare import PreparedCorpus, prepare
+from rnn_lm.experiments.vectors import input_vectors
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.progress import Progress
+from rnn_lm.seeding import numpy_generator
+from rnn_lm.training.log import TrainingLog, gradient_summary
+
+LABELS = {
+    "ngram": "n-gram",
+    "rnn": "RNN",
+    "rnn-relu": "RNN (relu)",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "rnn-random": "RNN, random input",
+    "rnn-relu-random": "RNN (relu), random input",
+    "gru-random": "GRU, random input",
+    "lstm-random": "LSTM, random input",
+}
+HEADLINE: Policy = "stream"
+"""The policy under which the breakdown by seen context is shown."""
+PROMPT_TOKENS = 4
+"""Length of the prompt taken from the valid text."""
+
+Matches = Mapping[Policy, Int[np.ndarray, "N"]]
+"""Per policy, for each test token, how much of its context was seen in training."""
+
+
+def run_compare(settings: CompareSettings, folder: Path, progress: Progress, *, resume: bool) -> dict[str, Any]:
+    """Train, score and test everything; returns the parts of results.json that this job makes.
+
+    Args:
+        settings: what to compare.
+        folder: a started run; each model gets a folder in it.
+        progress: told of everything.
+        resume: finished models are read back, an unfinished one is gone on with.
+    """
+    prepared = prepare(settings.corpus, progress)
+    ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
+    vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
+    members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, resume=resume)]
+    test_ids_n = prepared.texts["test"].ids_n
+    matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
+    return {
+        "corpus": prepared.describe(),
+        "embedding": vectors.describe(),
+        "models": [_model_result(member, settings, prepared, matches) for member in members],
+        "claims": _claims(members, matches, settings.training.seed),
+    }
+
+
+def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str, Any]]:
+    return [
+        claim
+        for policy in POLICIES
+        for claim in compare_claims(
+            {member.name: member.test_scores(policy) for member in members}, LABELS, matches[policy], policy, seed
+        )
+    ]
+
+
+def _model_result(
+    member: Member, settings: CompareSettings, prepared: PreparedCorpus, matches: Matches
+) -> dict[str, Any]:
+    seed = settings.training.seed
+    return {
+        "name": member.name,
+        "label": LABELS[member.name],
+        "kind": member.kind,
+        "parameters": member.parameters,
+        "settings": member.settings,
+        "seeds": member.seeds,
+        "steps": member.results[0].position.step if member.results else 0,
+        "seconds": member.seconds,
+        "perplexity": {
+            policy: {
+                split: _score([scores[policy, split] for scores in member.scores], seed) for split in SCORED_SPLITS
+            }
+            for policy in POLICIES
+        },
+        "breakdown": _breakdown(member, matches, seed),
+        "curves": [
+            {"seed": seed, "points": _curve(result.log)}
+            for seed, result in zip(member.seeds, member.results, strict=False)
+        ],
+        "gradient_norms": [
+            gradient_summary(result.log.steps, seed)
+            for seed, result in zip(member.seeds, member.results, strict=False)
+        ],
+        "samples": _samples(member.models[0], settings.generation, prepared),
+    }
+
+
+def _score(seeds: list[TokenScores], seed: int) -> dict[str, Any]:
+    interval = perplexity_interval(seeds, numpy_generator(seed, "perplexity"), BLOCKS)
+    total = seeds[0].total
+    for one in seeds[1:]:
+        total = total + one.total
+    return {
+        "perplexity": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "per_seed": [one.total.perplexity for one in seeds],
+        "bits_per_token": total.bits_per_token,
+        "bits_per_character": total.bits_per_character,
+        "token_count": len(seeds[0].nll_n),
+    }
+
+
+def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, Any]]:
+    buckets = by_context_match(
+        member.test_scores(HEADLINE), matches[HEADLINE], numpy_generator(seed, "breakdown"), BLOCKS
+    )
+    return [
+        {
+            "match": bucket.match,
+            "token_count": bucket.token_count,
+            "perplexity": bucket.perplexity.value,
+            "low": bucket.perplexity.low,
+            "high": bucket.perplexity.high,
+        }
+        for bucket in buckets
+    ]
+
+
+def _curve(log: TrainingLog) -> list[dict[str, Any]]:
+    return [
+        {
+            "step": record.step,
+            "epoch": record.epoch,
+            "tokens": record.tokens,
+            "seconds": record.seconds,
+            "learning_rate": record.learning_rate,
+            "train_perplexity": None if record.train_nll is None else math.exp(record.train_nll),
+            "valid_perplexity": math.exp(record.valid_nll),
+        }
+        for record in log.validations
+    ]
+
+
+def _samples(model: LanguageModel, config: GenerationConfig, prepared: PreparedCorpus) -> list[dict[str, Any]]:
+    """Text from nothing and from the start of a sentence in the middle of valid, the same for every model."""
+    sentences = prepared.corpus.valid.sentences
+    middle = sentences[len(sentences) // 2][:PROMPT_TOKENS]
+    vocabulary = prepared.vocabulary
+    samples = []
+    for prompt in ([], middle):
+        ids = list(generate(model, vocabulary.encode(prompt), config, vocabulary))
+        text = readable(vocabulary.decode(ids), prepared.config.tokens)
+        shown = {key: value for key, value in asdict(config).items() if key not in {"prompt", "allow_unk"}}
+        samples.append({"prompt": readable(prompt, prepared.config.tokens), "text": text, "settings": shown})
+    return samples

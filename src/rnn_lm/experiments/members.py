@@ -1,0 +1,190 @@
+"""The models that a comparison is between: trained, scored and kept, each in a folder of its own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, GenerationConfig, ModelConfig, NgramConfig, TrainingConfig
+from rnn_lm.evaluation.perplexity import Policy, TokenScores
+from rnn_lm.experiments.model_runs import (
+    POLICIES,
+    RecurrentSpec,
+    Scores,
+    matched_to,
+    score_model,
+    train_ngram,
+    train_recurrent,
+)
+from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.experiments.vectors import InputVectors
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.progress import Progress, duration
+from rnn_lm.training.trainer import TrainingResult
+
+RANDOM = "-random"
+"""Ends the name of a model whose input vectors start at random while the others' come from word2vec."""
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """All that a comparison needs to know.
+
+    Attributes:
+        corpus, ngram, embedding, model, training, generation: see each.
+        cells: recurrent cells to compare; their sizes are matched to the parameter count of ``model``.
+        learning_rates: peak learning rate of each cell that is not to have ``training``'s.
+        seeds: how many times each recurrent model is trained, from seed ``training.seed`` on.
+    """
+
+    corpus: CorpusConfig
+    ngram: NgramConfig
+    embedding: EmbeddingConfig
+    model: ModelConfig
+    training: TrainingConfig
+    generation: GenerationConfig
+    cells: tuple[str, ...]
+    learning_rates: dict[str, float]
+    seeds: int
+
+    def specs(self, vocabulary_size: int, vectors: InputVectors) -> list[RecurrentSpec]:
+        """Every recurrent model to train, seed by seed, so that one seed of all is there before the next is begun."""
+        size = vectors.size
+        specs = []
+        for seed in range(self.training.seed, self.training.seed + self.seeds):
+            for cell in self.cells:
+                rate = self.learning_rates.get(cell, self.training.learning_rate)
+                training = replace(self.training, seed=seed, learning_rate=rate)
+                model = matched_to(cell, self.model, vocabulary_size, size)
+                specs.append(RecurrentSpec(cell, model, training, self.embedding, vectors.vectors_ve, size))
+                if cell == self.model.cell and vectors.vectors_ve is not None:
+                    random = replace(self.embedding, embedding="random", freeze_embedding=False)
+                    specs.append(RecurrentSpec(cell + RANDOM, model, training, random, None, size))
+        return specs
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of the comparison, over its seeds.
+
+    Attributes:
+        name: "ngram", "rnn", "lstm-random"...
+        kind: "ngram" or "recurrent".
+        parameters: numbers it consists of.
+        settings: what a person should know of how it was made.
+        seeds: of its training; one entry for the n-gram.
+        models: one per seed, each behind the common seam.
+        scores: one per seed.
+        results: of training, one per seed; none for the n-gram.
+        seconds: of training, all seeds.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    settings: dict[str, Any]
+    seeds: list[int]
+    models: list[LanguageModel]
+    scores: list[Scores]
+    results: list[TrainingResult]
+    seconds: float
+
+    def test_scores(self, policy: Policy) -> list[TokenScores]:
+        """Scores of the test split under ``policy``, one per seed."""
+        return [scores[policy, "test"] for scores in self.scores]
+
+
+@dataclass(frozen=True)
+class Ngrams:
+    """The n-gram baseline under each policy: n-grams that end with the sentence, and n-grams that run on."""
+
+    by_policy: dict[Policy, NgramLanguageModel]
+    member: Member
+
+
+def make_ngrams(
+    settings: CompareSettings, folder: Path, prepared: PreparedCorpus, progress: Progress, *, resume: bool
+) -> Ngrams:
+    """Train and score the baseline twice, so that under either policy it was trained the way it is scored."""
+    started = time.monotonic()
+    models: dict[Policy, NgramLanguageModel] = {
+        policy: train_ngram(
+            folder / f"ngram-{policy}", replace(settings.ngram, boundary=policy), prepared, resume=resume
+        )
+        for policy in POLICIES
+    }
+    seconds = time.monotonic() - started
+    scores: Scores = {}
+    for policy, model in models.items():
+        scores |= score_model(folder / f"ngram-{policy}", model, prepared, progress, (policy,))
+    model = models["sentence"]
+    made = {"order": settings.ngram.order, "smoothing": "interpolated modified Kneser-Ney"}
+    member = Member("ngram", "ngram", model.parameters_count, made, [0], [model], [scores], [], seconds)
+    _say(member, progress)
+    return Ngrams(models, member)
+
+
+def make_recurrent(
+    settings: CompareSettings,
+    folder: Path,
+    prepared: PreparedCorpus,
+    vectors: InputVectors,
+    progress: Progress,
+    *,
+    resume: bool,
+) -> list[Member]:
+    """Train and score every recurrent model of the comparison, in the order of ``CompareSettings.specs``."""
+    specs = settings.specs(len(prepared.vocabulary), vectors)
+    made: dict[str, list[tuple[RecurrentSpec, RecurrentLanguageModel, TrainingResult, Scores]]] = {}
+    for number, spec in enumerate(specs, start=1):
+        progress.say(f"[{number}/{len(specs)}] {_described(spec, len(prepared.vocabulary))}")
+        own = folder / f"{spec.name}-seed{spec.training.seed}"
+        trained = train_recurrent(own, spec, prepared, progress, resume=resume)
+        scores = score_model(own, trained.model, prepared, progress, POLICIES)
+        made.setdefault(spec.name, []).append((spec, trained.model, trained.result, scores))
+        _say(_member(made[spec.name][-1:], len(prepared.vocabulary)), progress)
+    return [_member(seeds, len(prepared.vocabulary)) for seeds in made.values()]
+
+
+def _member(
+    seeds: list[tuple[RecurrentSpec, RecurrentLanguageModel, TrainingResult, Scores]], vocabulary_size: int
+) -> Member:
+    specs, models, results, scores = zip(*seeds, strict=True)
+    spec: RecurrentSpec = specs[0]
+    settings = {
+        "cell": spec.model.cell,
+        "hidden_size": spec.model.hidden_size,
+        "layers": spec.model.layers,
+        "embedding": spec.embedding.embedding,
+        "embedding_size": spec.embedding_size,
+        "learning_rate": spec.training.learning_rate,
+        "budget": spec.training.budget,
+    }
+    return Member(
+        spec.name,
+        "recurrent",
+        count_parameters(vocabulary_size, spec.embedding_size, spec.model),
+        settings,
+        [spec.training.seed for spec in specs],
+        list(models),
+        list(scores),
+        list(results),
+        sum(result.position.seconds for result in results),
+    )
+
+
+def _described(spec: RecurrentSpec, vocabulary_size: int) -> str:
+    parameters = count_parameters(vocabulary_size, spec.embedding_size, spec.model)
+    return (
+        f"{spec.name}, seed {spec.training.seed}: {spec.model.layers} x {spec.model.hidden_size} units, "
+        f"{parameters:,} parameters, {spec.embedding.embedding} input, {spec.training.budget}"
+    )
+
+
+def _say(member: Member, progress: Progress) -> None:
+    shown = ", ".join(f"{policy} {member.test_scores(policy)[0].total.perplexity:.2f}" for policy in POLICIES)
+    progress.say(f"  {member.name}: test perplexity {shown}; trained in {duration(member.seconds)}")

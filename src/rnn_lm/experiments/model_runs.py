@@ -1,0 +1,150 @@
+"""Train one model into a folder of its own, score it, and keep the scores beside it."""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig, to_json
+from rnn_lm.errors import UserError
+from rnn_lm.evaluation.perplexity import Policy, TokenScores, score_text
+from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.files import read_tensors, write_tensors
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.models.storage import NGRAM, VOCABULARY
+from rnn_lm.progress import Progress
+from rnn_lm.runs import start_run
+from rnn_lm.seeding import generator
+from rnn_lm.training.trainer import Trainer, TrainingData, TrainingResult
+
+SCORES = "scores.safetensors"
+SCORED_SPLITS = ("valid", "test")
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+
+Scores = dict[tuple[Policy, str], TokenScores]
+"""By policy and split."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A recurrent model and the run that made it."""
+
+    model: RecurrentLanguageModel
+    result: TrainingResult
+
+
+@dataclass(frozen=True)
+class RecurrentSpec:
+    """What one recurrent model is to be: everything about it but its text.
+
+    Attributes:
+        name: of its folder and in tables.
+        model: cell and sizes.
+        training: budget, optimizer, seed.
+        embedding: how its input vectors are made.
+        vectors_ve: the vectors themselves; None for a random start.
+        embedding_size: E.
+    """
+
+    name: str
+    model: ModelConfig
+    training: TrainingConfig
+    embedding: EmbeddingConfig
+    vectors_ve: Float[Tensor, "V E"] | None
+    embedding_size: int
+
+    def build(self, vocabulary_size: int) -> RecurrentLanguageModel:
+        """The model at its start."""
+        start = generator(self.training.seed, "initialization")
+        model = RecurrentLanguageModel(vocabulary_size, self.embedding_size, self.model, start)
+        if self.vectors_ve is not None:
+            model.load_embedding(self.vectors_ve, self.embedding.freeze_embedding)
+        return model
+
+
+def train_recurrent(
+    folder: Path, spec: RecurrentSpec, prepared: PreparedCorpus, progress: Progress, *, resume: bool
+) -> TrainedModel:
+    """Train ``spec`` in ``folder``, from where an earlier run of it stopped if ``resume``.
+
+    Raises:
+        UserError: see ``start_run`` and ``Trainer``.
+    """
+    config = {
+        "corpus": to_json(prepared.config),
+        "embedding": to_json(spec.embedding),
+        "embedding_size": spec.embedding_size,
+        "model": to_json(spec.model),
+        "training": to_json(spec.training),
+    }
+    start_run(folder, "recurrent", config, resume)
+    prepared.vocabulary.save(folder / VOCABULARY)
+    model = spec.build(len(prepared.vocabulary))
+    data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
+    return TrainedModel(model, Trainer(model, data, spec.training, folder, progress).run(spec.name))
+
+
+def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:
+    """Count, smooth and keep an n-gram model in ``folder``."""
+    start_run(folder, "ngram", {"corpus": to_json(prepared.config), "ngram": to_json(config)}, resume)
+    prepared.vocabulary.save(folder / VOCABULARY)
+    model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
+    model.save(folder / NGRAM)
+    return model
+
+
+def score_model(
+    folder: Path, model: LanguageModel, prepared: PreparedCorpus, progress: Progress, policies: tuple[Policy, ...]
+) -> Scores:
+    """Score valid and test under ``policies``; scores kept in ``folder`` by an earlier call are read back."""
+    path = folder / SCORES
+    if path.exists():
+        return _read_scores(path, prepared, policies)
+    scores: Scores = {
+        (policy, split): score_text(model, prepared.texts[split], policy, progress=progress)
+        for policy in policies
+        for split in SCORED_SPLITS
+    }
+    tensors = {f"{policy}.{split}": torch.from_numpy(one.nll_n) for (policy, split), one in scores.items()}
+    write_tensors(path, tensors, {"unit": "nats"})
+    return scores
+
+
+def _read_scores(path: Path, prepared: PreparedCorpus, policies: tuple[Policy, ...]) -> Scores:
+    tensors, _ = read_tensors(path)
+    scores: Scores = {}
+    for policy in policies:
+        for split in SCORED_SPLITS:
+            nll_n, text = tensors.get(f"{policy}.{split}"), prepared.texts[split]
+            if nll_n is None or len(nll_n) != len(text):
+                raise UserError(f"{path}: scores of another text; delete the file to score again")
+            scores[policy, split] = TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy)
+    return scores
+
+
+def matched_to(cell: str, reference: ModelConfig, vocabulary_size: int, embedding_size: int) -> ModelConfig:
+    """``reference`` with another cell and the hidden size that brings its parameter count nearest to the original's.
+
+    A comparison of cells at equal H would give the LSTM four times the recurrent parameters of the Elman network.
+    """
+    if cell == reference.cell:
+        return reference
+
+    def with_size(hidden_size: int) -> ModelConfig:
+        return replace(reference, cell=cell, hidden_size=hidden_size)
+
+    wanted = count_parameters(vocabulary_size, embedding_size, reference)
+    sizes = range(1, 8 * reference.hidden_size)
+    enough = bisect.bisect_left(
+        sizes, wanted, key=lambda size: count_parameters(vocabulary_size, embedding_size, with_size(size))
+    )
+    candidates = [with_size(sizes[index]) for index in (max(0, enough - 1), min(enough, len(sizes) - 1))]
+    return min(candidates, key=lambda one: abs(count_parameters(vocabulary_size, embedding_size, one) - wanted))

@@ -1,0 +1,26 @@
+"""Where a result comes from: the command, the versions, the machine."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import shlex
+import sys
+from typing import Any
+
+import torch
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """The ``made`` part of a results file; ``seconds`` is how long the run took in all."""
+    return {
+        "command": shlex.join(["rnn-lm", *sys.argv[1:]]),
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "rnn_lm": importlib.metadata.version("rnn-lm"),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "threads": torch.get_num_threads(),
+        "seconds": seconds,
+    }

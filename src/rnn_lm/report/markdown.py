@@ -1,0 +1,39 @@
+"""Results as Markdown, for a README or other documents that are generated from a results file."""
+
+from __future__ import annotations
+
+from html import escape
+
+from rnn_lm.report.results import Results
+from rnn_lm.report.tables import Table, claims_tables, perplexity_table, policies
+
+
+def results_markdown(results: Results) -> str:
+    """Perplexity and claims."""
+    return "\n".join(part for part in (perplexity_markdown(results), claims_markdown(results)) if part)
+
+
+def perplexity_markdown(results: Results) -> str:
+    """The perplexity table of each context policy, under a line that says which it is."""
+    return _joined([perplexity_table(results, policy) for policy in policies(results)])
+
+
+def claims_markdown(results: Results) -> str:
+    """The claims table of each context policy."""
+    return _joined(claims_tables(results))
+
+
+def table_markdown(table: Table) -> str:
+    """A table below its caption."""
+    rules = ["---" if column.align == "left" else "---:" for column in table.columns]
+    lines = [[column.title for column in table.columns], rules, *table.rows]
+    return f"{_cell(table.caption)}\n\n" + "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _joined(tables: list[Table]) -> str:
+    return "\n\n".join(map(table_markdown, tables)) + "\n" if tables else ""
+
+
+def _cell(text: str) -> str:
+    """Text that neither ends its cell nor is taken for HTML."""
+    return " ".join(escape(text, quote=False).replace("|", "\\|").split())

@@ -1,0 +1,141 @@
+"""Token to id and back, from the train split alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnn_lm.errors import UserError
+from rnn_lm.files import read_json, write_json
+from rnn_lm.stream import EncodedText
+
+UNK = "<unk>"
+"""The entry of every token outside the vocabulary; written in a text, it is that same entry."""
+EOS = "<eos>"
+"""The end of a sentence: predicted and counted, never written in a text."""
+
+_FORMAT = "rnn_lm vocabulary"
+_VERSION = 1
+
+
+class Vocabulary:
+    """The tokens a model knows, ``<unk>`` first, ``<eos>`` second, the others by falling train count.
+
+    Tokens of equal count stand in alphabetical order, so that the same train text gives the same ids everywhere.
+
+    Args:
+        tokens: all of them; a token's index is its id.
+        counts_v: how often each stands in train; ``<unk>`` counts every token it replaces.
+
+    Raises:
+        ValueError: the two differ in length, a token stands twice, or the first two are not ``<unk>`` and ``<eos>``.
+    """
+
+    unk_id = 0
+    eos_id = 1
+
+    def __init__(self, tokens: Sequence[str], counts_v: Sequence[int]) -> None:
+        self.tokens = tuple(tokens)
+        self.counts_v = tuple(counts_v)
+        self._ids = {token: index for index, token in enumerate(self.tokens)}
+        if self.tokens[:2] != (UNK, EOS):
+            raise ValueError(f"a vocabulary starts with {UNK} and {EOS}")
+        if len(self.counts_v) != len(self.tokens):
+            raise ValueError(f"{len(self.tokens)} tokens but {len(self.counts_v)} counts")
+        if len(self._ids) != len(self.tokens):
+            raise ValueError("a token stands twice")
+
+    @classmethod
+    def build(cls, sentences: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+        """The vocabulary of a train split.
+
+        Args:
+            sentences: the train split.
+            min_count: the least count at which a token is kept.
+            max_size: the most tokens kept, ``<unk>`` and ``<eos>`` not among them.
+
+        Raises:
+            UserError: nothing would be kept.
+        """
+        sentences = list(sentences)
+        counts = Counter(chain.from_iterable(sentences))
+        total = counts.total()
+        counts.pop(UNK, None)
+        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        kept = [(token, count) for token, count in ranked if count >= min_count][:max_size]
+        if not kept:
+            raise UserError(
+                f"no token stands {min_count} times or more in the train split ({total} tokens): "
+                "lower --min-count or give a longer text"
+            )
+        unknown = total - sum(count for _, count in kept)
+        return cls([UNK, EOS, *(token for token, _ in kept)], [unknown, len(sentences), *(count for _, count in kept)])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and (self.tokens, self.counts_v) == (other.tokens, other.counts_v)
+
+    def __hash__(self) -> int:
+        return hash(self.tokens)
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """Ids of ``tokens``; ``<unk>``'s for those outside the vocabulary."""
+        find, unknown = self._ids.get, self.unk_id
+        return [find(token, unknown) for token in tokens]
+
+    def decode(self, ids: Iterable[int]) -> list[str]:
+        """Tokens of ``ids``; raises ``IndexError`` for an id that is none."""
+        return [self.tokens[index] for index in ids]
+
+    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int) -> EncodedText:
+        """Sentences end to end, each closed by ``<eos>``.
+
+        Args:
+            sentences: one split of a corpus.
+            characters: length of its text in characters (``Split.characters``).
+        """
+        closed = chain.from_iterable(chain(sentence, (EOS,)) for sentence in sentences)
+        ids_n = torch.from_numpy(np.array(self.encode(closed), dtype=np.int64))
+        return EncodedText(ids_n, self.eos_id, characters)
+
+    def save(self, path: Path) -> None:
+        """Write the vocabulary as JSON."""
+        value = {"format": _FORMAT, "version": _VERSION, "tokens": self.tokens, "counts": self.counts_v}
+        write_json(path, value)
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabulary:
+        """Read what ``save`` wrote; raises ``UserError`` where the file is anything else."""
+        value = read_json(path)
+        fault = _fault(value)
+        if fault is None:
+            try:
+                return cls(value["tokens"], value["counts"])
+            except ValueError as error:
+                fault = str(error)
+        raise UserError(f"{path}: not a vocabulary written by rnn-lm: {fault}")
+
+
+def _fault(value: Any) -> str | None:
+    """What is wrong with a vocabulary read from JSON, if its parts have the wrong types."""
+    if not isinstance(value, dict) or value.get("format") != _FORMAT:
+        return f'no "format": "{_FORMAT}"'
+    if value.get("version") != _VERSION:
+        return f"version {value.get('version')!r} where this program reads version {_VERSION}"
+    tokens, counts = value.get("tokens"), value.get("counts")
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        return '"tokens" is not a list of strings'
+    if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
+        return '"counts" is not a list of counts'
+    return None

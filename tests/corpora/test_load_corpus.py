@@ -1,0 +1,71 @@
+"""What --corpus can name, and what is answered when it names nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rnn_lm.config import CorpusConfig
+from rnn_lm.corpora import CORPORA, build_vocabulary, load_corpus, read_split, tokenize_line
+from rnn_lm.errors import UserError
+
+
+def refusal(*names: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load_corpus(CorpusConfig(corpus=names))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", list(CORPORA))
+def test_every_named_corpus_has_text_source_and_licence(name: str) -> None:
+    raw = CORPORA[name]()
+    assert all((raw.name, raw.source, raw.licence, raw.split_description))
+    for sentences in (raw.train, raw.valid, raw.test):
+        assert sentences
+        assert all(sentence == " ".join(sentence.split()) != "" for sentence in sentences)
+
+
+def test_misspelt_name() -> None:
+    assert "did you mean 'web-bible'" in refusal("web-bibel")
+
+
+def test_empty_name() -> None:
+    assert "unknown corpus ''" in refusal("")
+
+
+@pytest.mark.parametrize("name", ["missing.txt", "./missing", "no/such/folder"])
+def test_missing_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "there is no such file" in refusal(name)
+
+
+def test_folder_or_name_among_several(tmp_path: Path) -> None:
+    assert "stands alone" in refusal(str(tmp_path), "b.txt")
+    assert "stands alone" in refusal("b.txt", "web-bible")
+
+
+def test_a_registered_name_is_taken_before_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web-bible").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert "there is no train.txt" in refusal("./web-bible")
+    assert load_corpus(CorpusConfig(corpus=("web-bible",))).licence == "public domain"
+
+
+def test_configuration_decides_the_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "text.txt"
+    path.write_text("a a a b b c\n" * 2 + "d\n" * 2)
+    config = CorpusConfig(corpus=(str(path),), split=(0.7, 0.1, 0.2), min_count=3, max_vocabulary=1)
+    assert build_vocabulary(load_corpus(config), config).tokens == ("<unk>", "<eos>", "a")
+
+
+def test_text_to_score_is_cut_as_the_corpus_was(tmp_path: Path) -> None:
+    path = tmp_path / "other.txt"
+    path.write_text("Don't go.\n\nYes\n")
+    config = CorpusConfig()
+    split = read_split(path, config)
+    assert split.sentences == [["do", "n't", "go", "."], ["yes"]]
+    assert split.sentences[0] == tokenize_line("Don't go.", config)
+    assert split.characters == len("don't go.\nyes\n")

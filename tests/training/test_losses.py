@@ -1,0 +1,92 @@
+"""The training losses: the exact one is cross-entropy to the last bit of sense, the sampled one estimates it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnn_lm.models.language_model import IGNORE
+from rnn_lm.training import losses
+from rnn_lm.training.losses import Decoder, NoiseDistribution, exact_loss, sampled_loss
+
+V, D = 30, 5
+
+
+def case(positions: int, seed: int = 1) -> tuple[torch.Tensor, Decoder, torch.Tensor]:
+    source = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, dtype=torch.float64, generator=source).requires_grad_()
+
+    target_n = torch.randint(0, V, (positions,), generator=source)
+    target_n[positions // 2] = IGNORE
+    return draw(positions, D), Decoder(draw(V, D), draw(V)), target_n
+
+
+@settings(deadline=None, max_examples=20)
+@given(positions=st.integers(2, 40), chunk=st.integers(1, 50), seed=st.integers(0, 99))
+def test_exact_loss_and_its_gradients_are_those_of_cross_entropy(positions, chunk, seed):
+    output_nd, decoder, target_n = case(positions, seed)
+    logits = output_nd @ decoder.weight_vd.T + decoder.bias_v
+    expected = torch.nn.functional.cross_entropy(logits, target_n, ignore_index=IGNORE, reduction="sum")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(losses, "CHUNK_ROWS", chunk)
+        found = exact_loss(output_nd, decoder, target_n)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    leaves = [output_nd, decoder.weight_vd, decoder.bias_v]
+    for ours, theirs in zip(
+        torch.autograd.grad(3 * found, leaves), torch.autograd.grad(3 * expected, leaves), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)
+
+
+def test_sampled_gradient_tends_to_the_exact_one_as_samples_grow():
+    output_nd, decoder, target_n = case(12)
+    noise = NoiseDistribution(torch.arange(1, V + 1))
+    (exact,) = torch.autograd.grad(exact_loss(output_nd, decoder, target_n), output_nd)
+    source = torch.Generator().manual_seed(7)
+
+    def mean_error(samples: int) -> float:
+        draws = [
+            torch.autograd.grad(
+                sampled_loss(output_nd, decoder, target_n, noise.draw(samples, source), noise), output_nd
+            )[0]
+            for _ in range(60)
+        ]
+        return float(torch.linalg.vector_norm(torch.stack(draws).mean(0) - exact) / torch.linalg.vector_norm(exact))
+
+    few, many = mean_error(5), mean_error(2000)
+    assert many < 0.05
+    assert many < few
+
+
+def test_noise_that_is_the_target_itself_is_struck_out():
+    output_nd, decoder, target_n = case(4)
+    noise = NoiseDistribution(torch.ones(V, dtype=torch.int64))
+    target_n[:] = 3
+    assert sampled_loss(output_nd, decoder, target_n, torch.tensor([3, 3]), noise).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_padding_adds_nothing_to_either_loss():
+    output_nd, decoder, target_n = case(8)
+    noise = NoiseDistribution(torch.ones(V, dtype=torch.int64))
+    drawn = noise.draw(9, torch.Generator().manual_seed(1))
+    kept = target_n != IGNORE
+    torch.testing.assert_close(
+        sampled_loss(output_nd, decoder, target_n, drawn, noise),
+        sampled_loss(output_nd[kept], decoder, target_n[kept], drawn, noise),
+    )
+    torch.testing.assert_close(
+        exact_loss(output_nd, decoder, target_n), exact_loss(output_nd[kept], decoder, target_n[kept])
+    )
+
+
+def test_noise_follows_the_counts_to_the_power_three_quarters():
+    counts_v = torch.tensor([0, 1, 16, 81])
+    noise = NoiseDistribution(counts_v)
+    expected = torch.tensor([1.0, 1.0, 8.0, 27.0]) / 37
+    torch.testing.assert_close(noise.log_probability_v.exp(), expected)
+    drawn = torch.bincount(noise.draw(40_000, torch.Generator().manual_seed(1)), minlength=4) / 40_000
+    torch.testing.assert_close(drawn, expected, rtol=0, atol=0.01)

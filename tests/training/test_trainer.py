@@ -1,0 +1,250 @@
+"""The training loop: it learns, it repeats itself, it resumes to the bit, and each setting does what it says."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from rnn_lm.config import TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.training.checkpoint import read_checkpoint
+from rnn_lm.training.log import loss_spikes, read_log
+from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged, TrainingInterrupted, validation_columns
+
+from .conftest import make_trainer, tiny_text
+
+
+def weights(trainer) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+
+def assert_equal_bits(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+
+
+def test_it_learns(tiny_data):
+    result = make_trainer(tiny_data, budget="300steps", learning_rate=0.02).run("tiny")
+    assert result.log.validations[-1].valid_nll < result.log.validations[0].valid_nll < math.log(20)
+    assert math.exp(result.position.best_valid_nll) < 15  # a model that knows nothing has 20
+
+
+def test_every_token_is_predicted_once_per_epoch(tiny_data):
+    result = make_trainer(tiny_data, budget="2epochs").run("tiny")
+    assert result.position.tokens == 2 * len(tiny_data.train)
+    assert result.log.steps[-1].epoch == 2
+
+
+def test_the_same_seed_gives_the_same_bits(tiny_data):
+    first, again, other = make_trainer(tiny_data), make_trainer(tiny_data), make_trainer(tiny_data, seed=2)
+    for trainer in (first, again, other):
+        trainer.run("tiny")
+    assert_equal_bits(weights(first), weights(again))
+    assert not torch.equal(first.model.embedding_ve, other.model.embedding_ve)
+
+
+def interrupt_after(trainer, steps: int) -> None:
+    """Press Ctrl-C during step number ``steps``."""
+    step = trainer._train_step
+
+    def counted():
+        if trainer.position.step + 1 == steps:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step()
+
+    trainer._train_step = counted
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 29])
+def test_ctrl_c_keeps_the_step_and_resume_gives_the_same_bits(tiny_data, tmp_path, steps):
+    whole = make_trainer(tiny_data)
+    whole_log = whole.run("tiny").log
+    stopped = make_trainer(tiny_data, tmp_path)
+    interrupt_after(stopped, steps)
+    with pytest.raises(TrainingInterrupted):
+        stopped.run("tiny")
+    resumed = make_trainer(tiny_data, tmp_path)
+    assert resumed.position.step == steps
+    log = resumed.run("tiny").log
+    assert_equal_bits(weights(resumed), weights(whole))
+    assert [record.loss for record in log.steps] == [record.loss for record in whole_log.steps]
+    assert [record.valid_nll for record in log.validations] == [record.valid_nll for record in whole_log.validations]
+    assert read_log(tmp_path / "training.jsonl") == (log.steps, log.validations)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import rnn_lm.training.trainer
+from conftest import VOCABULARY_SIZE, make_trainer, tiny_text
+from rnn_lm.training.trainer import TrainingData
+import torch
+train = tiny_text(700, 1)
+data = TrainingData(train, tiny_text(150, 2), torch.bincount(train.ids_n, minlength=VOCABULARY_SIZE))
+trainer = make_trainer(data, Path(sys.argv[1]), budget="300steps", validations=20, checkpoint_seconds=0.02)
+print("ready", flush=True)
+trainer.run("tiny")
+"""
+
+
+def kill_and_resume(folder: Path, kills: int, seed: int) -> None:
+    """Start training in a process of its own and kill it at random moments until it gets through."""
+    delays = torch.rand(kills, generator=torch.Generator().manual_seed(seed)) * 0.6
+    command = [sys.executable, "-c", CHILD, str(folder), str(Path(__file__).parent)]
+    for delay in [*delays.tolist(), None]:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            if delay is None:
+                assert child.wait() == 0
+            else:
+                time.sleep(delay)
+                child.send_signal(signal.SIGKILL)
+
+
+def assert_killed_run_ends_as_a_whole_one(data, folder: Path, kills: int) -> None:
+    kill_and_resume(folder, kills, seed=kills)
+    whole = make_trainer(data, budget="300steps", validations=20)
+    result = whole.run("tiny")
+    tensors, facts = read_checkpoint(folder / BEST)
+    assert_equal_bits({name.removeprefix("model."): value for name, value in tensors.items()}, weights(whole))
+    assert facts["step"] == result.position.best_step
+    steps, validations = read_log(folder / "training.jsonl")
+    assert [record.loss for record in steps] == [record.loss for record in result.log.steps]
+    assert len(validations) == 20
+
+
+def test_three_sigkills_then_resume_gives_the_same_bits(tiny_data, tmp_path):
+    assert_killed_run_ends_as_a_whole_one(tiny_data, tmp_path, kills=3)
+
+
+@pytest.mark.slow
+def test_twenty_sigkills_then_resume_gives_the_same_bits(tiny_data, tmp_path):
+    assert_killed_run_ends_as_a_whole_one(tiny_data, tmp_path, kills=20)
+
+
+def test_a_flipped_byte_in_a_checkpoint_is_noticed(tiny_data, tmp_path):
+    make_trainer(tiny_data, tmp_path).run("tiny")
+    path = tmp_path / LAST
+    whole = path.read_bytes()
+    for position in range(0, len(whole), max(1, len(whole) // 60)):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])
+        with pytest.raises(UserError, match="last.safetensors"):
+            read_checkpoint(path)
+    path.write_bytes(whole[:-10])
+    with pytest.raises(UserError, match="last.safetensors"):
+        read_checkpoint(path)
+    path.write_bytes(whole)
+    read_checkpoint(path)
+
+
+def test_resuming_with_another_setting_is_refused(tiny_data, tmp_path):
+    make_trainer(tiny_data, tmp_path).run("tiny")
+    with pytest.raises(UserError, match="--learning-rate"):
+        make_trainer(tiny_data, tmp_path, learning_rate=0.5)
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path):
+    trainer = make_trainer(tiny_data, tmp_path, checkpoint_seconds=1e-9)
+    step = trainer._train_step
+
+    def poisoned():
+        if trainer.position.step == 7:
+            with torch.no_grad():
+                trainer.model.decoder_bias_v[3] = math.nan
+        return step()
+
+    trainer._train_step = poisoned
+    with pytest.raises(TrainingDiverged, match=r"step 8; .*last good checkpoint; try --clip norm"):
+        trainer.run("tiny")
+    tensors, facts = read_checkpoint(tmp_path / LAST)
+    assert facts["position"]["step"] == 7
+    assert all(torch.isfinite(value).all() for name, value in tensors.items() if name.startswith("model."))
+
+
+def test_patience_stops_early_and_the_best_model_is_returned(tiny_data):
+    trainer = make_trainer(tiny_data, budget="200steps", validations=100, patience=3, learning_rate=0.5, schedule="constant")
+    result = trainer.run("tiny")
+    assert result.position.step < 200
+    best = min(result.log.validations, key=lambda record: record.valid_nll)
+    assert result.position.best_step == best.step
+    assert trainer._valid_nll(trainer.config.valid_tokens) == pytest.approx(best.valid_nll)
+
+
+def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data, tmp_path):
+    trainer = make_trainer(tiny_data, tmp_path, budget="2s")
+    interrupt_after(trainer, 25)
+    with pytest.raises(TrainingInterrupted):
+        trainer.run("tiny")
+    planned = trainer.position.total_steps
+    assert planned is not None
+    resumed = make_trainer(tiny_data, tmp_path, budget="2s")
+    assert resumed.position.total_steps == planned
+    result = resumed.run("tiny")
+    assert result.position.step == planned
+
+
+CHANGED = {
+    "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd", "learning_rate": 0.02,
+    "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value", "clip_threshold": 1e-3,
+    "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
+}  # fmt: skip
+WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(TrainingConfig)])
+def test_every_setting_changes_what_is_learned(tiny_data, field):
+    """No setting silently does nothing; the four that only say when to look are tested by what they look at above."""
+    if field in WITHOUT_EFFECT_ON_WEIGHTS:
+        return
+    settings: dict[str, object] = {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {
+        field: CHANGED[field]
+    }
+    base: dict[str, object] = {"optimizer": "sgd"} if field == "momentum" else {}
+    if field == "clip":
+        base = {"clip_threshold": 1e-2}
+    plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})
+    plain.run("tiny")
+    changed.run("tiny")
+    assert not torch.equal(plain.model.embedding_ve, changed.model.embedding_ve)
+
+
+def test_norms_are_logged_before_and_after_clipping(tiny_data):
+    free = make_trainer(tiny_data, clip="none").run("tiny").log.steps
+    clipped = make_trainer(tiny_data, clip="norm", clip_threshold=0.1).run("tiny").log.steps
+    assert all(record.norm_before == record.norm_after for record in free)
+    assert all(record.norm_after <= 0.1 + 1e-9 for record in clipped)
+    assert any(record.norm_before > 0.1 for record in clipped)
+    for record in clipped:
+        assert math.hypot(*record.parts.values()) == pytest.approx(record.norm_before)
+        assert set(record.parts) == {"embedding", "layers.0", "layers.1", "decoder"}
+
+
+def test_loss_spikes_are_counted_within_one_kind_of_softmax(tiny_data):
+    steps = make_trainer(tiny_data).run("tiny").log.steps
+    calm = [dataclasses.replace(record, loss=2.0, softmax="exact") for record in steps]
+    assert loss_spikes(calm) == 0
+    assert loss_spikes([*calm[:10], dataclasses.replace(calm[10], loss=4.0), *calm[11:]]) == 1
+    assert loss_spikes([*calm[:10], *(dataclasses.replace(one, loss=9.0, softmax="sampled") for one in calm)]) == 0
+
+
+def test_validation_columns_are_spread_over_the_text():
+    text = tiny_text(400, 3)
+    input_tb, target_tb = validation_columns(text, 160)
+    assert input_tb.shape == target_tb.shape == (10, 16)
+    inputs_n, targets_n = text.inputs_and_targets()
+    assert torch.equal(target_tb[:, -1], targets_n[-10:])
+    assert torch.equal(input_tb[:, 0], inputs_n[:10])
+
+
