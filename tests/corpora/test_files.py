@@ -87,9 +87,10 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "found"), [("hello", "only 1 sentence,"), ("a\nb\n", "only 2 sentences,"), (" \n", "no sentence")]
+    ("content", "found"),
+    [("hello", "only 1 sentence, too small"), ("a\nb\n", "only 2 sentences, too small"), (" \n", "no sentence")],
 )
 def test_too_small_a_text_is_refused(tmp_path: Path, content: str, found: str) -> None:
     (tmp_path / "tiny.txt").write_text(content)
-    with pytest.raises(UserError, match=f"tiny.txt: {found} too small" if "only" in found else f"tiny.txt: {found}"):
+    with pytest.raises(UserError, match=f"tiny.txt: {found}"):
         read_files([tmp_path / "tiny.txt"], PARTS)

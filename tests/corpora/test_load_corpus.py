@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import CORPORA, build_vocabulary, load_corpus, read_split, tokenize_line
+from rnn_lm.corpora import CORPORA, RawCorpus, build_vocabulary, load_corpus, read_split, tokenize_line
 from rnn_lm.errors import UserError
+from rnn_lm.registry import Registry
 
 
 def refusal(*names: str) -> str:
@@ -48,10 +50,13 @@ def test_folder_or_name_among_several(tmp_path: Path) -> None:
 
 
 def test_a_registered_name_is_taken_before_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "web-bible").mkdir()
+    names: Registry[Callable[[], RawCorpus]] = Registry("corpus")
+    names.register("tiny")(lambda: RawCorpus("Tiny", ["a"], ["b"], ["c"], "a test", "none", "by hand"))
+    monkeypatch.setattr("rnn_lm.corpora.CORPORA", names)
+    (tmp_path / "tiny").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert "there is no train.txt" in refusal("./web-bible")
-    assert load_corpus(CorpusConfig(corpus=("web-bible",))).licence == "public domain"
+    assert load_corpus(CorpusConfig(corpus=("tiny",))).name == "Tiny"
+    assert "there is no train.txt" in refusal("./tiny")
 
 
 def test_configuration_decides_the_vocabulary(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_gain_is_in_bits_against_the_ngram(checked: Results) -> None:
 
 
 def test_learning_figures_have_every_model_and_seed(checked: Results) -> None:
-    rows = _rows(figures.learning_figure(checked, "valid_perplexity", "seconds"))
+    rows = _rows(figures.learning_figure(checked, "seconds"))
     assert {(row["model"], row["seed"]) for row in rows} == {
         (label, seed) for label in ("RNN", "GRU", "LSTM", "LSTM, random input") for seed in (1, 2)
     }
@@ -62,7 +62,7 @@ def test_norms_are_thinned_with_peaks_kept(checked: Results) -> None:
 
 def test_empty_results_still_draw(checked: Results) -> None:
     nothing = Results(**{**checked, "models": []})
-    for chart in (figures.breakdown_figure(nothing), figures.learning_figure(nothing, "train_perplexity", "tokens")):
+    for chart in (figures.breakdown_figure(nothing), figures.learning_figure(nothing, "tokens")):
         assert style.chart_spec(chart)
     assert figures.norms_domain(nothing) == (0.1, 10.0)
 

@@ -134,6 +134,7 @@ def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, An
     )
     return [
         {
+            "policy": HEADLINE,
             "match": bucket.match,
             "token_count": bucket.token_count,
             "perplexity": bucket.perplexity.value,

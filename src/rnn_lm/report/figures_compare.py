@@ -16,6 +16,9 @@ from rnn_lm.report.thinning import thin, upper_envelope
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
+MOST_MARKERS = 40
+"""A learning curve with more points than this is drawn without markers."""
+
 
 def model_scales(models: Iterable[ModelResult]) -> ModelScales:
     """The channels of these models, by label."""
@@ -44,32 +47,29 @@ def perplexity_figure(results: Results, policy: Policy) -> AnyChart:
     return rules + seeds + points + values
 
 
-def learning_figure(
-    results: Results, measured: Literal["train_perplexity", "valid_perplexity"], by: Literal["tokens", "seconds"]
-) -> AnyChart:
-    """Perplexity during training on a log scale, a line per model and seed, by tokens read or by training time."""
+def learning_figure(results: Results, by: Literal["tokens", "seconds"]) -> AnyChart:
+    """Valid perplexity during training on a log scale, a line per model and seed, by tokens read or training time."""
     models = [model for model in results["models"] if model["curves"]]
     rows = [
         {"model": model["label"], "seed": curve["seed"], **point}
         for model in models
         for curve in model["curves"]
-        for point in _thinned(curve["points"], measured, by)
+        for point in _thinned(curve["points"], by)
     ]
-    titles = {"tokens": "Training tokens read (millions)", "seconds": "Training time (minutes)"}
-    names = {"train_perplexity": "Train perplexity", "valid_perplexity": "Valid perplexity"}
-    y = _log_y(measured, names[measured], [row[measured] for row in rows])
-    tips = _tooltips(model="Model", seed="Seed", **{by: titles[by], measured: names[measured]})
-    x = alt.X(f"{by}:Q", title=titles[by], axis=alt.Axis(tickCount=6))
+    title = {"tokens": "Training tokens read (millions)", "seconds": "Training time (minutes)"}[by]
+    y = _log_y("valid_perplexity", "Valid perplexity", [row["valid_perplexity"] for row in rows])
+    tips = _tooltips(model="Model", seed="Seed", **{by: title}, valid_perplexity="Valid perplexity")
+    x = alt.X(f"{by}:Q", title=title, axis=alt.Axis(tickCount=6))
     base = alt.Chart(_data(rows)).encode(x=x, y=y, detail="seed:N", tooltip=tips)
     longest = max((len(curve["points"]) for model in models for curve in model["curves"]), default=0)
     scales = model_scales(models)
-    return lines_with_markers(base, scales) if longest <= 40 else bare_lines(base, scales)
+    return lines_with_markers(base, scales) if longest <= MOST_MARKERS else bare_lines(base, scales)
 
 
-def _thinned(points: list[CurvePoint], measured: str, by: str) -> list[dict[str, float]]:
+def _thinned(points: list[CurvePoint], by: str) -> list[dict[str, float]]:
     unit = 1e6 if by == "tokens" else 60
-    kept = thin([point[by] / unit for point in points], [point[measured] for point in points])
-    return [{by: _rounded(at), measured: _rounded(value)} for at, value in kept]
+    kept = thin([point[by] / unit for point in points], [point["valid_perplexity"] for point in points])
+    return [{by: _rounded(at), "valid_perplexity": _rounded(value)} for at, value in kept]
 
 
 def norms_figure(model: ModelResult, norms: GradientNorms, domain: Sequence[Number]) -> AnyChart:

@@ -1,107 +1,129 @@
-"""What the figures on gradients share: panels for fresh and trained models, and log axes over many decades."""
+"""Panels that show what was measured, as points, over what was predicted, as lines."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import altair as alt
 
-from rnn_lm.report.style import ModelScales, model_legend
+from rnn_lm.report.style import MODEL_STYLES
 
-Row = dict[str, Any]
-Layers = alt.Chart | alt.LayerChart | alt.FacetChart
-AnyChart = Layers | alt.VConcatChart | alt.HConcatChart
-Channel = TypeVar("Channel", alt.Row, alt.Column)
+AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
+Rows = list[dict[str, Any]]
 
-PANEL_WIDTH, PANEL_HEIGHT, PANEL_SPACING = 320, 250, 40
-WEIGHTS = {"fresh": "Fresh (as initialized)", "trained": "Trained"}
-FAINTEST = 1e-20
-"""Where log axes of gradient norms end: no training could use less."""
+PANEL_WIDTH = 290
+PANEL_HEIGHT = 240
 
 
-def model_rows(model: Mapping[str, Any], rows: Iterable[Row]) -> list[Row]:
-    """``rows`` with the fields that say which model they are of."""
-    common = {"model": model["label"], "weights": WEIGHTS[model["weights"]]}
-    return [{**common, **row} for row in rows]
+class Series(NamedTuple):
+    """One curve of a panel: its name in the legend and how it is drawn."""
+
+    label: str
+    color: str
+    dash: tuple[int, ...]
+    marker: str
 
 
-def scales_of(models: Iterable[Mapping[str, Any]]) -> ModelScales:
-    """The channels of these models, by label."""
-    return ModelScales({model["name"]: model["label"] for model in models})
+def model_series(name: str, label: str, dash: tuple[int, ...] | None = None) -> Series:
+    """A series in the color and marker that its model has in every figure."""
+    style = MODEL_STYLES[name]
+    return Series(label, style.color, dash or style.dash, style.marker)
 
 
-def stroke_legend(**options: Any) -> alt.Legend:
-    """A legend that shows colors and dashes of lines without markers."""
-    return model_legend(symbolType="stroke", symbolSize=900, symbolOpacity=1, **options)
+ORDERED = (
+    ("#56b4e9", (2, 3), "circle"),
+    ("#0072b2", (7, 3), "square"),
+    ("#d55e00", (1, 0), "triangle-up"),
+)
+"""For three values of one setting, from low to high."""
 
 
-def by_weights(chart: Layers, rows: Sequence[Row]) -> alt.FacetChart:
-    """One panel for fresh and one for trained models, side by side, on the same axes."""
-    panel = chart.properties(width=PANEL_WIDTH, height=PANEL_HEIGHT)
-    return panel.facet(column=weights_header(alt.Column, rows)).properties(spacing=PANEL_SPACING)
+def ordered_series(labels: Sequence[str]) -> list[Series]:
+    """Up to three values of one setting."""
+    return [Series(label, *style) for label, style in zip(labels, ORDERED, strict=False)]
 
 
-def weights_header(channel: type[Channel], rows: Sequence[Row]) -> Channel:
-    """The facet channel over fresh and trained, whichever of them ``rows`` hold."""
-    present = {row["weights"] for row in rows}
-    return channel("weights:N", title=None, sort=[label for label in WEIGHTS.values() if label in present])
+def panel(
+    rows: Rows,
+    series: list[Series],
+    x: alt.X,
+    y: alt.Y,
+    title: str,
+    every: int = 1,
+    behind: alt.Chart | None = None,
+    columns: int = 4,
+) -> AnyChart:
+    """Points at ``measured`` over lines at ``predicted``, one color, dash and marker per series.
 
-
-def marked_lines(base: alt.Chart, x: alt.X, y: alt.Y, scales: ModelScales) -> list[alt.Chart]:
-    """One line with markers per model."""
-    legend = model_legend()
-    lines = base.mark_line(strokeWidth=1.6).encode(
-        x=x, y=y, color=scales.color(legend), strokeDash=scales.dash_without_scale()
+    Args:
+        rows: with the fields series, measured and that of ``x``; and predicted, where there is a line per series.
+        every: draw every so many points only, so that they do not hide the line.
+        behind: what to draw first.
+        columns: of the legend.
+    """
+    predicts = "predicted" in rows[0]
+    legend = alt.Legend(title=None, orient="top", columns=columns, symbolStrokeWidth=0, symbolSize=100)
+    heading = alt.TitleParams(title, subtitle="lines: predicted; points: measured" if predicts else "points: measured")
+    base = alt.Chart(data(rows), title=heading, width=PANEL_WIDTH, height=PANEL_HEIGHT).encode(x=x)
+    points = (
+        base.transform_window(place="row_number()", groupby=["series"])
+        .transform_filter(f"(datum.place - 1) % {every} == 0")
+        .mark_point(size=46)
+        .encode(y=y.copy(), color=color_of(series, legend), shape=shape_of(series, legend))
     )
-    return [lines, base.mark_point(size=40).encode(x=x, y=y, color=scales.color(legend), shape=scales.marker(legend))]
+    points.encoding.y.shorthand = "measured:Q"
+    layers: list[alt.Chart] = [] if behind is None else [behind]
+    # One layer per line: a dash channel would be drawn around the markers of the legend, too.
+    for one in series if predicts else []:
+        line = base.transform_filter(alt.datum.series == one.label)
+        predicted = line.mark_line(clip=True, color=one.color, strokeDash=list(one.dash)).encode(y=y.copy())
+        predicted.encoding.y.shorthand = "predicted:Q"
+        layers.append(predicted)
+    return alt.layer(*layers, points)
 
 
-def banded_lines(base: alt.Chart, x: alt.X, y: alt.Y, scales: ModelScales) -> list[alt.Chart]:
-    """One line per model over its band, from the fields ``low`` and ``high``."""
-    legend = stroke_legend()
-    band = base.mark_area(opacity=0.15, clip=True).encode(
-        x=x, y=same_axis(y, "low"), y2="high:Q", color=scales.color(legend)
+def color_of(series: list[Series], legend: alt.Legend | None) -> alt.Color:
+    scale = alt.Scale(domain=[one.label for one in series], range=[one.color for one in series])
+    return alt.Color("series:N", scale=scale, legend=legend)
+
+
+def shape_of(series: list[Series], legend: alt.Legend | None) -> alt.Shape:
+    scale = alt.Scale(domain=[one.label for one in series], range=[one.marker for one in series])
+    return alt.Shape("series:N", scale=scale, legend=legend)
+
+
+def linear_x(field: str, title: str, scale: alt.Scale | None = None) -> alt.X:
+    return alt.X(f"{field}:Q", title=title, scale=scale or alt.Scale(nice=False, padding=6), axis=alt.Axis(tickCount=6))
+
+
+def linear_y(title: str, format: str = "", domain: list[float] | None = None) -> alt.Y:
+    scale = alt.Scale(domain=domain) if domain else alt.Scale()
+    return alt.Y("measured:Q", title=title, scale=scale, axis=alt.Axis(format=format, tickCount=6))
+
+
+def log_y(title: str, rows: Rows) -> alt.Y:
+    """A logarithmic axis over whole decades that hold every value."""
+    values = [row[key] for row in rows for key in ("measured", "predicted") if (row.get(key) or 0) > 0]
+    low, high = math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
+    decades = [10.0**power for power in range(low, high + 1)]
+    plain = "datum.value > 5e-4 && datum.value < 5e3 ? format(datum.value, '~g') : format(datum.value, '.0e')"
+    return alt.Y(
+        "measured:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=[decades[0], decades[-1]], nice=False),
+        axis=alt.Axis(values=decades, labelExpr=plain),
     )
-    line = base.mark_line(clip=True).encode(x=x, y=y, color=scales.color(legend), strokeDash=scales.dash(legend))
-    return [band, line]
 
 
-def log_y(field: str, title: str, values: Sequence[float], faintest: float = FAINTEST) -> alt.Y:
-    """A log axis from the smallest of ``values`` (but not below ``faintest``) to the largest, with powers of ten."""
-    low, high = max(min(values), faintest), max(values) * 1.3
-    first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
-    scale = alt.Scale(type="log", domain=[low, high], nice=False)
-    if last - first >= 2:
-        powers = range(last, first - 1, -max(1, (last - first) // 7))
-        axis = alt.Axis(values=[10.0**power for power in powers], labelExpr=power_of_ten("datum.value"))
-    else:
-        ticks = [factor * 10.0**power for power in range(first - 1, last + 1) for factor in (1, 2, 5)]
-        axis = alt.Axis(values=[tick for tick in ticks if low <= tick <= high], format="~g")
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=axis)
+def side_by_side(left: AnyChart, right: AnyChart) -> alt.HConcatChart:
+    both = alt.hconcat(left, right, spacing=36)
+    both = both.resolve_scale(
+        color="independent", shape="independent", fill="independent"
+    )  # fmt: skip
+    return both.resolve_legend(fill="independent")
 
 
-def power_of_ten(value: str) -> str:
-    """A Vega expression that writes ``value``, a power of ten, as 10 with its exponent raised."""
-    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    names = {str(power): "10" + str(power).translate(raised) for power in range(-330, 40)}
-    return f"{json.dumps(names, ensure_ascii=False)}[round(log({value}) / LN10)]"
-
-
-def same_axis(y: alt.Y, field: str) -> alt.Y:
-    """The axis of ``y`` for another field."""
-    copied = y.copy()
-    copied.shorthand = f"{field}:Q"
-    return copied
-
-
-def positive(value: float) -> float:
-    """``value``, or where it is 0 something that a log axis can hold."""
-    return max(value, 1e-300)
-
-
-def data(rows: list[Row]) -> alt.InlineData:
-    """Rows as they are, inside the figure."""
-    return alt.InlineData(values=rows)
+def data(rows: Rows) -> alt.Data:
+    return alt.Data(values=rows)  # pyright: ignore[reportCallIssue]

@@ -112,7 +112,7 @@ def learning(results: Results) -> Section | None:
     shown = tuple(
         Figure(
             name=f"learning-{by}",
-            chart=figures.learning_figure(results, "valid_perplexity", by),
+            chart=figures.learning_figure(results, by),
             caption=f"Valid perplexity by {axes[by]}.",
             description=f"Valid perplexity of each model falling with {axes[by]}. The table below holds the figures.",
             numbers=(table,),

@@ -143,12 +143,19 @@ def gradient_summary(steps: list[StepRecord], seed: int) -> dict[str, Any]:
     return {
         "seed": seed,
         "step": [record.step for record in steps],
-        "before": [record.norm_before for record in steps],
-        "after": [record.norm_after for record in steps],
-        "layers": {name: [record.parts[name] for record in steps] for name in (steps[0].parts if steps else ())},
+        "before": [_six_digits(record.norm_before) for record in steps],
+        "after": [_six_digits(record.norm_after) for record in steps],
+        "layers": {
+            name: [_six_digits(record.parts[name]) for record in steps] for name in (steps[0].parts if steps else ())
+        },
         "clipped_share": float(np.mean([record.norm_after < record.norm_before for record in steps])) if steps else 0.0,
         "loss_spikes": loss_spikes(steps),
     }
+
+
+def _six_digits(norm: float) -> float:
+    """Enough to draw from; the full figure is in the log."""
+    return float(f"{norm:.6g}")
 
 
 def loss_spikes(steps: list[StepRecord]) -> int:

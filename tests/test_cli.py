@@ -1,0 +1,261 @@
+"""The command line as a person meets it: every first mistake gets one line and exit code 2, and nothing is lost."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnn_lm.cli import main, one_line
+
+SMALL = [
+    "--tokens", "whitespace", "--embedding", "random", "--embedding-size", "8", "--hidden-size", "8",
+    "--budget", "12steps", "--batch-size", "4", "--bptt-length", "6", "--validations", "2", "--softmax-samples", "20",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def corpus_folder(tmp_path_factory) -> Path:
+    """A folder corpus of a few hundred simple sentences."""
+    folder = tmp_path_factory.mktemp("corpus")
+    subjects, verbs, objects = "the cat|a dog|the old man|my son".split("|"), ["sees", "likes", "has"], ["it", "fish", "me"]
+    lines = [
+        f"{subject} {verb} {thing} {rest}".strip()
+        for rest in ["", "today", "at home", "with a friend of the king"]
+        for subject in subjects
+        for verb in verbs
+        for thing in objects
+    ]
+    for name, part in [("train", lines * 3), ("valid", lines[::5]), ("test", lines[::7])]:
+        (folder / f"{name}.txt").write_text("\n".join(part) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(corpus_folder, tmp_path_factory) -> Path:
+    """A small LSTM trained through the command line."""
+    folder = tmp_path_factory.mktemp("runs") / "lstm"
+    assert main(["train", "--corpus", str(corpus_folder), "--out", str(folder), *SMALL]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def compared(corpus_folder, tmp_path_factory) -> Path:
+    """A whole comparison on the small corpus."""
+    folder = tmp_path_factory.mktemp("runs") / "compare"
+    assert main(["compare", "--corpus", str(corpus_folder), "--out", str(folder), "--seeds", "2", *COMPARE]) == 0
+    return folder
+
+
+COMPARE = [*SMALL, "--cells", "rnn", "lstm", "--length", "8", "--parts"]
+
+
+def refused(capsys, *arguments: str) -> str:
+    """The one line that a refused command prints."""
+    capsys.readouterr()
+    assert main(list(arguments)) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("rnn-lm: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["comprae"], "did you mean 'compare'"),
+        (["train", "--budget", "banana"], "--budget 'banana' is not a length of training"),
+        (["train", "--hiden-size", "3"], "did you mean --hidden-size"),
+        (["train", "--layers", "two"], "--layers"),
+        (["train", "--layers", "0"], "--layers must be at least 1"),
+        (["train", "--tokens", "word"], "--tokens"),
+        (["train", "--corpus", "web-bibel"], "did you mean 'web-bible'"),
+        (["train", "--corpus", "nowhere/corpus.txt"], "nowhere/corpus.txt"),
+        (["compare", "--cells", "lsmt"], "did you mean 'lstm'"),
+        (["compare", "--cells", "lstm", "lstm"], "--cells"),
+        (["compare", "--seeds", "0"], "--seeds"),
+        (["evaluate"], "model folder"),
+        (["evaluate", "nowhere"], "nowhere"),
+        (["generate", "nowhere"], "nowhere"),
+        (["report", "nowhere/results.json"], "nowhere/results.json"),
+        (["ngram", "--order", "9"], "--order must be 1 to 6"),
+        (["ngram", "--arpa", "x.arpa", "--boundary", "stream"], "--boundary sentence"),
+    ],
+)
+def test_first_mistakes_are_answered_with_the_mend(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def corpus_of(folder: Path, **contents: bytes) -> Path:
+    folder.mkdir()
+    for name, content in contents.items():
+        (folder / f"{name}.txt").write_bytes(content)
+    return folder
+
+
+GOOD = b"a b c\nb c d\n"
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ({"train": GOOD, "test": GOOD}, "valid"),
+        ({"train": b"", "valid": GOOD, "test": GOOD}, "train.txt"),
+        ({"train": GOOD, "valid": b" \n\n", "test": GOOD}, "valid.txt"),
+        ({"train": b"a\x00b\n" * 20, "valid": GOOD, "test": GOOD}, "train.txt"),
+        ({"train": b"caf\xe9 au lait\n" * 20, "valid": GOOD, "test": GOOD}, "UTF-8"),
+    ],
+)
+def test_a_corpus_that_cannot_be_used_names_its_file(capsys, tmp_path, contents, message):
+    folder = corpus_of(tmp_path / "corpus", **contents)
+    out = tmp_path / "out"
+    line = refused(capsys, "train", "--corpus", str(folder), "--out", str(out), *SMALL)
+    assert message in line
+    assert str(folder) in line
+    assert not out.exists()
+
+
+def test_a_file_of_one_word_is_too_little(capsys, tmp_path):
+    path = tmp_path / "one.txt"
+    path.write_text("word\n")
+    assert str(path) in refused(capsys, "train", "--corpus", str(path), "--out", str(tmp_path / "out"), *SMALL)
+
+
+def test_compressed_and_damaged_corpora(capsys, tmp_path):
+    path = tmp_path / "text.txt.gz"
+    path.write_bytes(gzip.compress(b"the cat sees me\n" * 200)[:40])
+    assert str(path) in refused(capsys, "ngram", "--corpus", str(path), "--out", str(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("cat 0.1 0.2 0.3\ndog 0.1 0.2\n", "line 2"), ("", "vectors.txt"), ("zzz 0.1 0.2 0.3\n", "vectors.txt")],
+)
+def test_an_embedding_file_that_does_not_fit_names_its_line(capsys, corpus_folder, tmp_path, content, message):
+    path = tmp_path / "vectors.txt"
+    path.write_text(content)
+    arguments = ["--corpus", str(corpus_folder), *SMALL, "--embedding", str(path), "--out", str(tmp_path / "out")]
+    line = refused(capsys, "train", *arguments)
+    assert message in line
+    assert str(path) in line
+
+
+def test_training_again_into_the_same_folder_asks_for_resume(capsys, corpus_folder, trained):
+    before = (trained / "best.safetensors").read_bytes()
+    line = refused(capsys, "train", "--corpus", str(corpus_folder), "--out", str(trained), *SMALL)
+    assert "--resume" in line
+    assert (trained / "best.safetensors").read_bytes() == before
+
+
+def test_resuming_a_finished_run_changes_nothing(corpus_folder, trained):
+    before = (trained / "best.safetensors").read_bytes()
+    assert main(["train", "--corpus", str(corpus_folder), "--out", str(trained), "--resume", *SMALL]) == 0
+    assert (trained / "best.safetensors").read_bytes() == before
+
+
+def test_resuming_with_other_settings_names_the_first(capsys, corpus_folder, trained):
+    arguments = ["--corpus", str(corpus_folder), "--out", str(trained), "--resume", *SMALL, "--learning-rate", "0.5"]
+    assert "learning-rate" in refused(capsys, "train", *arguments)
+
+
+def test_a_flipped_byte_in_a_model_is_noticed(capsys, trained, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in trained.iterdir():
+        if path.is_file():
+            (copy / path.name).write_bytes(path.read_bytes())
+    damaged = bytearray((copy / "best.safetensors").read_bytes())
+    damaged[-7] ^= 1
+    (copy / "best.safetensors").write_bytes(damaged)
+    assert "best.safetensors" in refused(capsys, "generate", str(copy))
+    (copy / "best.safetensors").unlink()
+    assert "resume it" in refused(capsys, "generate", str(copy))
+    manifest = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**manifest, "version": 99}))
+    assert "version 99" in refused(capsys, "evaluate", str(copy))
+
+
+def test_a_prompt_of_unknown_words_is_refused_and_one_unknown_word_noted(capsys, trained):
+    assert "zyx" in refused(capsys, "generate", str(trained), "--prompt", "zyx qqq")
+    assert main(["generate", str(trained), "--prompt", "the zyx", "--length", "3"]) == 0
+    assert "zyx" in capsys.readouterr().err
+
+
+def test_generating_prints_the_prompt_and_repeats_itself(capsys, trained):
+    texts = []
+    for _ in range(2):
+        assert main(["generate", str(trained), "--prompt", "the cat", "--length", "12", "--top-k", "5"]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1]
+    assert texts[0].startswith("the cat")
+
+
+def test_evaluating_prints_both_policies_and_writes_surprisal(capsys, trained, tmp_path):
+    table = tmp_path / "surprisal.tsv"
+    assert main(["evaluate", str(trained), "--surprisal", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert "policy stream" in printed
+    assert "policy sentence" in printed
+    assert len(table.read_text().splitlines()) > 20
+
+
+def test_models_of_different_vocabularies_are_not_compared(capsys, trained, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("quite other words stand here , and not the same ones .\n" * 40)
+    assert main(["ngram", "--corpus", str(other), "--out", str(tmp_path / "ngram"), "--order", "2"]) == 0
+    assert "different vocabularies" in refused(capsys, "evaluate", str(trained), str(tmp_path / "ngram"))
+
+
+def test_comparing_writes_a_report_and_results_that_agree(compared):
+    results = json.loads((compared / "results.json").read_text())
+    names = [model["name"] for model in results["models"]]
+    assert names == ["ngram", "rnn", "lstm"]
+    for model in results["models"]:
+        for policy in ("stream", "sentence"):
+            score = model["perplexity"][policy]["test"]
+            assert 1 < score["low"] <= score["perplexity"] <= score["high"] < 1000
+        assert sum(row["token_count"] for row in model["breakdown"]) == score["token_count"]
+    lstm = results["models"][2]
+    assert lstm["seeds"] == [1, 2]
+    assert len(set(lstm["perplexity"]["stream"]["test"]["per_seed"])) == 2
+    assert abs(lstm["parameters"] - results["models"][1]["parameters"]) < 0.05 * lstm["parameters"]
+    assert {claim["policy"] for claim in results["claims"]} == {"stream", "sentence"}
+    assert results["made"]["torch"]
+    page = (compared / "report.html").read_text()
+    assert f"{score['perplexity']:.2f}" in page
+
+
+def test_comparing_again_with_resume_gives_the_same_numbers(corpus_folder, compared):
+    before = json.loads((compared / "results.json").read_text())
+    assert main(["compare", "--corpus", str(corpus_folder), "--out", str(compared), "--seeds", "2", "--resume", *COMPARE]) == 0
+    after = json.loads((compared / "results.json").read_text())
+    assert after["claims"] == before["claims"]
+    assert [model["perplexity"] for model in after["models"]] == [model["perplexity"] for model in before["models"]]
+
+
+def test_a_report_is_made_again_from_the_numbers_alone(capsys, compared, tmp_path):
+    copy = tmp_path / "results.json"
+    copy.write_bytes((compared / "results.json").read_bytes())
+    assert main(["report", str(copy)]) == 0
+    assert (tmp_path / "report.html").read_bytes() == (compared / "report.html").read_bytes()
+    capsys.readouterr()
+    assert main(["report", str(copy), "--format", "markdown"]) == 0
+    assert "| LSTM" in capsys.readouterr().out
+
+
+def test_help_answers_without_loading_torch():
+    code = "import sys; from rnn_lm.cli import main; main(['--help']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout
+
+
+def test_an_error_box_becomes_one_line():
+    box = "╭─ Unrecognized ─╮\n│ Unrecognized options: --x │\n│ ──── │\n│ Perhaps you meant: │\n│     --xy INT │\n╰──╯"
+    assert one_line(box) == "Unrecognized options: --x: did you mean --xy?"

@@ -1,0 +1,84 @@
+"""Settings: refused when wrong, with the flag and the mend in the message; whole after a round trip."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnn_lm.config import (
+    Budget,
+    CorpusConfig,
+    EmbeddingConfig,
+    GenerationConfig,
+    ModelConfig,
+    NgramConfig,
+    TrainingConfig,
+    from_json,
+    to_json,
+)
+from rnn_lm.errors import UserError
+
+CONFIGS = [CorpusConfig, NgramConfig, EmbeddingConfig, ModelConfig, TrainingConfig, GenerationConfig]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_json_gives_back_an_equal_config(kind):
+    assert from_json(kind, json.loads(json.dumps(to_json(kind()))), "run.json") == kind()
+
+
+def test_a_setting_of_another_version_is_named_with_the_closest():
+    with pytest.raises(UserError, match=r"run.json: unknown ModelConfig setting 'hiden_size': did you mean 'hidden_size'"):
+        from_json(ModelConfig, {"hiden_size": 3}, "run.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "unit"),
+    [
+        ("5epochs", 5, "epochs"), ("1 epoch", 1, "epochs"), ("2000steps", 2000, "steps"), ("90s", 90, "seconds"),
+        ("10m", 600, "seconds"), ("1.5h", 5400, "seconds"), ("3 minutes", 180, "seconds"), ("0.5e", 0.5, "epochs"),
+    ],
+)  # fmt: skip
+def test_budgets_are_read(text, amount, unit):
+    assert Budget.parse(text) == Budget(amount, unit)
+
+
+@given(st.text(max_size=12))
+def test_anything_else_is_refused_in_one_line(text):
+    try:
+        Budget.parse(text)
+    except UserError as error:
+        assert "--budget" in str(error)
+        assert "10m" in str(error)
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("text", ["banana", "", "5", "-3m", "0s", "3 fortnights", "1e5"])
+def test_these_are_refused(text):
+    with pytest.raises(UserError, match="--budget"):
+        Budget.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "flag"),
+    [
+        (CorpusConfig, {"split": (0.5, 0.2, 0.2)}, "--split"),
+        (CorpusConfig, {"split": (1.0, 0.0, 0.0)}, "--split"),
+        (CorpusConfig, {"min_count": 0}, "--min-count"),
+        (CorpusConfig, {"corpus": ()}, "--corpus"),
+        (NgramConfig, {"order": 7}, "--order"),
+        (EmbeddingConfig, {"embedding_size": 0}, "--embedding-size"),
+        (ModelConfig, {"dropout_output": 1.0}, "--dropout-output"),
+        (ModelConfig, {"layers": 0}, "--layers"),
+        (TrainingConfig, {"learning_rate": 0.0}, "--learning-rate"),
+        (TrainingConfig, {"budget": "banana"}, "--budget"),
+        (TrainingConfig, {"clip_threshold": 0.0}, "--clip none"),
+        (GenerationConfig, {"top_p": 0.0}, "--top-p"),
+        (GenerationConfig, {"temperature": -1.0}, "--temperature"),
+    ],
+)
+def test_a_value_out_of_range_names_its_flag(kind, settings, flag):
+    with pytest.raises(UserError, match=flag):
+        kind(**settings)
