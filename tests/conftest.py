@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-install_import_hook("rnn_lm", "beartype.beartype")
+install_import_hook("rnn_lm", "numeric_beartype.check")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ def test_json_gives_back_an_equal_config(kind):
 
 
 def test_a_setting_of_another_version_is_named_with_the_closest():
-    with pytest.raises(UserError, match=r"run.json: unknown ModelConfig setting 'hiden_size': did you mean 'hidden_size'"):
+    with pytest.raises(UserError, match=r"run.json: unknown ModelConfig setting.*did you mean 'hidden_size'"):
         from_json(ModelConfig, {"hiden_size": 3}, "run.json")
 
 
@@ -47,12 +47,9 @@ def test_budgets_are_read(text, amount, unit):
 
 @given(st.text(max_size=12))
 def test_anything_else_is_refused_in_one_line(text):
-    try:
-        Budget.parse(text)
-    except UserError as error:
-        assert "--budget" in str(error)
-        assert "10m" in str(error)
-        assert "\n" not in str(error)
+    with pytest.raises(UserError, match=r"--budget .*10m") as refused:
+        Budget.parse(text + "?")
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("text", ["banana", "", "5", "-3m", "0s", "3 fortnights", "1e5"])

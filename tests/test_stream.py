@@ -33,8 +33,8 @@ def test_each_target_is_read_next_and_columns_start_where_the_text_does(length, 
     before = dict(zip(text.ids_n.tolist(), [text.eos_id, *text.ids_n.tolist()[:-1]], strict=True))
     segments = list(SegmentStream(text, batch, bptt))
     for segment in segments:
-        for read, predicted in zip(segment.input_tb.flatten().tolist(), segment.target_tb.flatten().tolist(), strict=True):
-            assert predicted == IGNORE or read == before[predicted]
+        pairs = zip(segment.input_tb.flatten().tolist(), segment.target_tb.flatten().tolist(), strict=True)
+        assert all(predicted == IGNORE or read == before[predicted] for read, predicted in pairs)
     target_rb = torch.cat([segment.target_tb for segment in segments])
     assert [value for value in target_rb.t().flatten().tolist() if value != IGNORE] == text.ids_n.tolist()
 

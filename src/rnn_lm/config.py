@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from rnn_lm.errors import UserError, unknown_name
 
@@ -23,7 +23,7 @@ class CorpusConfig:
     corpus: tuple[str, ...] = ("web-bible",)
     """A named corpus; or a folder with train, valid and test as .txt or .txt.gz; or one or more text files."""
     tokens: Literal["words", "whitespace", "characters"] = "words"
-    """What a token is: words (punctuation split off), whitespace (text tokenised already) or single characters."""
+    """What a token is: words (punctuation split off), whitespace (text tokenized already) or single characters."""
     lowercase: bool = True
     """Lower-case the text."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
@@ -106,7 +106,7 @@ class ModelConfig:
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
     recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
     """How hidden-to-hidden matrices start: orthogonal times --recurrent-gain, or uniform in +-1/sqrt(H)."""
-    recurrent_gain: float = 1.0
+    recurrent_gain: float = 0.9
     """Scale of the orthogonal start: the spectral radius of the recurrent matrix."""
 
     def __post_init__(self) -> None:
@@ -125,8 +125,16 @@ class Budget:
     amount: float
     unit: Literal["epochs", "steps", "seconds"]
 
-    _PATTERN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(epochs?|e|steps?|hours?|h|minutes?|min|m|seconds?|s)\s*", re.ASCII)
-    _UNITS = {"e": ("epochs", 1), "st": ("steps", 1), "h": ("seconds", 3600), "m": ("seconds", 60), "s": ("seconds", 1)}
+    _PATTERN: ClassVar = re.compile(
+        r"\s*(\d+(?:\.\d+)?)\s*(epochs?|e|steps?|hours?|h|minutes?|min|m|seconds?|s)\s*", re.ASCII
+    )
+    _UNITS: ClassVar = {
+        "e": ("epochs", 1),
+        "st": ("steps", 1),
+        "h": ("seconds", 3600),
+        "m": ("seconds", 60),
+        "s": ("seconds", 1),
+    }
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -144,7 +152,7 @@ class Budget:
 class TrainingConfig:
     """The training loop: truncated BPTT, clipping, optimizer and schedule."""
 
-    budget: str = "5epochs"
+    budget: str = "2epochs"
     """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time is turned into a number of steps by the speed
     measured over the first ones, and that number is recorded: giving it as the budget repeats the run exactly."""
     batch_size: int = 32
@@ -156,7 +164,7 @@ class TrainingConfig:
     segment happens to begin with a sentence, so that the model learns to start from nothing as well."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW (Loshchilov and Hutter 2019) or plain stochastic gradient descent."""
-    learning_rate: float = 3e-3
+    learning_rate: float = 6e-3
     """The peak learning rate."""
     weight_decay: float = 0.0
     """Decoupled weight decay on matrices (biases are left alone)."""

@@ -78,7 +78,8 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise UserError(f"{path}: line {error.lineno}: not JSON ({error.msg}); the file is damaged or cut off") from error
+        line = error.lineno
+        raise UserError(f"{path}: line {line}: not JSON ({error.msg}); the file is damaged or cut off") from error
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

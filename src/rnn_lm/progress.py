@@ -47,7 +47,7 @@ class SilentProgress:
         pass
 
     @contextlib.contextmanager
-    def task(self, name: str, total: float) -> Iterator[Task]:
+    def task(self, name: str, total: float) -> Iterator[Task]:  # noqa: ARG002 (the protocol's)
         yield _SilentTask()
 
 

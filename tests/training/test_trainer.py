@@ -174,7 +174,8 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path
 
 
 def test_patience_stops_early_and_the_best_model_is_returned(tiny_data):
-    trainer = make_trainer(tiny_data, budget="200steps", validations=100, patience=3, learning_rate=0.5, schedule="constant")
+    wild = {"learning_rate": 0.5, "schedule": "constant"}
+    trainer = make_trainer(tiny_data, budget="200steps", validations=100, patience=3, **wild)
     result = trainer.run("tiny")
     assert result.position.step < 200
     best = min(result.log.validations, key=lambda record: record.valid_nll)
@@ -196,8 +197,8 @@ def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data
 
 
 CHANGED = {
-    "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd", "learning_rate": 0.02,
-    "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value", "clip_threshold": 1e-3,
+    "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd",
+    "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value", "clip_threshold": 1e-3,
     "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
@@ -208,9 +209,9 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
     """No setting silently does nothing; the four that only say when to look are tested by what they look at above."""
     if field in WITHOUT_EFFECT_ON_WEIGHTS:
         return
-    settings: dict[str, object] = {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {
-        field: CHANGED[field]
-    }
+    settings: dict[str, object] = (
+        {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {field: CHANGED[field]}
+    )
     base: dict[str, object] = {"optimizer": "sgd"} if field == "momentum" else {}
     if field == "clip":
         base = {"clip_threshold": 1e-2}
@@ -246,5 +247,3 @@ def test_validation_columns_are_spread_over_the_text():
     inputs_n, targets_n = text.inputs_and_targets()
     assert torch.equal(target_tb[:, -1], targets_n[-10:])
     assert torch.equal(input_tb[:, 0], inputs_n[:10])
-
-

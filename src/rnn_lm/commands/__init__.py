@@ -9,6 +9,9 @@ COMMANDS: dict[str, str] = {
     "embed": "train word2vec on a corpus, or read vectors; show neighbors",
     "evaluate": "perplexity of trained models, or surprisal of each word",
     "generate": "let a model write",
+    "probe": "the long-range probe: agreement over distance, recall over delay",
+    "gradients": "gradient norm by lag, Jacobians, Lyapunov exponents, what clipping does",
+    "theory": "the five theory exercises: predicted against measured",
     "report": "make report.html again from results.json",
 }
 """Name to what it does, in the order in which a newcomer meets them."""

@@ -31,7 +31,9 @@ class Options:
     """Train each recurrent model this many times, from --seed on; intervals then cover seeds as well as sentences."""
     cells: tuple[str, ...] = ("rnn", "gru", "lstm")
     """Recurrent cells to compare. Sizes are matched to the parameter count of --cell with --hidden-size."""
-    rnn_learning_rate: float = 1e-3
+    parts: tuple[str, ...] = ("probes", "gradients", "theory")
+    """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
+    rnn_learning_rate: float = 1.5e-3
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     ngram: NgramConfig = field(default_factory=NgramConfig)
@@ -51,6 +53,7 @@ def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
     from rnn_lm.experiments.compare import run_compare
     from rnn_lm.experiments.members import CompareSettings
+    from rnn_lm.experiments.parts import check_parts
     from rnn_lm.experiments.provenance import provenance
     from rnn_lm.files import write_json
     from rnn_lm.models.cells import CELLS
@@ -58,6 +61,7 @@ def run(options: Options) -> None:
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import start_run
 
+    check_parts(options.parts)
     for cell in (*options.cells, options.model.cell):
         _ = CELLS[cell]
     settings = CompareSettings(
@@ -70,6 +74,7 @@ def run(options: Options) -> None:
         options.cells,
         {cell: options.rnn_learning_rate for cell in options.cells if cell.startswith("rnn")},
         options.seeds,
+        options.parts,
     )
     progress = TerminalProgress()
     started = time.monotonic()

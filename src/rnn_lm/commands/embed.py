@@ -50,8 +50,8 @@ def run(options: Options) -> None:
     )
     # Frequent words have the best vectors and the most frequent say the least: start a little way down the list.
     for word in options.near or vocabulary.tokens[100:200:20]:
-        close = ", ".join(f"{other} {cosine:.2f}" for other, cosine in nearest(matrix, vocabulary, word, options.neighbors))
-        progress.say(f"  {word:<12} {close}")
+        near = nearest(matrix, vocabulary, word, options.neighbors)
+        progress.say(f"  {word:<12} {', '.join(f'{other} {cosine:.2f}' for other, cosine in near)}")
     if options.out is not None:
         save_word2vec_text(options.out, vocabulary, matrix.vectors_ve)
         progress.say(f"vectors in {options.out}; next: rnn-lm train --embedding {options.out}")

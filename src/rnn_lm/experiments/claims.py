@@ -52,7 +52,12 @@ def compare_claims(
             f"{labels[name]}'s gain on the n-gram is larger where the context was not seen",
             policy,
             gain_concentration(
-                scores[name], scores["ngram"], match_n, numpy_generator(seed, f"{name} concentration"), BLOCKS, LONGEST_SHORT
+                scores[name],
+                scores["ngram"],
+                match_n,
+                numpy_generator(seed, f"{name} concentration"),
+                BLOCKS,
+                LONGEST_SHORT,
             ),
             note=f"contexts of which at most {LONGEST_SHORT} token was seen in training, against the others",
         )
@@ -73,8 +78,9 @@ def _gain(scores: Mapping[str, SeedScores], better: str, worse: str, seed: int) 
 def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> dict[str, Any]:
     """One row of the claims table; effects are nats per token saved, so that above zero speaks for the claim."""
     ratio = perplexity_ratio(effect)
+    shown_ratio = f"perplexity ratio {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
     resampled = f"runs of {BLOCKS.block} sentences" + ("" if effect.resampled == "units" else " and seeds")
-    notes = [note or f"perplexity ratio {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]", f"resampled: {resampled}"]
+    notes = [note or shown_ratio, f"resampled: {resampled}"]
     return {
         "statement": statement,
         "policy": policy,

@@ -20,6 +20,7 @@ from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
 from rnn_lm.experiments.model_runs import POLICIES, SCORED_SPLITS
+from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.models.language_model import LanguageModel
@@ -62,11 +63,13 @@ def run_compare(settings: CompareSettings, folder: Path, progress: Progress, *, 
     members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, resume=resume)]
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
+    context = PartContext(prepared, members, LABELS, folder, progress)
     return {
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),
         "models": [_model_result(member, settings, prepared, matches) for member in members],
         "claims": _claims(members, matches, settings.training.seed),
+        **run_parts(settings.parts, context),
     }
 
 
@@ -105,8 +108,7 @@ def _model_result(
             for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "gradient_norms": [
-            gradient_summary(result.log.steps, seed)
-            for seed, result in zip(member.seeds, member.results, strict=False)
+            gradient_summary(result.log.steps, seed) for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "samples": _samples(member.models[0], settings.generation, prepared),
     }

@@ -33,9 +33,7 @@ def split_for(models: Sequence[StoredModel], split: str, path: Path | None) -> S
     return load_corpus(first.corpus).splits[split] if path is None else read_split(path, first.corpus)
 
 
-def evaluate_models(
-    models: Sequence[StoredModel], chosen: Split, seed: int, progress: Progress
-) -> Iterator[str]:
+def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, progress: Progress) -> Iterator[str]:
     """Lines to print: each model's figures under both policies, and each later model's gain on the first."""
     text = models[0].vocabulary.encode_text(chosen.sentences, chosen.characters)
     for policy in POLICIES:

@@ -39,6 +39,7 @@ class CompareSettings:
         cells: recurrent cells to compare; their sizes are matched to the parameter count of ``model``.
         learning_rates: peak learning rate of each cell that is not to have ``training``'s.
         seeds: how many times each recurrent model is trained, from seed ``training.seed`` on.
+        parts: what is added about the models: "probes", "gradients", "theory".
     """
 
     corpus: CorpusConfig
@@ -50,6 +51,7 @@ class CompareSettings:
     cells: tuple[str, ...]
     learning_rates: dict[str, float]
     seeds: int
+    parts: tuple[str, ...]
 
     def specs(self, vocabulary_size: int, vectors: InputVectors) -> list[RecurrentSpec]:
         """Every recurrent model to train, seed by seed, so that one seed of all is there before the next is begun."""

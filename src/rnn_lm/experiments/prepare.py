@@ -63,9 +63,7 @@ def prepare(config: CorpusConfig, progress: Progress) -> PreparedCorpus:
     """
     corpus = load_corpus(config)
     vocabulary = build_vocabulary(corpus, config)
-    texts = {
-        name: vocabulary.encode_text(split.sentences, split.characters) for name, split in corpus.splits.items()
-    }
+    texts = {name: vocabulary.encode_text(split.sentences, split.characters) for name, split in corpus.splits.items()}
     statistics = {name: split.statistics(vocabulary) for name, split in corpus.splits.items()}
     prepared = PreparedCorpus(config, corpus, vocabulary, texts, statistics)
     _say(prepared, progress)

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from rnn_lm.report.panels import Row, data, log_y, positive, stroke_legend
+from rnn_lm.report.gradient_panels import Row, data, log_y, positive, stroke_legend
 from rnn_lm.report.style import INK, MUTED
 
 COLORS = ("#d55e00", "#0072b2", "#e69f00", "#009e73")
@@ -25,7 +25,7 @@ def clipping_norms_figure(gradients: Mapping[str, Any]) -> alt.FacetChart:
          "end": run["stopped_at"] == step + 1}
         for kind, label in kinds.items()
         for run in gradients["clipping"]["runs"]
-        if run["setting"] == "exploding"
+        if run["setting"] == "exploding" and (kind == "before" or run["norms"]["after"] != run["norms"]["before"])
         for step, norm in enumerate(run["norms"][kind], start=1)
     ]  # fmt: skip
     scale = alt.Scale(domain=list(kinds.values()), range=[COLORS[0], INK])

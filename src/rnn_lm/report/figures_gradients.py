@@ -17,7 +17,7 @@ from rnn_lm.report.figures_jacobians import (
     singular_values_figure,
     trajectory_figure,
 )
-from rnn_lm.report.panels import (
+from rnn_lm.report.gradient_panels import (
     PANEL_SPACING,
     PANEL_WIDTH,
     AnyChart,
@@ -45,6 +45,8 @@ PATHS = {
     "hidden": ("by h(T−k), all paths", "#cc79a7", [10, 3, 2, 3], 2.0),
 }
 """An LSTM's paths: label, color, dash, width."""
+LEAST_DECADES = 2
+"""Powers of ten that a panel shows at least."""
 MEASURED = "measured by autograd"
 FORETOLD = "foretold by the exponents and what the loss sees of them"
 LARGEST = "slope of the largest exponent alone"
@@ -110,8 +112,10 @@ def prediction_figure(gradients: Mapping[str, Any]) -> AnyChart:
     dots = base.transform_filter(f"datum.kind === '{MEASURED}'").mark_point(size=26)
     line = base.transform_filter(f"datum.kind === '{FORETOLD}'").mark_line()
     slope = base.transform_filter(f"datum.kind === '{LARGEST}'").mark_line(strokeDash=[3, 3], strokeWidth=1.4)
+    # Not to be seen: it keeps a panel in which next to nothing happens from being magnified.
+    floor = dots.encode(y=same_axis(y, "floor")).mark_point(opacity=0)
     return (
-        alt.layer(slope, line, dots)
+        alt.layer(floor, slope, line, dots)
         .facet(row=weights_header(alt.Row, rows), column=alt.Column("model:N", title=None, sort=_labels(gradients)))
         .resolve_scale(y="independent")
     )
@@ -127,7 +131,10 @@ def _prediction_rows(model: Mapping[str, Any]) -> list[Row]:
     predicted = [math.log10(positive(norm)) for norm in prediction["predicted"]]
     lags = range(1, len(measured))
     return [
-        *({"kind": MEASURED, "lag": lag, "log10": measured[lag]} for lag in lags[:: max(1, len(lags) // 20)]),
+        *(
+            {"kind": MEASURED, "lag": lag, "log10": measured[lag], "floor": measured[1] - LEAST_DECADES}
+            for lag in lags[:: max(1, len(lags) // 20)]
+        ),
         *({"kind": FORETOLD, "lag": lag, "log10": predicted[lag]} for lag in lags),
         *(
             {"kind": LARGEST, "lag": lag, "log10": measured[1] + exponent * (lag - 1) / math.log(10)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from rnn_lm.report.panels import (
+from rnn_lm.report.gradient_panels import (
     PANEL_HEIGHT,
     PANEL_SPACING,
     PANEL_WIDTH,

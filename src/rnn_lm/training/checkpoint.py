@@ -40,8 +40,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     facts = json.loads(facts_text)
     if facts.get("version") != FORMAT_VERSION:
         raise UserError(
-            f"{path}: written by checkpoint version {facts.get('version')}, this rnn-lm reads version {FORMAT_VERSION}; "
-            "use the version of rnn-lm that wrote it"
+            f"{path}: of checkpoint version {facts.get('version')}, this rnn-lm reads version {FORMAT_VERSION}; "
+            "use the rnn-lm that wrote it"
         )
     return tensors, facts
 

@@ -67,9 +67,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return grad_output_nd * scale, grad_weight_vd * scale, grad_bias_v * scale, None
 
 
-def exact_loss(
-    output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor, "N"]
-) -> Float[Tensor, ""]:
+def exact_loss(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor, "N"]) -> Float[Tensor, ""]:
     """Sum of -log P(target) in nats over the positions whose target is not ``IGNORE``."""
     loss = _ChunkedCrossEntropy.apply(output_nd, decoder.weight_vd, decoder.bias_v, target_n)
     assert isinstance(loss, Tensor)

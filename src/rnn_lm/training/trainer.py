@@ -183,9 +183,10 @@ class Trainer:
         if softmax == "exact":
             position.exact_nll_sum += mean_loss * segment.token_count
             position.exact_tokens += segment.token_count
+        epoch = position.step / len(self.stream)
         record = StepRecord(
-            position.step, position.step / len(self.stream), position.tokens, position.seconds, mean_loss, softmax, rate,
-            norm_before, norm_after, parts,
+            position.step, epoch, position.tokens, position.seconds, mean_loss, softmax, rate, norm_before, norm_after,
+            parts,
         )  # fmt: skip
         self.log.add(record)
         return record

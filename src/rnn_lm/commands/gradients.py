@@ -1,0 +1,48 @@
+"""``rnn-lm gradients``: where gradients go, and what clipping does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnn_lm.config import CorpusConfig, to_json
+from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.progress import TerminalProgress
+
+
+@dataclass(frozen=True)
+class Options:
+    """Gradient norm by lag, Jacobians, Lyapunov exponents and the clipping experiment, on real text."""
+
+    out: Path = Path("runs/gradients")
+    """Folder for results.json, figures and the models trained for it."""
+    resume: bool = False
+    """Go on with the run in --out (or start it, if there is none)."""
+    runs: tuple[Path, ...] = ()
+    """Look into these trained models (folders of train or compare) instead of training small ones."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    gradients: GradientsConfig = field(default_factory=GradientsConfig)
+
+
+def run(options: Options) -> None:
+    """Measure, print the tables, and draw."""
+    from rnn_lm.experiments.prepare import prepare
+    from rnn_lm.files import write_json
+    from rnn_lm.gradients.run import run_gradients
+    from rnn_lm.gradients.subjects import load_subjects
+    from rnn_lm.report.figures_gradients import draw_gradients
+    from rnn_lm.report.tables_gradients import gradients_tables
+    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.runs import start_run
+
+    progress = TerminalProgress()
+    prepared = prepare(options.corpus, progress)
+    trained = load_subjects(options.runs, prepared.vocabulary)
+    config = {"corpus": to_json(options.corpus), "gradients": to_json(options.gradients)}
+    start_run(options.out, "gradients", {**config, "runs": [str(path) for path in options.runs]}, options.resume)
+    results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
+    write_json(options.out / "results.json", results)
+    for table in gradients_tables(results["gradients"]):
+        progress.console.print(rich_table(table))
+    for path in draw_gradients(results, options.out / "figures"):
+        progress.say(f"figure: {path}")

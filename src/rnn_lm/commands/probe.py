@@ -1,0 +1,43 @@
+"""``rnn-lm probe``: what is remembered across distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rnn_lm.config import to_json
+from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.progress import TerminalProgress, duration
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train n-gram, RNN, GRU, LSTM and attention on generated languages, and ask them across growing distances."""
+
+    out: Path = Path("runs/probe")
+    """Folder for results.json, figures and finished outcomes."""
+    resume: bool = False
+    """Go on with the run in --out (or start it, if there is none)."""
+    probe: ProbeConfig = field(default_factory=ProbeConfig)
+
+
+def run(options: Options) -> None:
+    """Run, print the tables, and draw."""
+    from rnn_lm.files import make_folder, write_json
+    from rnn_lm.probes.run import run_probe
+    from rnn_lm.report.figures_probes import probe_figures
+    from rnn_lm.report.style import save_chart
+    from rnn_lm.report.tables_probes import probes_tables
+    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.runs import start_run
+
+    progress = TerminalProgress()
+    start_run(options.out, "probe", to_json(options.probe), options.resume)
+    results = run_probe(options.probe, options.out, progress)
+    write_json(options.out / "results.json", {"probes": results})
+    for table in probes_tables(results):
+        progress.console.print(rich_table(table))
+    figures = make_folder(options.out / "figures")
+    for name, chart in probe_figures(results).items():
+        save_chart(chart, figures / f"{name}.png")
+    progress.say(f"done in {duration(results['seconds'])}; figures in {figures}")

@@ -1,0 +1,65 @@
+"""``rnn-lm theory``: the five exercises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.config import to_json
+from rnn_lm.progress import Progress, TerminalProgress, duration
+from rnn_lm.theory.config import TheoryConfig
+
+STATEMENT_FAILED = 1
+"""Exit code when a statement's measured figure parts from its predicted one."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Check every statement of docs/theory/: predicted against measured. Fails where they part."""
+
+    out: Path = Path("runs/theory")
+    """Folder for results.json and finished parts."""
+    resume: bool = False
+    """Go on with the run in --out (or start it, if there is none)."""
+    figures: Path | None = None
+    """Also draw the figures, as SVG, into this folder."""
+    theory: TheoryConfig = field(default_factory=TheoryConfig)
+
+
+def run(options: Options) -> int:
+    """Check, print, and write; returns 1 where a statement does not hold."""
+    from rnn_lm.files import write_json
+    from rnn_lm.report.figures_theory import draw_theory
+    from rnn_lm.runs import start_run
+    from rnn_lm.theory.run import failed, run_theory
+
+    progress = TerminalProgress()
+    start_run(options.out, "theory", to_json(options.theory), options.resume)
+    results = run_theory(options.theory, progress, options.out)
+    write_json(options.out / "results.json", {"theory": results})
+    print_statements(results, progress)
+    if options.figures is not None:
+        for path in draw_theory(results, options.figures):
+            progress.say(f"figure: {path}")
+    parted = failed(results)
+    count = sum(len(exercise["statements"]) for exercise in results["exercises"])
+    progress.say(f"{count - len(parted)} of {count} statements hold; {duration(results['seconds'])}")
+    return STATEMENT_FAILED if parted else 0
+
+
+def print_statements(results: dict[str, Any], progress: Progress) -> None:
+    """One line per statement: whether it holds, what was predicted and what was measured."""
+    for exercise in results["exercises"]:
+        progress.say(f"{exercise['title']} (docs/theory/{exercise['page']})")
+        for one in exercise["statements"]:
+            mark = "holds" if one["holds"] else "FAILS"
+            progress.say(
+                f"  {mark}  {one['name']:<52} predicted {_figure(one['predicted'])} measured {_figure(one['measured'])}"
+                f" within {one['tolerance']:.1g}"
+            )
+
+
+def _figure(value: float | str) -> str:
+    """Six digits; a figure that is not finite stands in JSON as its name."""
+    return f"{value:<12.6g}" if isinstance(value, float | int) else f"{value:<12}"

@@ -1,0 +1,92 @@
+"""What ``compare`` adds about its models: the long-range probe, gradients, theory, each on a small budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.errors import unknown_name
+from rnn_lm.experiments.members import Member
+from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.files import make_folder
+from rnn_lm.gradients.config import for_compare
+from rnn_lm.gradients.run import run_gradients
+from rnn_lm.gradients.subjects import Subject
+from rnn_lm.models.cells import CELLS
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.probes import config as probe_config
+from rnn_lm.probes.natural import natural_results, natural_suite
+from rnn_lm.probes.run import run_probe
+from rnn_lm.progress import Progress
+from rnn_lm.seeding import generator, numpy_generator
+from rnn_lm.theory import config as theory_config
+from rnn_lm.theory.run import run_theory
+
+NATURAL_ITEMS = 200
+"""Minimal pairs per construction."""
+
+
+@dataclass(frozen=True)
+class PartContext:
+    """What a part may look at: the text, the trained models with their labels, and a folder of its own."""
+
+    prepared: PreparedCorpus
+    members: Sequence[Member]
+    labels: Mapping[str, str]
+    folder: Path
+    progress: Progress
+
+
+def probes(context: PartContext) -> dict[str, Any]:
+    """Generated languages, and the compared models on minimal pairs from the corpus' own vocabulary."""
+    results = run_probe(probe_config.SMALL, context.folder, context.progress)
+    vocabulary = context.prepared.vocabulary
+    suite = natural_suite(vocabulary, NATURAL_ITEMS, generator(1, "natural pairs"))
+    if suite is None:
+        context.progress.say("note        the corpus has too few English nouns and verbs for minimal pairs of its own")
+        return results
+    models = {member.name: member.models for member in context.members}
+    natural = natural_results(models, suite, vocabulary, numpy_generator(1, "natural pairs"))
+    return {**results, "natural": {**natural, "labels": {name: context.labels[name] for name in models}}}
+
+
+def gradients(context: PartContext) -> dict[str, Any]:
+    """The first seed of each compared cell, beside its own fresh start."""
+    subjects = [
+        Subject(member.name, "trained", model, {})
+        for member in context.members
+        if member.name in CELLS and isinstance(model := member.models[0], RecurrentLanguageModel)
+    ]
+    return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects)
+
+
+def theory(context: PartContext) -> dict[str, Any]:
+    """Every identity, with short training for the recall experiment."""
+    return run_theory(theory_config.SMALL, context.progress, context.folder)
+
+
+PARTS: dict[str, Callable[[PartContext], dict[str, Any]]] = {
+    "probes": probes,
+    "gradients": gradients,
+    "theory": theory,
+}
+"""Part of results.json to what makes it."""
+
+
+def run_parts(names: Sequence[str], context: PartContext) -> dict[str, Any]:
+    """Run the parts called ``names``, each in a folder of its own."""
+    results = {}
+    for name in names:
+        own = make_folder(context.folder / name)
+        context.progress.say(f"{name}, on a small budget")
+        results[name] = PARTS[name](replace(context, folder=own))
+    return results
+
+
+def check_parts(names: Sequence[str]) -> None:
+    """Raise ``UserError`` where a name is no part's."""
+    for name in names:
+        if name not in PARTS:
+            raise unknown_name("part", name, PARTS)

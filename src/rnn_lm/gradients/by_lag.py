@@ -1,0 +1,168 @@
+"""How much of a loss reaches a state k steps earlier: the norm of d loss(T) / d h(T-k), averaged over real text.
+
+loss(T) is the NLL of the one token predicted at T. The gradients are autograd's, through the model's own cells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.gradients.unroll import Link, Trace, cell_path_only, unroll, warm_state, whole_state
+from rnn_lm.gradients.windows import Windows
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+
+COLUMNS_AT_A_TIME = 32
+"""Windows differentiated together: bounds the memory that the graph takes."""
+SMALLEST = torch.finfo(torch.float64).tiny
+"""Stands for a norm of exactly 0 where its logarithm is needed."""
+
+
+@dataclass(frozen=True)
+class LagGradients:
+    """The gradient of loss(T) by what the model held at T-k, k = 0...K, for B positions T. The first dimension is k.
+
+    The states are the last layer's: what reaches them has gone through that layer's own recurrence and nothing else,
+    which is what Jacobians and exponents speak of.
+
+    Attributes:
+        hidden_kbh: by the hidden state h(T-k), all paths.
+        cell_kbh: by the cell state c(T-k), all paths, the one through h(T-k) = o * tanh(c(T-k)) among them; LSTM only.
+        kept_kbh: by c(T-k) with h(T-k) held: only what step T-k+1 reads of it; LSTM only. The gradient by the state
+            (h, c), as two independent coordinates, is ``hidden_kbh`` and this one end to end.
+        recurrent_lkbg: by the recurrent pre-activation W_hh h(T-k-1) + b_hh of every layer.
+        previous_lkbh: h(T-k-1) of every layer. Step T-k contributes recurrent^T previous to d loss(T) / d W_hh.
+    """
+
+    hidden_kbh: Float[Tensor, "K B H"]
+    cell_kbh: Float[Tensor, "K B H"] | None
+    kept_kbh: Float[Tensor, "K B H"] | None
+    recurrent_lkbg: Float[Tensor, "L K B GH"]
+    previous_lkbh: Float[Tensor, "L K B H"]
+
+    @property
+    def state_kbn(self) -> Float[Tensor, "K B N"]:
+        """By the whole state: h, or (h, c) as independent coordinates."""
+        return self.hidden_kbh if self.kept_kbh is None else torch.cat([self.hidden_kbh, self.kept_kbh], dim=2)
+
+
+def lag_gradients(model: RecurrentLanguageModel, windows: Windows, lags: int, link: Link = whole_state) -> LagGradients:
+    """Differentiate the NLL of each window's last target.
+
+    Args:
+        model: in float64.
+        windows: of more than ``lags`` + 1 rows; the rows before the last ``lags`` + 1 only bring the state onto the
+            text, without gradient.
+        lags: K, the longest lag.
+        link: cut paths, or none.
+    """
+    rows = windows.input_tb.shape[0]
+    warm = rows - lags - 1
+    state = warm_state(model, windows.input_tb[:warm])
+    trace = unroll(model, windows.input_tb[warm:], state, link)
+    logits_bv = model.logits(trace.output_tbd[-1])
+    nll = torch.nn.functional.cross_entropy(logits_bv, windows.target_tb[-1], reduction="sum")
+    return _backward(nll, trace)
+
+
+def _backward(nll: Tensor, trace: Trace) -> LagGradients:
+    """One backward pass for all lags, layers and columns: columns share nothing, so the sum of their losses does."""
+    last = trace.layers[-1]
+    wanted = [state[0] for state in last.states[1:]]
+    wanted += [nudge for layer in trace.layers for nudge in layer.nudges]
+    if len(last.states[0]) == 2:
+        # Nothing reads c(T) itself: its gradient with h(T) held is 0, and ``materialize_grads`` says so.
+        unread = torch.zeros_like(last.states[-1][1], requires_grad=True)
+        wanted += [state[1] for state in last.states[1:]]
+        wanted += [state[1] for state in last.carried[1:]] + [unread]
+    gradients = torch.autograd.grad(nll, wanted, materialize_grads=True)
+    rows, layers = len(last.nudges), len(trace.layers)
+    hidden_kbh, *recurrent, cell_kbh, kept_kbh = [*_by_lag(gradients, rows), None, None][: layers + 3]
+    previous = [torch.stack([state[0].detach() for state in layer.states[-2::-1]]) for layer in trace.layers]
+    return LagGradients(hidden_kbh, cell_kbh, kept_kbh, torch.stack(recurrent), torch.stack(previous))
+
+
+def _by_lag(gradients: tuple[Tensor, ...], rows: int) -> list[Tensor]:
+    """Consecutive runs of ``rows`` gradients in order of time, each stacked in order of lag."""
+    return [torch.stack(gradients[start : start + rows]).detach().flip(0) for start in range(0, len(gradients), rows)]
+
+
+def norms_by_lag(model: RecurrentLanguageModel, windows: Windows, lags: int) -> dict[str, Float[Tensor, "K B"]]:
+    """Norms of the state gradients by lag and position, one entry per path.
+
+    ``hidden`` is the norm of d loss(T) / d h(T-k), ``state`` that of the gradient by the whole state, which is the same
+    but for the LSTM, where h and c are independent coordinates of the state. An LSTM has three more::
+
+        cell       d loss(T) / d c(T-k): all paths
+        cell only  the part of it that stays on the cell: with every edge h(t) -> gates(t+1) cut, the only way left is
+                   c(T-k) -> c(T-k+1) ... -> c(T) -> h(T), along which it is multiplied by the forget gates:
+                   f(T-k+1) * ... * f(T) * o(T) * (1 - tanh(c(T))^2) * d loss(T) / d h(T)
+        cell rest  cell - cell only, as vectors: every path that passes through a hidden state and the gates
+
+    Args:
+        model: in float64.
+        windows: see ``lag_gradients``.
+        lags: the longest lag.
+    """
+    chunks = [_path_norms(model, chunk, lags) for chunk in column_chunks(windows)]
+    return {path: torch.cat([chunk[path] for chunk in chunks], dim=1) for path in chunks[0]}
+
+
+def column_chunks(windows: Windows) -> list[Windows]:
+    """The windows, ``COLUMNS_AT_A_TIME`` at a time."""
+    starts = range(0, windows.input_tb.shape[1], COLUMNS_AT_A_TIME)
+    return [windows.columns(start, start + COLUMNS_AT_A_TIME) for start in starts]
+
+
+def _path_norms(model: RecurrentLanguageModel, windows: Windows, lags: int) -> dict[str, Tensor]:
+    everything = lag_gradients(model, windows, lags)
+    norms = {"hidden": _norm(everything.hidden_kbh), "state": _norm(everything.state_kbn)}
+    if everything.cell_kbh is not None:
+        only = lag_gradients(model, windows, lags, cell_path_only)
+        assert only.cell_kbh is not None
+        norms["cell"] = _norm(everything.cell_kbh)
+        norms["cell only"] = _norm(only.cell_kbh)
+        norms["cell rest"] = _norm(everything.cell_kbh - only.cell_kbh)
+    return norms
+
+
+def _norm(gradient_kbh: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(gradient_kbh, dim=-1)
+
+
+def geometric_summary(norms_kb: Float[Tensor, "K B"]) -> dict[str, list[float]]:
+    """Geometric mean over positions, and the 10th and 90th percentile.
+
+    A product of k factors is averaged by its logarithm: the arithmetic mean would show the few largest alone.
+    """
+    logs_kb = norms_kb.clamp_min(SMALLEST).log()
+    low, high = torch.quantile(logs_kb, torch.tensor([0.1, 0.9], dtype=logs_kb.dtype), dim=1).exp()
+    return {"mean": logs_kb.mean(1).exp().tolist(), "low": low.tolist(), "high": high.tolist()}
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Growth of the logarithm of a norm per step, fitted by least squares between two lags.
+
+    Attributes:
+        mean: over positions, in nats per step.
+        low, high: its 95% interval over positions.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int) -> Slope:
+    """Fit a line to log norm against lag, from ``first_lag`` to the last, for each position by itself."""
+    logs_kb = norms_kb[first_lag:].clamp_min(SMALLEST).log()
+    lag_k = torch.arange(len(logs_kb), dtype=logs_kb.dtype)
+    centered_k = lag_k - lag_k.mean()
+    slope_b = (centered_k.unsqueeze(1) * logs_kb).sum(0) / centered_k.square().sum()
+    error = float(slope_b.std() / len(slope_b) ** 0.5) if len(slope_b) > 1 else 0.0
+    mean = float(slope_b.mean())
+    return Slope(mean, mean - 1.96 * error, mean + 1.96 * error)

@@ -1,0 +1,142 @@
+"""All that is measured of one model, as plain JSON values."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnn_lm.gradients.by_lag import SMALLEST, fitted_slope, geometric_summary, lag_gradients, norms_by_lag
+from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.gradients.jacobians import along, jacobian_by_autograd, log_product_norms, singular_values, spectral_radius
+from rnn_lm.gradients.lyapunov import LyapunovRun, lyapunov_run, predicted_norms
+from rnn_lm.gradients.truncation import truncation
+from rnn_lm.gradients.unroll import LayerTrace, unroll
+from rnn_lm.gradients.windows import Windows, spread_windows
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.seeding import generator
+from rnn_lm.stream import EncodedText
+
+FIT_FROM = 0.25
+"""Slopes are fitted over the lags beyond this share of the longest one: nearer ones are still turning."""
+PRODUCT_POINTS = 9
+"""Lengths at which the norm of a product is taken, evenly spread on a log scale."""
+
+
+def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: GradientsConfig) -> dict[str, Any]:
+    """Norms by lag and what truncation cuts off, averaged over ``config.positions`` places in ``text``.
+
+    Args:
+        model: in float64.
+        text: held out from training.
+        config: sizes.
+    """
+    windows = _windows(text, config)
+    norms = norms_by_lag(model, windows, config.lags)
+    slope = fitted_slope(norms["hidden"], _fit_from(config))
+    cut = truncation(model, windows, config.lags, config.bptt_lengths)
+    return {
+        "positions": windows.input_tb.shape[1],
+        "by_lag": {path: geometric_summary(norms_kb) for path, norms_kb in norms.items()},
+        "slope": asdict(slope),
+        "truncation": asdict(cut),
+    }
+
+
+def measure_jacobians(
+    model: RecurrentLanguageModel, text: EncodedText, tokens: tuple[str, ...], config: GradientsConfig
+) -> dict[str, Any]:
+    """Jacobians, their products and Lyapunov exponents of the last layer at some of the places of ``measure_lags``.
+
+    Args:
+        model: in float64.
+        text: held out from training.
+        tokens: the vocabulary, for the labels of the trajectory.
+        config: sizes.
+    """
+    windows = _some(_windows(text, config), config.trajectories)
+    with torch.no_grad():
+        trace = unroll(model, windows.input_tb, model.initial_state(windows.input_tb.shape[1])).layers[-1]
+    cell = model.config.cell
+    directions = generator(config.gradients_seed, "directions")
+    run = lyapunov_run(along(trace, cell), config.exponents, config.warm_up, directions)
+    exponents_q, errors_q = run.spectrum()
+    return {
+        "trajectories": windows.input_tb.shape[1],
+        "closed_form_error": _closed_form_error(trace, cell),
+        "lyapunov": {"exponents": exponents_q.tolist(), "standard_errors": errors_q.tolist(), "steps": config.lags + 1},
+        "prediction": _prediction(model, windows, run, config),
+        "one_step": _one_step(trace, cell, windows, tokens, config),
+        "product": _product(trace, cell, config),
+    }
+
+
+def _windows(text: EncodedText, config: GradientsConfig) -> Windows:
+    return spread_windows(text, config.warm_up + config.lags + 1, config.positions)
+
+
+def _some(windows: Windows, count: int) -> Windows:
+    columns_b = torch.linspace(0, windows.input_tb.shape[1] - 1, count + 2).round().long()[1:-1]
+    return Windows(windows.input_tb[:, columns_b], windows.target_tb[:, columns_b])
+
+
+def _fit_from(config: GradientsConfig) -> int:
+    return round(FIT_FROM * config.lags)
+
+
+def _closed_form_error(trace: LayerTrace, cell: str) -> float:
+    """Largest difference between the closed form and autograd in the Jacobian of the trajectory's last step."""
+    last = len(trace.input_tbe) - 1
+    (closed_bnn,) = along(trace, cell, last)
+    parameters = trace.layer.cell_parameters()
+    by_autograd_bnn = jacobian_by_autograd(trace.layer.cell, trace.input_tbe[last], trace.states[last], parameters)
+    return float((closed_bnn - by_autograd_bnn).abs().max())
+
+
+def _prediction(
+    model: RecurrentLanguageModel, windows: Windows, run: LyapunovRun, config: GradientsConfig
+) -> dict[str, Any]:
+    """The norm by lag that the exponents foretell, beside the one that autograd measures at the same positions."""
+    gradients_kbn = lag_gradients(model, windows, config.lags).state_kbn
+    measured_kb = torch.linalg.vector_norm(gradients_kbn, dim=-1).clamp_min(SMALLEST)
+    predicted_kb = predicted_norms(run, gradients_kbn[0], config.lags).clamp_min(SMALLEST)
+    far = _fit_from(config)
+    off_kb = (predicted_kb / measured_kb).log().abs()
+    return {
+        "measured": geometric_summary(measured_kb)["mean"],
+        "predicted": geometric_summary(predicted_kb)["mean"],
+        "measured_slope": fitted_slope(measured_kb, far).mean,
+        "predicted_slope": fitted_slope(predicted_kb, far).mean,
+        "factor": float(off_kb[1:].mean().exp()),
+        "decades": float((measured_kb[0] / measured_kb[-1]).log10().mean()),
+    }
+
+
+def _one_step(
+    trace: LayerTrace, cell: str, windows: Windows, tokens: tuple[str, ...], config: GradientsConfig
+) -> dict[str, Any]:
+    """Eigenvalues and singular values of the last steps of the first trajectory, each beside the token it reads."""
+    start = len(trace.input_tbe) - config.jacobians
+    first = [jacobian_bnn[:1] for jacobian_bnn in along(trace, cell, start)]
+    values_kn = torch.cat([singular_values(jacobian_bnn) for jacobian_bnn in first])
+    return {
+        "tokens": [tokens[index] for index in windows.input_tb[start:, 0].tolist()],
+        "spectral_radius": torch.cat([spectral_radius(jacobian_bnn) for jacobian_bnn in first]).tolist(),
+        "largest_singular_value": values_kn[:, 0].tolist(),
+        "singular_values": _summary(values_kn),
+    }
+
+
+def _summary(values_kn: Tensor) -> dict[str, list[float]]:
+    low, high = torch.quantile(values_kn, torch.tensor([0.1, 0.9], dtype=values_kn.dtype), dim=0)
+    return {"mean": values_kn.mean(0).tolist(), "low": low.tolist(), "high": high.tolist()}
+
+
+def _product(trace: LayerTrace, cell: str, config: GradientsConfig) -> dict[str, Any]:
+    """log of the norm of the product of the first k Jacobians after the warm-up, for k up to ``lags``."""
+    steps = sorted({round(config.lags ** (share / PRODUCT_POINTS)) for share in range(PRODUCT_POINTS + 1)})
+    first = (jacobian_bnn[:1] for jacobian_bnn in along(trace, cell, config.warm_up))
+    return {"steps": steps, "log_norm": log_product_norms(islice(first, steps[-1]), steps)[:, 0].tolist()}

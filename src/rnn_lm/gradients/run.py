@@ -1,0 +1,129 @@
+"""``rnn-lm gradients``: everything, part by part, each kept as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.config import to_json
+from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.gradients.clipping import CLIPS, small_data, summarize, train_clipped
+from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.gradients.measure import measure_jacobians, measure_lags
+from rnn_lm.gradients.parts import Parts, rounded
+from rnn_lm.gradients.subjects import Subject, fresh_like, train_subject, weights_digest
+from rnn_lm.gradients.unroll import in_float64
+from rnn_lm.progress import Progress, Task
+from rnn_lm.training.trainer import TrainingData
+
+IDENTICAL_SEEDS = 2
+"""Seeds of the vanishing setting: it shows an equality of bits, not an average."""
+
+
+def run_gradients(
+    config: GradientsConfig,
+    prepared: PreparedCorpus,
+    folder: Path,
+    progress: Progress,
+    trained: Sequence[Subject] = (),
+) -> dict[str, Any]:
+    """Measure gradients by lag, Jacobians, exponents and the effect of clipping.
+
+    Finished parts are kept in ``folder`` and read back by the next call with the same settings and models.
+
+    Args:
+        config: what and how much.
+        prepared: the text; models are trained on train and looked into on valid.
+        folder: where parts and models trained here are kept.
+        progress: told of everything.
+        trained: models to look into; where none are given, one of each cell in ``config.cells`` is trained.
+
+    Returns:
+        The "gradients" part of results.json: ``docs/gradients.md`` explains the entries.
+
+    Raises:
+        UserError: an unknown cell, or a text too short for ``config.lags``.
+        TrainingInterrupted: Ctrl-C while training.
+    """
+    data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
+    trained = trained or [
+        train_subject(cell, config, data, folder / f"{cell}-trained", progress) for cell in config.cells
+    ]
+    subjects = [subject for one in trained for subject in (fresh_like(one, config.gradients_seed), one)]
+    parts = Parts(folder / "parts")
+    results = {
+        "config": to_json(config),
+        "text": f"valid split of {prepared.corpus.name}",
+        "models": _look_into(subjects, config, prepared, parts, progress),
+        "clipping": _clipping(config, data, parts, progress),
+    }
+    return rounded(results)
+
+
+def _look_into(
+    subjects: Sequence[Subject], config: GradientsConfig, prepared: PreparedCorpus, parts: Parts, progress: Progress
+) -> list[dict[str, Any]]:
+    text, tokens = prepared.texts["valid"], prepared.vocabulary.tokens
+    results = []
+    with progress.task("gradients", 2.0 * len(subjects)) as task:
+        for subject in subjects:
+            key = {"config": to_json(config), "weights": weights_digest(subject.model), "corpus": prepared.describe()}
+            name, model = f"{subject.name}-{subject.weights}", in_float64(subject.model)
+            _show(task, len(results) * 2, f"{name}: by lag")
+            lags = parts.get(f"{name}-lags", key, partial(measure_lags, model, text, config))
+            _show(task, len(results) * 2 + 1, f"{name}: Jacobians")
+            jacobians = parts.get(f"{name}-jacobians", key, partial(measure_jacobians, model, text, tokens, config))
+            results.append(_described(subject) | lags | jacobians)
+            _say(results[-1], progress)
+    return results
+
+
+def _described(subject: Subject) -> dict[str, Any]:
+    config = subject.model.config
+    return {
+        "name": subject.name,
+        "label": subject.label,
+        "weights": subject.weights,
+        "hidden_size": config.hidden_size,
+        "layers": config.layers,
+        "facts": subject.facts,
+    }
+
+
+def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progress: Progress) -> dict[str, Any]:
+    small = small_data(data)
+    planned = [
+        (setting, clip, config.gradients_seed + index)
+        for index in range(config.clipping_seeds)
+        for setting, clips in CLIPS.items()
+        if setting.name == "exploding" or index < IDENTICAL_SEEDS
+        for clip in clips
+    ]
+    runs = []
+    with progress.task("clipping", float(len(planned))) as task:
+        for setting, clip, seed in planned:
+            _show(task, len(runs), f"{setting.name}, {clip.name}, seed {seed}")
+            name = f"clipping-{setting.name}-{clip.clip}-{clip.threshold:g}-{seed}"
+            key = {"setting": to_json(setting), "clip": to_json(clip), "steps": config.clipping_steps}
+            compute = partial(train_clipped, setting, clip, seed, config.clipping_steps, small)
+            runs.append(parts.get(name, key, compute))
+    rows = summarize(runs)
+    for row in rows:
+        progress.say(
+            f"clipping    {row['setting']['name']}, {row['clip']['name']}: {row['diverged']} of {row['runs']} diverged"
+        )
+    return {"rows": rows, "runs": runs, "vocabulary_size": len(small.counts_v)}
+
+
+def _show(task: Task, done: int, what: str) -> None:
+    task.update(float(done), now=what)
+
+
+def _say(result: dict[str, Any], progress: Progress) -> None:
+    slope, exponent = result["slope"]["mean"], result["lyapunov"]["exponents"][0]
+    progress.say(
+        f"gradients   {result['label']:<5} {result['weights']:<8} norm by lag {slope:+.4f} nats/step, foretold "
+        f"{result['prediction']['predicted_slope']:+.4f}; largest Lyapunov exponent {exponent:+.4f}"
+    )

@@ -1,0 +1,113 @@
+"""A recurrent model run step by step over real text, with every intermediate state kept and within autograd's reach."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rnn_lm.models.language_model import State
+from rnn_lm.models.recurrent import RecurrentLanguageModel, RecurrentLayer
+
+Link = Callable[[State], State]
+"""What a step receives of the state that the step before it left: everything, or with some paths cut."""
+
+
+def whole_state(state: State) -> State:
+    """Cut nothing: the gradient as it is."""
+    return state
+
+
+def cell_path_only(state: State) -> State:
+    """Cut every edge from a hidden state to the gates of the next step: only the LSTM's c -> c path remains."""
+    hidden_bh, cell_bh = state
+    return hidden_bh.detach(), cell_bh
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One layer's run over T steps.
+
+    Attributes:
+        layer: the layer.
+        input_tbe: what it read.
+        states: T + 1 states, parts (B, H): ``states[t]`` is what step t started from, ``states[t + 1]`` what it left.
+        carried: T states: ``carried[t]`` is ``states[t]`` as step t alone reads it. Its gradient leaves out what else
+            ``states[t]`` is used for: the decoder and the layer above read h, and an LSTM's h is computed from its c.
+        nudges: T zeros (B, G*H), one added to each step's ``W_hh h + b_hh``: the gradient of a nudge is the gradient
+            of that step's recurrent pre-activation.
+    """
+
+    layer: RecurrentLayer
+    input_tbe: Float[Tensor, "T B E"]
+    states: list[State]
+    carried: list[State]
+    nudges: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A whole model's run.
+
+    Attributes:
+        layers: from input to output.
+        output_tbd: what the decoder reads.
+    """
+
+    layers: list[LayerTrace]
+    output_tbd: Float[Tensor, "T B D"]
+
+
+def in_float64(model: RecurrentLanguageModel) -> RecurrentLanguageModel:
+    """A copy of ``model`` in float64 without gradients of its own: what is measured are gradients of states.
+
+    In float32 a gradient a hundred steps back can underflow, and a Jacobian's small singular values are noise.
+    """
+    return copy.deepcopy(model).double().requires_grad_(False)
+
+
+@torch.no_grad()
+def warm_state(model: RecurrentLanguageModel, input_tb: Int[Tensor, "T B"]) -> State:
+    """The state after ``input_tb``, read from the initial state: where a real trajectory is, whatever it began from."""
+    _, state = model.encode(input_tb, model.initial_state(input_tb.shape[1]))
+    return state
+
+
+def unroll(
+    model: RecurrentLanguageModel, input_tb: Int[Tensor, "T B"], state: State, link: Link = whole_state
+) -> Trace:
+    """Run ``model`` from ``state`` by its cells' equations, without dropout, keeping every state in the graph.
+
+    Args:
+        model: in float64 (``in_float64``), so that small gradients keep their digits.
+        input_tb: ids read.
+        state: parts (L, B, H).
+        link: what passes from step to step.
+    """
+    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding_ve)
+    traces = []
+    for index, layer in enumerate(model.recurrent_layers):
+        trace = _unroll_layer(layer, signal_tbe, tuple(part[index] for part in state), link)
+        signal_tbe = torch.stack([hidden_bh for hidden_bh, *_ in trace.states[1:]])
+        traces.append(trace)
+    projection_eh = model.projection_eh
+    return Trace(traces, signal_tbe if projection_eh is None else signal_tbe @ projection_eh.T)
+
+
+def _unroll_layer(layer: RecurrentLayer, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:
+    parameters = layer.cell_parameters()
+    nudge_shape = (input_tbe.shape[1], len(parameters.bias_hh))
+    states: list[State] = [tuple(part.clone().requires_grad_() for part in state)]
+    carried: list[State] = []
+    nudges: list[Tensor] = []
+    for input_be in input_tbe:
+        # A view is a node of its own in the graph, so that its gradient is that of this one use.
+        carried.append(link(tuple(part.view_as(part) for part in states[-1])))
+        nudges.append(torch.zeros(nudge_shape, dtype=input_tbe.dtype, requires_grad=True))
+        nudged = parameters._replace(bias_hh=parameters.bias_hh + nudges[-1])
+        states.append(layer.cell.step(input_be, carried[-1], nudged))
+    return LayerTrace(layer, input_tbe, states, carried, nudges)

@@ -1,0 +1,50 @@
+"""Places in a text to look back from: equally long windows, spread evenly, read side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnn_lm.errors import UserError
+from rnn_lm.stream import EncodedText
+
+
+@dataclass(frozen=True)
+class Windows:
+    """B stretches of T consecutive tokens, one per column.
+
+    Attributes:
+        input_tb: ids read.
+        target_tb: ids to be predicted: the input shifted by one.
+    """
+
+    input_tb: Int[Tensor, "T B"]
+    target_tb: Int[Tensor, "T B"]
+
+    def columns(self, start: int, stop: int) -> Windows:
+        """Some of the windows."""
+        return Windows(self.input_tb[:, start:stop], self.target_tb[:, start:stop])
+
+
+def spread_windows(text: EncodedText, rows: int, columns: int) -> Windows:
+    """Windows of ``rows`` tokens that begin at evenly spaced places; they overlap where the text is short.
+
+    Args:
+        text: real text, best held out from training.
+        rows: T.
+        columns: B; fewer are returned where the text has fewer places to begin at.
+
+    Raises:
+        UserError: the text is shorter than one window.
+    """
+    places = len(text) - rows + 1
+    if places < 1:
+        raise UserError(f"the text has {len(text)} tokens and one window needs {rows}: lower --lags or give more text")
+    columns = min(columns, places)
+    starts_b = torch.linspace(0, places - 1, columns, dtype=torch.float64).round().long()
+    index_tb = torch.arange(rows).unsqueeze(1) + starts_b
+    inputs_n, targets_n = text.inputs_and_targets()
+    return Windows(inputs_n[index_tb], targets_n[index_tb])

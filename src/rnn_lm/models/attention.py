@@ -1,0 +1,212 @@
+"""A small causal self-attention language model: the control without a bottleneck.
+
+A recurrent model squeezes all that it has read into a state of fixed size. Here nothing is squeezed: the state holds
+the keys and values of every past position, and each new position looks at all of them. What the probes show to be lost
+over distance by a recurrent model and kept by this one was lost in the state, not in the data or in the training.
+
+    x_t = sqrt(E) embed(token_t)
+    x_t = x_t + attend(normalize(x)_{1..t})        per layer, pre-norm (Xiong et al. 2020)
+    x_t = x_t + expand(normalize(x_t))             feed-forward, GELU
+    P(token_{t+1}) = softmax(W_embed normalize(x_t) + b)
+
+A control for memory must not itself fade beyond the lengths it was trained on, and most position encodings do. The
+defaults are what was found to hold (``docs/probes.md`` has the comparison): no position encoding, since the causal mask
+alone tells first from later, and attention scores that grow with the logarithm of the number of keys, so that one
+relevant key is not drowned by ever more irrelevant ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnn_lm.errors import UserError
+from rnn_lm.models.language_model import IGNORE, State
+
+Positions = Literal["none", "rotary", "alibi"]
+Sharpness = Literal["log-length", "constant"]
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """A causal self-attention language model, with tied embedding and decoder."""
+
+    hidden_size: int = 64
+    """Width E of the embedding and of every layer."""
+    layers: int = 2
+    """Attention layers L, each followed by a feed-forward layer."""
+    heads: int = 4
+    """Attention heads per layer; they share the width evenly."""
+    feed_forward_size: int = 128
+    """Units in the middle of the feed-forward layer."""
+    positions: Positions = "none"
+    """How heads know where a key stands: none (the causal mask alone, Kazemnejad et al. 2023), rotary (Su et al.
+    2021), or alibi (a penalty that grows with distance, Press et al. 2022)."""
+    sharpness: Sharpness = "log-length"
+    """What multiplies the attention scores: log-length, the logarithm of one more than the number of keys (Chiang and
+    Cholak 2022), or constant, nothing."""
+    window: int | None = None
+    """Attend to this many of the latest positions at most. Default: to all."""
+
+    def __post_init__(self) -> None:
+        for name in ("hidden_size", "layers", "heads", "feed_forward_size"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} must be at least 1")
+        if self.hidden_size % (2 * self.heads):
+            raise UserError(f"--hidden-size must be a multiple of twice --heads ({2 * self.heads})")
+        if self.window is not None and self.window < 1:
+            raise UserError("--window must be at least 1")
+
+
+class AttentionLanguageModel(nn.Module):
+    """Causal self-attention behind the ``LanguageModel`` protocol.
+
+    The state is one tensor (P, B, 2 E) per layer: the keys and the values of the P latest positions, side by side.
+    It starts with P = 0 and grows by one per token, up to ``config.window``.
+
+    Args:
+        vocabulary_size: V.
+        config: sizes and kind of positions.
+        generator: draws the initial weights.
+    """
+
+    def __init__(self, vocabulary_size: int, config: AttentionConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.vocabulary_size = vocabulary_size
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary_size, config.hidden_size)
+        self.layers = nn.ModuleList(AttentionLayer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.hidden_size)
+        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size))
+        self._initialize(generator)
+
+    def _initialize(self, generator: torch.Generator) -> None:
+        """Matrices normal with variance 1 / fan-in, those that add to the residual stream smaller by sqrt(2 L); biases
+        0."""
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            if parameter.dim() < 2:
+                continue
+            scale = parameter.shape[1] ** -0.5
+            if name.endswith(("merge.weight", "contract.weight")):
+                scale /= math.sqrt(2 * self.config.layers)
+            nn.init.normal_(parameter, std=scale, generator=generator)
+
+    def initial_state(self, batch: int) -> State:
+        """No position seen yet: (0, B, 2 E) per layer."""
+        weight = self.embedding.weight
+        return tuple(weight.new_zeros(0, batch, 2 * self.config.hidden_size) for _ in self.layers)
+
+    def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
+        """Read one token; log P(next token) and the state with one more position."""
+        hidden_tbe, state = self._read(token_b.unsqueeze(0), state)
+        return self._logits(hidden_tbe[0]).log_softmax(-1), state
+
+    def score(
+        self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
+    ) -> tuple[Float[Tensor, "T B"], State]:
+        """-log P of each target in nats (0 where it is ``IGNORE``), and the state after ``input_tb``."""
+        hidden_tbe, state = self._read(input_tb, state)
+        logits_nv = self._logits(hidden_tbe).flatten(0, 1)
+        nll_n = functional.cross_entropy(logits_nv, target_tb.flatten(), ignore_index=IGNORE, reduction="none")
+        return nll_n.view(target_tb.shape), state
+
+    def _read(self, input_tb: Tensor, state: State) -> tuple[Float[Tensor, "T B E"], State]:
+        hidden_tbe = self.embedding(input_tb) * math.sqrt(self.config.hidden_size)
+        new_state = []
+        for layer, past_pbf in zip(self.layers, state, strict=True):
+            hidden_tbe, memory_pbf = layer(hidden_tbe, past_pbf)
+            new_state.append(memory_pbf)
+        return self.norm(hidden_tbe), tuple(new_state)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        return functional.linear(hidden, self.embedding.weight, self.decoder_bias_v)
+
+
+class AttentionLayer(nn.Module):
+    """Multi-head causal attention and a feed-forward layer, each added to what it reads."""
+
+    def __init__(self, config: AttentionConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.heads = config.heads
+        self.window = config.window
+        self.rotate = config.positions == "rotary"
+        self.sharpen = config.sharpness == "log-length"
+        self.attention_norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.merge = nn.Linear(width, width, bias=False)
+        self.feed_forward_norm = nn.LayerNorm(width)
+        self.expand = nn.Linear(width, config.feed_forward_size)
+        self.contract = nn.Linear(config.feed_forward_size, width)
+        self.slopes_a: Tensor
+        self.register_buffer("slopes_a", distance_slopes(config.heads, config.positions), persistent=False)
+
+    def forward(
+        self, hidden_tbe: Float[Tensor, "T B E"], past_pbf: Float[Tensor, "P B F"]
+    ) -> tuple[Float[Tensor, "T B E"], Float[Tensor, "Q B F"]]:
+        """The layer's output for T new positions, and the memory of past and new ones (the latest ``window``)."""
+        width = hidden_tbe.shape[-1]
+        query_tbe, new_tbf = self.project(self.attention_norm(hidden_tbe)).split([width, 2 * width], dim=-1)
+        memory_pbf = torch.cat([past_pbf, new_tbf])
+        hidden_tbe = hidden_tbe + self.merge(self._attend(query_tbe, memory_pbf))
+        middle = functional.gelu(self.expand(self.feed_forward_norm(hidden_tbe)))
+        kept = memory_pbf if self.window is None else memory_pbf[-self.window :]
+        return hidden_tbe + self.contract(middle), kept
+
+    def _attend(self, query_tbe: Tensor, memory_pbf: Tensor) -> Tensor:
+        """softmax(c q k / sqrt(d) - slope * distance) v per head, over the n positions up to the query's own.
+
+        c is log(1 + n) or 1.
+        """
+        key_pbe, value_pbe = memory_pbf.chunk(2, dim=-1)
+        query, key, value = (self._per_head(part) for part in (query_tbe, key_pbe, value_pbe))
+        key_positions = torch.arange(key.shape[2], device=key.device)
+        query_positions = key_positions[-query.shape[2] :]
+        if self.rotate:
+            query, key = rotate(query, query_positions), rotate(key, key_positions)
+        distance_tp = query_positions[:, None] - key_positions[None, :]
+        visible_tp = distance_tp >= 0
+        if self.window is not None:
+            visible_tp = visible_tp & (distance_tp < self.window)
+        if self.sharpen:
+            query = query * visible_tp.sum(1).to(query.dtype).log1p()[:, None]
+        bias_atp = (-self.slopes_a.view(-1, 1, 1) * distance_tp).masked_fill(~visible_tp, -math.inf)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias_atp.unsqueeze(0))
+        return mixed.permute(2, 0, 1, 3).flatten(2)
+
+    def _per_head(self, hidden_tbe: Tensor) -> Tensor:
+        """(T, B, E) -> (B, heads, T, E / heads)."""
+        return hidden_tbe.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)
+
+
+def distance_slopes(heads: int, positions: Positions) -> Float[Tensor, "A"]:
+    """How much attention each head takes off per token of distance, in nats.
+
+    ``alibi``: a geometric sequence from 2^(-8/heads) down to 2^-8 (Press et al. 2022, section 3); otherwise 0.
+    """
+    if positions != "alibi":
+        return torch.zeros(heads)
+    return 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)
+
+
+def rotate(
+    vectors: Float[Tensor, "B A T D"], positions_t: Int[Tensor, "T"], base: float = 10_000.0
+) -> Float[Tensor, "B A T D"]:
+    """Turn each pair of coordinates by an angle proportional to the position (Su et al. 2021, equation 34).
+
+    The dot product of two rotated vectors then depends on their distance alone, not on where they stand.
+    """
+    half = vectors.shape[-1] // 2
+    frequencies = base ** (-torch.arange(half, device=vectors.device, dtype=vectors.dtype) / half)
+    angle_td = positions_t.to(vectors.dtype)[:, None] * frequencies
+    first, second = vectors.chunk(2, dim=-1)
+    cosine, sine = angle_td.cos(), angle_td.sin()
+    return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)

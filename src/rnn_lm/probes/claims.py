@@ -1,0 +1,141 @@
+"""What the probe is expected to show, each statement tested over seeds and items.
+
+All five are asked of every probe, and the answers differ between probes: that is the finding. A gated network can latch
+one thing and keep it almost for ever, so that on agreement and recall it is the RNN alone that falls; where everything
+said may be asked for, every fixed state falls, and attention does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from rnn_lm.evaluation.bootstrap import Measurements, effect_of, what_was_resampled
+from rnn_lm.probes.curves import LEARNED, fit
+
+SHORT, LONG = 2, 16
+"""Short range: up to this many tokens. Long range: from this many on."""
+MARGIN = 0.05
+"""Attention "does not fall" where its accuracy falls by less than this from short to long range."""
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One model's accuracy by distance, measured and resampled.
+
+    Attributes:
+        measurements: right answers by seed, item and distance.
+        resampled_rd: accuracy by distance in each resample.
+    """
+
+    measurements: Measurements
+    resampled_rd: Float[np.ndarray, "R D"]
+
+    @property
+    def rows(self) -> Float[np.ndarray, "S D"]:
+        """The measured curve, and below it the resampled ones."""
+        return np.concatenate([self.measurements.mean_g[None], self.resampled_rd])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement.
+
+    Attributes:
+        statement: in words.
+        models: those it compares.
+        unit: of the effect.
+        effect: from the models' ``Curves.rows``, the effect of each row; above 0 where the statement is true.
+        note: what the effect is.
+    """
+
+    statement: str
+    models: tuple[str, ...]
+    unit: str
+    effect: Callable[[Sequence[np.ndarray], _Ranges], np.ndarray]
+    note: str
+
+
+@dataclass(frozen=True)
+class _Ranges:
+    """Which columns are short and long range, and what a fit needs."""
+
+    distances: tuple[int, ...]
+    chance: float
+
+    def short(self, rows: np.ndarray) -> np.ndarray:
+        return rows[:, np.array(self.distances) <= SHORT].mean(axis=1)
+
+    def long(self, rows: np.ndarray) -> np.ndarray:
+        return rows[:, np.array(self.distances) >= LONG].mean(axis=1)
+
+    def fall(self, rows: np.ndarray) -> np.ndarray:
+        return self.short(rows) - self.long(rows)
+
+    def log_half_life(self, rows: np.ndarray) -> np.ndarray:
+        """log2 of the half-life; that of a curve which never left chance is the shortest of the grid."""
+        best = fit(rows, self.distances, self.chance)
+        learned = best.start_r >= LEARNED * (1 - self.chance)
+        return np.log2(np.where(learned, best.half_life_r, 0.25))
+
+
+def _fall_claim(name: str, label: str) -> Claim:
+    return Claim(
+        f"the {label} falls with distance",
+        (name,),
+        "accuracy",
+        lambda rows, ranges: ranges.fall(rows[0]),
+        f"accuracy up to {SHORT} tokens minus accuracy from {LONG} tokens on",
+    )
+
+
+CLAIMS = (
+    Claim(
+        "LSTM > RNN at long range",
+        ("lstm", "rnn"),
+        "accuracy",
+        lambda rows, ranges: ranges.long(rows[0]) - ranges.long(rows[1]),
+        f"difference of mean accuracy from {LONG} tokens on",
+    ),
+    _fall_claim("rnn", "RNN"),
+    _fall_claim("lstm", "LSTM"),
+    Claim(
+        "the RNN falls faster than the LSTM",
+        ("lstm", "rnn"),
+        "doublings",
+        lambda rows, ranges: ranges.log_half_life(rows[0]) - ranges.log_half_life(rows[1]),
+        "log2 of the ratio of the half-lives, LSTM to RNN",
+    ),
+    Claim(
+        "attention does not fall with distance",
+        ("attention",),
+        "accuracy",
+        lambda rows, ranges: MARGIN - ranges.fall(rows[0]),
+        f"{MARGIN:g} minus the fall from up to {SHORT} tokens to {LONG} tokens and more",
+    ),
+)
+
+
+def judged(curves: Mapping[str, Curves], distances: tuple[int, ...], chance: float) -> list[dict[str, Any]]:
+    """Every claim whose models are there, with effect, interval, p-value and verdict.
+
+    Distances must reach from short to long range; where they do not, nothing is claimed.
+    """
+    if min(distances) > SHORT or max(distances) < LONG:
+        return []
+    ranges = _Ranges(distances, chance)
+    results = []
+    for claim in CLAIMS:
+        if any(name not in curves for name in claim.models):
+            continue
+        members = [curves[name] for name in claim.models]
+        effect_r = claim.effect([member.rows for member in members], ranges)
+        resampled = what_was_resampled([member.measurements for member in members])
+        effect = effect_of(effect_r[0], effect_r[1:], resampled)
+        numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
+        results.append({"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note})
+    return results

@@ -1,0 +1,65 @@
+"""What the long-range probe trains and asks, and the two budgets it comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnn_lm.errors import UserError, unknown_name
+
+PROBE_NAMES = ("agreement", "recall", "reference")
+MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """The long-range probe: which languages, which models, and how much training and testing."""
+
+    probes: tuple[str, ...] = PROBE_NAMES
+    """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
+    reference (a verb with one noun out of several, any of which may be asked for)."""
+    models: tuple[str, ...] = MODEL_NAMES
+    """ngram, rnn, gru, lstm, attention; the last four at matched parameter counts."""
+    seeds: int = 5
+    """Each model is trained with this many seeds: its start, its training text and the order of the text."""
+    steps: int = 1000
+    """Training steps per model and seed."""
+    batch_size: int = 64
+    """Sentences per step."""
+    sentences: int = 50_000
+    """Sentences of training text, drawn anew for each seed."""
+    trained_distance: int = 24
+    """The longest distance in the training text, in tokens; distance d is drawn with weight 1 / (d + 1)."""
+    distances: tuple[int, ...] = (0, 1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96)
+    """Distances asked at, in tokens, beyond the trained ones too."""
+    items: int = 200
+    """Questions per distance."""
+    symbols: int = 16
+    """recall: symbols to choose among."""
+    nouns: int = 8
+    """reference: nouns that may be asked for, 2 to 8."""
+    workers: int | None = None
+    """Models trained side by side, a process each. Default: one per core."""
+
+    def __post_init__(self) -> None:
+        for kind, names, known in (("probe", self.probes, PROBE_NAMES), ("model", self.models, MODEL_NAMES)):
+            for name in names:
+                if name not in known:
+                    raise unknown_name(kind, name, known)
+            _require(len(set(names)) == len(names) > 0, f"--{kind}s needs one name or more, each once")
+        for name in ("seeds", "steps", "batch_size", "sentences", "trained_distance"):
+            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        _require(self.items >= 2, "--items must be at least 2")
+        _require(self.symbols >= 2, "--symbols must be at least 2")
+        _require(2 <= self.nouns <= 8, "--nouns must be 2 to 8")
+        _require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
+        rising = list(self.distances) == sorted(set(self.distances)) and min(self.distances, default=-1) >= 0
+        _require(rising and len(self.distances) >= 3, "--distances needs three rising numbers or more, from 0 up")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)
+
+
+SMALL = ProbeConfig(probes=("agreement", "reference"), seeds=2, steps=800, items=100)
+"""What runs inside ``compare``: about a minute on two cores."""

@@ -1,0 +1,130 @@
+"""One model, one seed, one probe: train, ask, and keep which answers were right."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float64
+
+from rnn_lm.config import TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.files import read_json, write_json
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.probes.minimal_pairs import right_choices
+from rnn_lm.probes.models import NGRAM, PRESETS, Preset, parameter_count
+from rnn_lm.probes.sentences import Sentences
+from rnn_lm.probes.tasks import PROBES
+from rnn_lm.probes.training import train
+from rnn_lm.seeding import generator
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process does in one go."""
+
+    probe: str
+    model: str
+    seed: int
+
+    def path(self, folder: Path) -> Path:
+        """Where its outcome is kept."""
+        return folder / "runs" / f"{self.probe}-{self.model}-{self.seed}.json"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job found.
+
+    Attributes:
+        probe, model, seed: of the job.
+        parameters: trained numbers, or n-grams stored.
+        seconds: of training and asking.
+        loss: final training loss in nats per token; None for the n-gram.
+        clipped_share: share of steps whose gradient was clipped; None for the n-gram.
+        tokens: training tokens read.
+        right: for each suite, a 1 or a 0 per item: right or wrong.
+    """
+
+    probe: str
+    model: str
+    seed: int
+    parameters: int
+    seconds: float
+    loss: float | None
+    clipped_share: float | None
+    tokens: int
+    right: dict[str, str]
+
+    def right_n(self, suite: str) -> Float64[np.ndarray, "N"]:
+        """The answers to one suite as numbers."""
+        return np.array([float(answer) for answer in self.right[suite]])
+
+
+def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
+    """Train and ask, on one thread whatever the machine, and keep the outcome in ``folder``."""
+    started = time.monotonic()
+    probe = PROBES[job.probe](config)
+    text = probe.train_text(config, job.seed)
+    with single_thread():
+        model, facts = _trained(job, config, text, len(probe.tokens))
+        right = {
+            name: "".join(str(int(answer)) for answer in right_choices(model, suite, probe.eos_id))
+            for name, suite in probe.suites.items()
+        }
+    outcome = Outcome(job.probe, job.model, job.seed, right=right, seconds=time.monotonic() - started, **facts)
+    write_json(job.path(folder), asdict(outcome))
+    return outcome
+
+
+def _trained(
+    job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: int
+) -> tuple[LanguageModel, dict[str, Any]]:
+    if job.model == "ngram":
+        encoded = text.encoded()
+        ngram = NgramLanguageModel.train(encoded, vocabulary_size, NGRAM)
+        facts = {"parameters": ngram.parameters_count, "loss": None, "clipped_share": None, "tokens": len(encoded)}
+        return ngram, facts
+    preset = PRESETS[job.model]
+    model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"))
+    order = generator(job.seed, "probe order")
+    summary = train(model, text, config.steps, training_config(preset, config.batch_size), order)
+    return model, {"parameters": parameter_count(model), **asdict(summary)}
+
+
+def training_config(preset: Preset, batch_size: int) -> TrainingConfig:
+    """The preset as the training loop reads it: AdamW, cosine schedule with 5% warm-up, clipping by norm."""
+    return TrainingConfig(
+        batch_size=batch_size, learning_rate=preset.learning_rate, clip_threshold=preset.clip_norm, warmup=0.05
+    )
+
+
+def load_outcome(job: Job, folder: Path) -> Outcome | None:
+    """What an earlier run kept, or None where there is nothing; raises ``UserError`` where the file is not one."""
+    path = job.path(folder)
+    if not path.exists():
+        return None
+    values = read_json(path)
+    try:
+        return Outcome(**values)
+    except TypeError as error:
+        raise UserError(f"{path}: not an outcome written by rnn-lm probe; remove it and run again") from error
+
+
+@contextlib.contextmanager
+def single_thread() -> Iterator[None]:
+    """Models this small run fastest on one thread, and sums do not depend on how many cores a machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

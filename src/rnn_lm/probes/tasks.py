@@ -1,0 +1,107 @@
+"""The probes by name: a language to train on, and suites to be asked. A new probe is one file and one entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnn_lm.probes.agreement import TOKENS, AgreementLanguage
+from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.probes.minimal_pairs import Suite
+from rnn_lm.probes.recall import RecallLanguage
+from rnn_lm.probes.reference import ReferenceLanguage
+from rnn_lm.probes.sentences import Sentences
+from rnn_lm.registry import Registry
+from rnn_lm.seeding import generator
+
+ATTRACTOR_DISTANCES = (8, 16, 32, 64)
+ATTRACTORS = (0, 1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A generated language, and what is asked of a model trained on it.
+
+    Attributes:
+        label: its title.
+        question: what a right answer takes, in a line.
+        distance_unit: what distance counts.
+        tokens: the vocabulary; the index is the id.
+        eos_id: the end of a sentence.
+        draw: sentences at given distances.
+        suites: by name; the one called "distance" gives the curve.
+    """
+
+    label: str
+    question: str
+    distance_unit: str
+    tokens: tuple[str, ...]
+    eos_id: int
+    draw: Callable[[Int[Tensor, "S"], torch.Generator], Sentences]
+    suites: dict[str, Suite]
+
+    def train_text(self, config: ProbeConfig, seed: int) -> Sentences:
+        """Sentences with distances from 0 to ``config.trained_distance``, distance d with weight 1 / (d + 1)."""
+        random = generator(seed, "probe text")
+        weight_d = 1 / (1 + torch.arange(config.trained_distance + 1.0))
+        distances_s = torch.multinomial(weight_d, config.sentences, replacement=True, generator=random)
+        return self.draw(distances_s, random)
+
+
+PROBES: Registry[Callable[[ProbeConfig], Probe]] = Registry("probe")
+"""Factories: the suites they draw depend on the config alone, so that every model and seed is asked the same."""
+
+
+@PROBES.register("agreement")
+def agreement(config: ProbeConfig) -> Probe:
+    """Subject-verb agreement across phrases and clauses."""
+    language = AgreementLanguage(max(*config.distances, *ATTRACTOR_DISTANCES, config.trained_distance))
+    random = generator(0, "agreement suites")
+    return Probe(
+        "Agreement over distance",
+        "Does the verb agree with its subject?",
+        "tokens between subject and verb",
+        TOKENS,
+        language.eos_id,
+        language.sentences,
+        {
+            "distance": language.distance_suite(config.distances, config.items, random),
+            "attractors": language.attractor_suite(ATTRACTOR_DISTANCES, ATTRACTORS, config.items, random),
+        },
+    )
+
+
+@PROBES.register("recall")
+def recall(config: ProbeConfig) -> Probe:
+    """One of K symbols across distractors."""
+    language = RecallLanguage(config.symbols)
+    suite = language.suite(config.distances, config.items, generator(0, "recall suite"))
+    return Probe(
+        "Recall over delay",
+        f"Which of {config.symbols} symbols was shown?",
+        "distractors between symbol and question",
+        language.tokens,
+        language.eos_id,
+        language.sentences,
+        {"distance": suite},
+    )
+
+
+@PROBES.register("reference")
+def reference(config: ProbeConfig) -> Probe:
+    """Agreement with one noun out of several."""
+    language = ReferenceLanguage(config.nouns)
+    suite = language.suite(config.distances, config.items, generator(0, "reference suite"))
+    return Probe(
+        "Reference over distance",
+        f"Does the verb agree with the one of {config.nouns} nouns that is asked for?",
+        "mentions of other nouns in between",
+        language.tokens,
+        language.eos_id,
+        language.sentences,
+        {"distance": suite},
+    )

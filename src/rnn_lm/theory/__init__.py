@@ -1,0 +1,1 @@
+"""The five theory exercises: each derivation of ``docs/theory/`` as code, checked against autograd in float64."""

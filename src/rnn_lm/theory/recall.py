@@ -1,0 +1,211 @@
+"""Exercise 5, second half: train language models to repeat a list of random symbols, and count the bits they recall.
+
+One text is a list and its repetition, each closed as sentences are: the model reads ``<eos> s_1 ... s_k <eos>`` and is
+then asked for ``s_1 ... s_k`` again. All that it can know of the list when the second ``<eos>`` has been read is in its
+state. The symbols are drawn independently, so those it has already repeated tell it nothing about the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
+from rnn_lm.models.language_model import IGNORE, LanguageModel, State
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.progress import Progress
+from rnn_lm.seeding import generator
+from rnn_lm.theory.capacity import fano_bits, quantize
+from rnn_lm.theory.config import TheoryConfig
+from rnn_lm.training.optimizer import build_optimizer, clip_gradients, global_norm, learning_rate
+
+BATCH = 32
+LISTS = 1000
+"""Lists that recall is measured on, all of them new."""
+EMBEDDING_SIZE = 16
+FLOAT_BITS = 32
+ROUNDINGS = (1, 2, 3, 4, 6, 8)
+"""Bits per number to which a recurrent state is rounded between storing and reading."""
+
+
+Model = RecurrentLanguageModel | AttentionLanguageModel
+
+
+class Contestant(NamedTuple):
+    """One network of the experiment.
+
+    Attributes:
+        name: rnn, gru, lstm or attention.
+        numbers: how many numbers its state is made of; for attention, per position read.
+    """
+
+    name: str
+    numbers: int
+
+
+class Lists(NamedTuple):
+    """Texts of the experiment, in the two parts between which the state is all that is carried."""
+
+    stored_tb: Int[Tensor, "R B"]
+    asked_tb: Int[Tensor, "K B"]
+    answer_tb: Int[Tensor, "K B"]
+
+
+class Score(NamedTuple):
+    """What was recalled of lists of one length, per position in the list.
+
+    Attributes:
+        bits_b: bits recalled of each list: log2 K less the surprisal, summed over positions that gain by it.
+        wrong_k: how often the most probable symbol was a wrong one.
+    """
+
+    bits_b: Float[Tensor, " B"]
+    wrong_k: Float[Tensor, " K"]
+
+
+def contestants(config: TheoryConfig) -> list[Contestant]:
+    """The networks to train: each cell at each size of state, and the attention control once."""
+    recurrent = [Contestant(name, size) for name in ("rnn", "gru", "lstm") for size in config.recall_sizes]
+    return [*recurrent, Contestant("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
+
+
+ATTENTION = AttentionConfig(hidden_size=64, layers=2, heads=4, feed_forward_size=64, positions="rotary")
+LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 5e-2, "attention": 2e-3}
+"""The best for each at 32 numbers, 800 updates and another seed: of 0.003, 0.01, 0.02, 0.03 for RNN and GRU, of 0.01,
+0.02, 0.03, 0.05 for the LSTM, and of 0.002, 0.003, 0.005 for attention."""
+
+
+def build(contestant: Contestant, symbols: int, random: torch.Generator) -> Model:
+    """A fresh model. The LSTM's state has two tensors, and so it gets half as many units."""
+    if contestant.name == "attention":
+        return AttentionLanguageModel(symbols + 1, ATTENTION, random)
+    units = contestant.numbers // 2 if contestant.name == "lstm" else contestant.numbers
+    settings = ModelConfig(cell=contestant.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
+    return RecurrentLanguageModel(symbols + 1, EMBEDDING_SIZE, settings, random)
+
+
+def draw_lists(symbols: int, length: int, batch: int, random: torch.Generator) -> Lists:
+    """``batch`` lists of ``length`` symbols, each drawn evenly from ``symbols``; the next id is ``<eos>``."""
+    list_kb = torch.randint(symbols, (length, batch), generator=random)
+    eos_1b = torch.full((1, batch), symbols)
+    return Lists(torch.cat([eos_1b, list_kb]), torch.cat([eos_1b, list_kb[:-1]]), list_kb)
+
+
+def train(contestant: Contestant, config: TheoryConfig, progress: Progress) -> Model:
+    """Train on lists of every length from 1 to ``recall_length``."""
+    purpose = f"theory: recall: {contestant.name} {contestant.numbers}"
+    random = generator(config.theory_seed, purpose)
+    model = build(contestant, config.recall_symbols, random)
+    settings = TrainingConfig(learning_rate=LEARNING_RATES[contestant.name], clip_threshold=1.0)
+    optimizer = build_optimizer(model, settings)
+    parameters = list(model.parameters())
+    label = f"recall {contestant.name} {contestant.numbers}"
+    with progress.task(label, float(config.recall_updates)) as task:
+        for update in range(config.recall_updates):
+            length = int(torch.randint(1, config.recall_length + 1, (1,), generator=random))
+            lists = draw_lists(config.recall_symbols, length, BATCH, random)
+            loss = answer(model, lists, lambda state: state).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+            clip_gradients(gradients, global_norm(gradients), settings)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, update / config.recall_updates)
+            optimizer.step()
+            task.update(update + 1.0, nll=loss.item())
+    return model
+
+
+def answer(model: LanguageModel, lists: Lists, between: Callable[[State], State]) -> Float[Tensor, "K B"]:
+    """Surprisal in nats of each symbol to be repeated; ``between`` is done to the state after the list was read."""
+    batch = lists.stored_tb.shape[1]
+    _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
+    nll_tb, _ = model.score(lists.asked_tb, lists.answer_tb, between(state))
+    return nll_tb
+
+
+@torch.no_grad()
+def measure(model: LanguageModel, lists: Lists, symbols: int, between: Callable[[State], State]) -> Score:
+    """Bits recalled of each list, and errors by position.
+
+    By the chain rule, I(list; state) is at least the sum over positions of log2 K less the mean surprisal in bits, and
+    no term is below 0 (Barber and Agakov 2003): a position whose mean surprisal exceeds log2 K counts nothing.
+    """
+    gained_kb = math.log2(symbols) - answer(model, lists, between) / math.log(2)
+    counted_k1 = (gained_kb.mean(dim=1, keepdim=True) > 0).to(gained_kb)
+    return Score((gained_kb * counted_k1).sum(0), _wrong(model, lists, between))
+
+
+def _wrong(model: LanguageModel, lists: Lists, between: Callable[[State], State]) -> Float[Tensor, " K"]:
+    batch = lists.stored_tb.shape[1]
+    _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
+    state, wrong = between(state), []
+    for asked_b, answer_b in zip(lists.asked_tb, lists.answer_tb, strict=True):
+        log_probs_bv, state = model.step(asked_b, state)
+        wrong.append((log_probs_bv.argmax(-1) != answer_b).double().mean())
+    return torch.stack(wrong)
+
+
+def rounding(reach: State, bits: int) -> Callable[[State], State]:
+    """Round every number of a state to ``bits`` bits over the range ``reach`` of its unit."""
+    return lambda state: tuple(quantize(part, limit, bits) for part, limit in zip(state, reach, strict=True))
+
+
+@torch.no_grad()
+def reach(model: LanguageModel, lists: Lists) -> State:
+    """The largest absolute value of every unit after reading ``lists``: the range over which states are rounded."""
+    batch = lists.stored_tb.shape[1]
+    _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
+    return tuple(part.abs().amax(dim=1).squeeze(0).clamp_min(1e-6) for part in state)
+
+
+def compete(contestant: Contestant, config: TheoryConfig, progress: Progress) -> dict[str, Any]:
+    """Train one network and measure it: bits recalled by list length, and, for a recurrent one, by rounding."""
+    model = train(contestant, config, progress)
+    random = generator(config.theory_seed, f"theory: recall lists: {contestant.name} {contestant.numbers}")
+    by_length = []
+    for length in range(1, config.recall_length + 1):
+        lists = draw_lists(config.recall_symbols, length, LISTS, random)
+        by_length.append(_point(measure(model, lists, config.recall_symbols, lambda state: state), config, length))
+    found = {"name": contestant.name, "numbers": contestant.numbers, "by_length": by_length, "by_rounding": []}
+    if contestant.name != "attention":
+        found["by_rounding"] = _by_rounding(model, contestant, config, random)
+    return found
+
+
+def _by_rounding(
+    model: LanguageModel, contestant: Contestant, config: TheoryConfig, random: torch.Generator
+) -> list[dict[str, Any]]:
+    """The most bits recalled over all list lengths, with the state rounded to ever more bits per number."""
+    lengths = range(1, config.recall_length + 1)
+    ranges = {k: reach(model, draw_lists(config.recall_symbols, k, LISTS, random)) for k in lengths}
+    lists = {k: draw_lists(config.recall_symbols, k, LISTS, random) for k in lengths}
+    points = []
+    for bits in ROUNDINGS:
+        scores = [
+            _point(measure(model, lists[k], config.recall_symbols, rounding(ranges[k], bits)), config, k)
+            for k in lengths
+        ]
+        best = max(scores, key=lambda point: point["bits"])
+        points.append({"bits_per_number": bits, "state_bits": bits * contestant.numbers, **best})
+    return points
+
+
+def _point(score: Score, config: TheoryConfig, length: int) -> dict[str, Any]:
+    """Mean bits recalled with a 95% interval over lists, and what Fano's inequality gives from the errors alone."""
+    mean, deviation = float(score.bits_b.mean()), float(score.bits_b.std())
+    margin = 1.96 * deviation / math.sqrt(len(score.bits_b))
+    return {
+        "length": length,
+        "stored": length * math.log2(config.recall_symbols),
+        "bits": mean,
+        "low": mean - margin,
+        "high": mean + margin,
+        "fano": sum(fano_bits(wrong, config.recall_symbols) for wrong in score.wrong_k.tolist()),
+    }

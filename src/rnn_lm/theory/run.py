@@ -1,0 +1,81 @@
+"""All five exercises, one after the other: what ``rnn-lm theory`` runs and what the report draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.config import to_json
+from rnn_lm.files import make_folder, read_json, write_json
+from rnn_lm.progress import Progress
+from rnn_lm.theory import recall
+from rnn_lm.theory.config import TheoryConfig
+from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, spectral
+from rnn_lm.theory.statement import Statement
+
+Exercise = Callable[[TheoryConfig], tuple[list[Statement], dict[str, Any]]]
+
+EXERCISES: dict[str, tuple[str, str, Exercise]] = {
+    "bptt": ("Backpropagation through time", "1-bptt.md", bptt.run),
+    "spectral": ("The spectral radius", "2-spectral-radius.md", spectral.run),
+    "gating": ("Gates", "3-gating.md", gating.run),
+    "clipping": ("Gradient clipping", "4-clipping.md", clipping.run),
+    "capacity": ("The fixed state", "5-fixed-state.md", capacity.run),
+}
+"""Key, title, page in ``docs/theory/``, and what computes it."""
+
+
+def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = None) -> dict[str, Any]:
+    """Check every statement of the theory, and collect the curves of its figures.
+
+    Args:
+        config: sizes and seed.
+        progress: told about each network of the recall experiment, which takes most of the time.
+        folder: where the results of finished networks are kept, so that a run that was stopped goes on where it was.
+            Default: nowhere.
+
+    Returns:
+        Plain JSON values: the config, the seconds it took, and per exercise its key, title, page, statements (see
+        ``Statement.to_json``) and curves.
+
+    Raises:
+        UserError: a file kept in ``folder`` is damaged, or the folder cannot be written.
+    """
+    started = time.monotonic()
+    exercises = []
+    for key, (title, page, compute) in EXERCISES.items():
+        progress.say(f"theory: {title.lower()}")
+        statements, curves = compute(config)
+        if key == "capacity":
+            networks = [_finished(contestant, config, progress, folder) for contestant in recall.contestants(config)]
+            statements += capacity.judge(config, networks)
+            curves["recall"] = networks
+        checked = [statement.to_json() for statement in statements]
+        exercises.append({"name": key, "title": title, "page": page, "statements": checked, "curves": curves})
+    return {"config": to_json(config), "seconds": time.monotonic() - started, "exercises": exercises}
+
+
+def failed(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements that do not hold; ``rnn-lm theory`` exits with code 1 where there is one."""
+    return [
+        statement for exercise in results["exercises"] for statement in exercise["statements"] if not statement["holds"]
+    ]
+
+
+def _finished(
+    contestant: recall.Contestant, config: TheoryConfig, progress: Progress, folder: Path | None
+) -> dict[str, Any]:
+    """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now."""
+    if folder is None:
+        return recall.compete(contestant, config, progress)
+    path = make_folder(folder) / f"recall-{contestant.name}-{contestant.numbers}.json"
+    settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
+    if path.is_file():
+        kept = read_json(path)
+        if kept["config"] == settings:
+            return kept["network"]
+    network = recall.compete(contestant, config, progress)
+    write_json(path, {"config": settings, "network": network})
+    return network
