@@ -140,7 +140,8 @@ def test_compressed_and_damaged_corpora(capsys, tmp_path):
 def test_an_embedding_file_that_does_not_fit_names_its_line(capsys, corpus_folder, tmp_path, content, message):
     path = tmp_path / "vectors.txt"
     path.write_text(content)
-    arguments = ["--corpus", str(corpus_folder), *SMALL, "--embedding", str(path), "--out", str(tmp_path / "out")]
+    arguments = ["--corpus", str(corpus_folder), *SMALL, "--out", str(tmp_path / "out")]
+    arguments += ["--embedding", str(path), "--embedding-size", "3"]
     line = refused(capsys, "train", *arguments)
     assert message in line
     assert str(path) in line
@@ -257,6 +258,12 @@ def test_help_answers_without_loading_torch():
     assert "compare" in done.stdout
 
 
-def test_an_error_box_becomes_one_line():
-    box = "╭─ Unrecognized ─╮\n│ Unrecognized options: --x │\n│ ──── │\n│ Perhaps you meant: │\n│     --xy INT │\n╰──╯"
+@pytest.mark.parametrize(
+    "box",
+    [
+        "╭─ Wrong ─╮\n│ Unrecognized options: --x │\n│ ──── │\n│ Perhaps you meant: │\n│     --xy INT │\n╰──╯",
+        " Wrong   \n-----\n  Unrecognized options: --x \n  -----\n  Perhaps you meant:\n      --xy INT\n",
+    ],
+)
+def test_an_error_box_becomes_one_line(box):
     assert one_line(box) == "Unrecognized options: --x: did you mean --xy?"

@@ -70,12 +70,22 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
 
 
 def one_line(box: str) -> str:
-    """The message inside an error box, with the first flag it suggests."""
-    inside = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    rule = next((index for index, line in enumerate(inside) if set(line) == {"─"}), len(inside))
-    message = re.sub(r"\s+", " ", " ".join(inside[:rule])).rstrip(".")
-    suggested = re.search(r"Perhaps you meant:\s*(--[\w-]+)", " ".join(inside[rule:]).replace("─", ""))
-    return f"{message}: did you mean {suggested[1]}?" if suggested else message
+    """The message of an error box, with the first flag that it suggests.
+
+    A box has a title, a message and hints, set apart by rules; in a terminal the title is part of the frame.
+    """
+    framed = "│" in box
+    lines = [line.strip("│ ") for line in box.splitlines() if not framed or line.startswith("│")]
+    sections: list[list[str]] = [[]]
+    for line in lines:
+        if line and set(line) <= {"─", "-"}:
+            sections.append([])
+        else:
+            sections[-1].append(line)
+    message, *hints = sections if framed else sections[1:] or sections
+    text = re.sub(r"\s+", " ", " ".join(message)).strip(" .")
+    suggested = re.search(r"Perhaps you meant:\s*(--[\w-]+)", " ".join(line for hint in hints for line in hint))
+    return f"{text}: did you mean {suggested[1]}?" if suggested else text
 
 
 def _overview() -> str:

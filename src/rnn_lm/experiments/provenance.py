@@ -18,7 +18,7 @@ def provenance(seconds: float) -> dict[str, Any]:
         "command": shlex.join(["rnn-lm", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "rnn_lm": importlib.metadata.version("rnn-lm"),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
