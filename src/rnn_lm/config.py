@@ -152,7 +152,7 @@ class Budget:
 class TrainingConfig:
     """The training loop: truncated BPTT, clipping, optimizer and schedule."""
 
-    budget: str = "2epochs"
+    budget: str = "1.5epochs"
     """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time is turned into a number of steps by the speed
     measured over the first ones, and that number is recorded: giving it as the budget repeats the run exactly."""
     batch_size: int = 32
