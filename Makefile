@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-slow check lint bench clean
+.PHONY: demo test test-slow check lint bench readme clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -24,6 +24,9 @@ check: lint test  ## all that must be green before a change lands
 
 bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/results/
 	$(BIN)/python benchmarks/ngram.py
+
+readme: demo  ## the demo's tables into README.md
+	$(BIN)/python docs/update_readme.py
 
 clean:  ## remove what the targets above made, but for runs/
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

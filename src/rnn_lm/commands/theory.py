@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from rnn_lm.config import to_json
-from rnn_lm.progress import Progress, TerminalProgress, duration
+from rnn_lm.progress import TerminalProgress, duration
 from rnn_lm.theory.config import TheoryConfig
 
 STATEMENT_FAILED = 1
@@ -32,34 +31,17 @@ def run(options: Options) -> int:
     from rnn_lm.files import write_json
     from rnn_lm.report.figures_theory import draw_theory
     from rnn_lm.runs import start_run
+    from rnn_lm.theory.display import lines
     from rnn_lm.theory.run import failed, run_theory
 
     progress = TerminalProgress()
     start_run(options.out, "theory", to_json(options.theory), options.resume)
     results = run_theory(options.theory, progress, options.out)
     write_json(options.out / "results.json", {"theory": results})
-    print_statements(results, progress)
+    for line in lines(results):
+        progress.say(line)
     if options.figures is not None:
         for path in draw_theory(results, options.figures):
             progress.say(f"figure: {path}")
-    parted = failed(results)
-    count = sum(len(exercise["statements"]) for exercise in results["exercises"])
-    progress.say(f"{count - len(parted)} of {count} statements hold; {duration(results['seconds'])}")
-    return STATEMENT_FAILED if parted else 0
-
-
-def print_statements(results: dict[str, Any], progress: Progress) -> None:
-    """One line per statement: whether it holds, what was predicted and what was measured."""
-    for exercise in results["exercises"]:
-        progress.say(f"{exercise['title']} (docs/theory/{exercise['page']})")
-        for one in exercise["statements"]:
-            mark = "holds" if one["holds"] else "FAILS"
-            progress.say(
-                f"  {mark}  {one['name']:<52} predicted {_figure(one['predicted'])} measured {_figure(one['measured'])}"
-                f" within {one['tolerance']:.1g}"
-            )
-
-
-def _figure(value: float | str) -> str:
-    """Six digits; a figure that is not finite stands in JSON as its name."""
-    return f"{value:<12.6g}" if isinstance(value, float | int) else f"{value:<12}"
+    progress.say(f"done in {duration(results['seconds'])}")
+    return STATEMENT_FAILED if failed(results) else 0

@@ -21,7 +21,7 @@ class ProbeConfig:
     """ngram, rnn, gru, lstm, attention; the last four at matched parameter counts."""
     seeds: int = 5
     """Each model is trained with this many seeds: its start, its training text and the order of the text."""
-    steps: int = 1000
+    steps: int = 1500
     """Training steps per model and seed."""
     batch_size: int = 64
     """Sentences per step."""

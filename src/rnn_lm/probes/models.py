@@ -45,9 +45,9 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "rnn": Preset(122, ModelConfig(cell="rnn", hidden_size=122), 3e-3, 1.0),
-    "gru": Preset(73, ModelConfig(cell="gru", hidden_size=73), 1e-2, 1.0),
-    "lstm": Preset(64, ModelConfig(cell="lstm", hidden_size=64), 1e-2, 1.0),
+    "rnn": Preset(122, ModelConfig(cell="rnn", hidden_size=122), 5e-3, 0.25),
+    "gru": Preset(73, ModelConfig(cell="gru", hidden_size=73), 2e-2, 0.25),
+    "lstm": Preset(64, ModelConfig(cell="lstm", hidden_size=64), 2e-2, 0.25),
     "attention": Preset(48, AttentionConfig(hidden_size=48, layers=2, heads=4, feed_forward_size=80), 5e-3, 1.0),
 }
 """About 37 000 parameters each at the agreement probe's vocabulary."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Int
@@ -31,7 +32,7 @@ class Sentences:
     def __len__(self) -> int:
         return len(self.ids_sn)
 
-    @property
+    @cached_property
     def lengths_s(self) -> Int[Tensor, "S"]:
         """Tokens per sentence, its <eos> included."""
         return (self.ids_sn != IGNORE).sum(1)

@@ -29,6 +29,8 @@ LEARNING_RATES = (2e-3, 5e-3, 1e-2, 2e-2)
 CLIP_NORM, OTHER_CLIP_NORM = 1.0, 0.25
 SEED = 1001
 """Not among the seeds that are reported."""
+STEPS = 1000
+"""Fewer than the probe's own, to save time: settings are compared, not models."""
 FRESH_SENTENCES = 4000
 
 
@@ -44,7 +46,7 @@ def fresh_loss(probe: Probe, model_name: str, preset: Preset, config: ProbeConfi
 
 def tune(folder: Path, probe_name: str, model_name: str) -> None:
     """Fill a file in ``folder`` with the losses found, and print the best setting."""
-    config = ProbeConfig()
+    config = ProbeConfig(steps=STEPS)
     probe = PROBES[probe_name](config)
     path = make_folder(folder) / f"{probe_name}-{model_name}.json"
     losses: dict[str, float] = read_json(path) if path.exists() else {}

@@ -48,8 +48,8 @@ class TrainingDiverged(UserError):
     """The loss or the gradient stopped being a number."""
 
 
-class TrainingInterrupted(Exception):
-    """Ctrl-C: everything up to the current step is on the disk."""
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C, after everything up to the current step was written to the disk."""
 
 
 @dataclass

@@ -1,0 +1,100 @@
+"""Who is compared with whom: matched sizes, one seed of all before the next, claims that can fail."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from rnn_lm.config import (
+    CorpusConfig,
+    EmbeddingConfig,
+    GenerationConfig,
+    ModelConfig,
+    NgramConfig,
+    TrainingConfig,
+)
+from rnn_lm.errors import UserError
+from rnn_lm.evaluation.perplexity import Policy, TokenScores
+from rnn_lm.experiments.claims import compare_claims
+from rnn_lm.experiments.display import readable
+from rnn_lm.experiments.members import CompareSettings
+from rnn_lm.experiments.model_runs import matched_to
+from rnn_lm.experiments.parts import check_parts
+from rnn_lm.experiments.vectors import InputVectors
+from rnn_lm.models.cells import CELLS
+from rnn_lm.models.recurrent import count_parameters
+
+LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("layers", [1, 2])
+def test_sizes_are_matched_within_a_unit(cell, layers):
+    reference = ModelConfig(cell="lstm", hidden_size=40, layers=layers)
+    wanted = count_parameters(500, 30, reference)
+    matched = matched_to(cell, reference, 500, 30)
+    assert matched.cell == cell
+    off = abs(count_parameters(500, 30, matched) - wanted)
+    for other in (matched.hidden_size - 1, matched.hidden_size + 1):
+        worse = dataclasses.replace(matched, hidden_size=other)
+        assert abs(count_parameters(500, 30, worse) - wanted) >= off
+
+
+def settings(**changed) -> CompareSettings:
+    values = {"cells": ("rnn", "lstm"), "learning_rates": {"rnn": 0.001}, "seeds": 2, "parts": ()}
+    return CompareSettings(
+        CorpusConfig(), NgramConfig(), EmbeddingConfig(), ModelConfig(), TrainingConfig(seed=5), GenerationConfig(),
+        **{**values, **changed},
+    )  # fmt: skip
+
+
+def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_paired():
+    specs = settings().specs(100, InputVectors(torch.ones(100, 30), 30, {}))
+    assert [(spec.name, spec.training.seed) for spec in specs] == [
+        ("rnn", 5), ("lstm", 5), ("lstm-random", 5), ("rnn", 6), ("lstm", 6), ("lstm-random", 6),
+    ]  # fmt: skip
+    rnn, lstm, random = specs[:3]
+    assert rnn.training.learning_rate == 0.001
+    assert lstm.training.learning_rate == TrainingConfig().learning_rate
+    assert random.vectors_ve is None
+    assert dataclasses.replace(random, name="lstm", embedding=lstm.embedding, vectors_ve=lstm.vectors_ve) == lstm
+
+
+def test_without_given_vectors_there_is_nothing_to_compare_a_random_start_with():
+    specs = settings(seeds=1).specs(100, InputVectors(None, 30, None))
+    assert [spec.name for spec in specs] == ["rnn", "lstm"]
+
+
+def scores(mean: float, seed: int, policy: Policy = "stream") -> TokenScores:
+    noise = np.random.default_rng(seed).normal(0, 0.5, 8000)
+    return TokenScores(np.maximum(mean + noise, 0.01), np.arange(10, 8001, 10), 40_000, policy)
+
+
+def verdicts(**means: float) -> dict[str, str]:
+    match_n = np.arange(8000) % 5
+    systems = {name.replace("_", "-"): [scores(mean, seed)] for seed, (name, mean) in enumerate(means.items())}
+    return {claim["statement"]: claim["verdict"] for claim in compare_claims(systems, LABELS, match_n, "stream", 1)}
+
+
+def test_claims_follow_the_scores_both_ways():
+    expected = verdicts(ngram=5.0, rnn=4.5, lstm=4.0)
+    assert expected["LSTM < RNN in perplexity"] == expected["RNN < n-gram in perplexity"] == "supported"
+    reversed_ = verdicts(ngram=4.0, rnn=4.5, lstm=5.0)
+    assert reversed_["LSTM < RNN in perplexity"] == reversed_["RNN < n-gram in perplexity"] == "not supported"
+    assert verdicts(lstm=4.0, rnn=4.0)["LSTM < RNN in perplexity"] == "undecided"
+
+
+def test_only_models_that_are_there_are_claimed_about():
+    assert set(verdicts(lstm=4.0, lstm_random=4.1)) == {"LSTM with word2vec input < with random input in perplexity"}
+
+
+def test_a_misspelt_part_is_answered():
+    with pytest.raises(UserError, match="did you mean 'gradients'"):
+        check_parts(["gradient"])
+
+
+def test_text_is_shown_a_sentence_per_line():
+    assert readable(["the", "end", ".", "<eos>", "amen", "!"], "words") == "the end.\namen!"
