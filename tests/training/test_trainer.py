@@ -198,8 +198,8 @@ def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data
 
 CHANGED = {
     "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd",
-    "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value", "clip_threshold": 1e-3,
-    "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
+    "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value",
+    "clip_threshold": 1e-3, "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
 
