@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from rnn_lm.config import to_json
 from rnn_lm.files import make_folder, read_json, write_json
@@ -47,11 +50,12 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
     exercises = []
     for key, (title, page, compute) in EXERCISES.items():
         progress.say(f"theory: {title.lower()}")
-        statements, curves = compute(config)
-        if key == "capacity":
-            networks = [_finished(contestant, config, progress, folder) for contestant in recall.contestants(config)]
-            statements += capacity.judge(config, networks)
-            curves["recall"] = networks
+        with _one_thread():
+            statements, curves = compute(config)
+            if key == "capacity":
+                networks = [_finished(one, config, progress, folder) for one in recall.contestants(config)]
+                statements += capacity.judge(config, networks)
+                curves["recall"] = networks
         checked = [statement.to_json() for statement in statements]
         exercises.append({"name": key, "title": title, "page": page, "statements": checked, "curves": curves})
     return {"config": to_json(config), "seconds": time.monotonic() - started, "exercises": exercises}
@@ -62,6 +66,17 @@ def failed(results: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         statement for exercise in results["exercises"] for statement in exercise["statements"] if not statement["holds"]
     ]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices are so small here that threads would do nothing but wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _finished(
