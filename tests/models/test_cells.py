@@ -36,7 +36,8 @@ def outputs_and_gradients(run, cell, parameters, input_tbe, state):
     """Everything a run produces, and the gradient of a loss in which every output counts differently."""
     output_tbh, last = run(cell, input_tbe, state, parameters)
     produced = [output_tbh, *last]
-    loss = sum((part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part)).sum() for part in produced)
+    weighted = [part * torch.linspace(-1, 1, part.numel(), dtype=part.dtype).view_as(part) for part in produced]
+    loss = torch.stack([part.sum() for part in weighted]).sum()
     return produced, torch.autograd.grad(loss, [*parameters, input_tbe, *state])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -84,7 +85,8 @@ def test_start_follows_its_settings():
 
 @pytest.mark.parametrize("where", ["dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"])
 def test_each_dropout_acts_through_its_mask_alone_and_keeps_the_mean(where):
-    model = build(layers=2, **{where: 0.5})
+    dropout: dict[str, Any] = {where: 0.5}
+    model = build(layers=2, **dropout)
     input_tb, _ = some_text(batch=4)
     masks = model.draw_masks(4, generator(1, "dropout"))
     plain, _ = model.encode(input_tb, model.initial_state(4))

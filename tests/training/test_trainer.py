@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -209,10 +210,8 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
     """No setting silently does nothing; the four that only say when to look are tested by what they look at above."""
     if field in WITHOUT_EFFECT_ON_WEIGHTS:
         return
-    settings: dict[str, object] = (
-        {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {field: CHANGED[field]}
-    )
-    base: dict[str, object] = {"optimizer": "sgd"} if field == "momentum" else {}
+    settings: dict[str, Any] = {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {field: CHANGED[field]}
+    base: dict[str, Any] = {"optimizer": "sgd"} if field == "momentum" else {}
     if field == "clip":
         base = {"clip_threshold": 1e-2}
     plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})

@@ -29,7 +29,7 @@ from torch.nn import functional
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import IGNORE, State
 
-Positions = Literal["none", "rotary", "alibi"]
+Positions = Literal["mixed", "none", "rotary", "alibi"]
 Sharpness = Literal["log-length", "constant"]
 
 
@@ -192,6 +192,9 @@ def distance_slopes(heads: int, positions: Positions) -> Float[Tensor, "A"]:
 
     ``alibi``: a geometric sequence from 2^(-8/heads) down to 2^-8 (Press et al. 2022, section 3); otherwise 0.
     """
+    if positions == "mixed":
+        near = heads // 2
+        return torch.cat([4.0 ** -torch.arange(near), torch.zeros(heads - near)])
     if positions != "alibi":
         return torch.zeros(heads)
     return 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)

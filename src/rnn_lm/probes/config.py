@@ -36,7 +36,7 @@ class ProbeConfig:
     symbols: int = 16
     """recall: symbols to choose among."""
     nouns: int = 8
-    """reference: nouns that may be asked for, 2 to 8."""
+    """reference: nouns that may be asked for, 2 to 32."""
     workers: int | None = None
     """Models trained side by side, a process each. Default: one per core."""
 
@@ -50,7 +50,7 @@ class ProbeConfig:
             _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
         _require(self.items >= 2, "--items must be at least 2")
         _require(self.symbols >= 2, "--symbols must be at least 2")
-        _require(2 <= self.nouns <= 8, "--nouns must be 2 to 8")
+        _require(2 <= self.nouns <= 32, "--nouns must be 2 to 32")
         _require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
         rising = list(self.distances) == sorted(set(self.distances)) and min(self.distances, default=-1) >= 0
         _require(rising and len(self.distances) >= 3, "--distances needs three rising numbers or more, from 0 up")

@@ -20,7 +20,7 @@ from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.minimal_pairs import right_choices
-from rnn_lm.probes.models import NGRAM, PRESETS, Preset, parameter_count
+from rnn_lm.probes.models import NGRAM, PRESETS, Setting, parameter_count
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
@@ -96,14 +96,14 @@ def _trained(
     preset = PRESETS[job.model]
     model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"))
     order = generator(job.seed, "probe order")
-    summary = train(model, text, config.steps, training_config(preset, config.batch_size), order)
+    summary = train(model, text, config.steps, training_config(preset.settings[job.probe], config.batch_size), order)
     return model, {"parameters": parameter_count(model), **asdict(summary)}
 
 
-def training_config(preset: Preset, batch_size: int) -> TrainingConfig:
-    """The preset as the training loop reads it: AdamW, cosine schedule with 5% warm-up, clipping by norm."""
+def training_config(setting: Setting, batch_size: int) -> TrainingConfig:
+    """The setting as the training loop reads it: AdamW, cosine schedule with 5% warm-up, clipping by norm."""
     return TrainingConfig(
-        batch_size=batch_size, learning_rate=preset.learning_rate, clip_threshold=preset.clip_norm, warmup=0.05
+        batch_size=batch_size, learning_rate=setting.learning_rate, clip_threshold=setting.clip_norm, warmup=0.05
     )
 
 

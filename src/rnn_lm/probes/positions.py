@@ -34,7 +34,13 @@ def accuracies(probe_name: str, positions: Positions, sharpness: Sharpness) -> l
     changed = replace(preset, model=replace(preset.model, positions=positions, sharpness=sharpness))
     model = changed.build(len(probe.tokens), generator(SEED, "probe start attention"))
     text = probe.train_text(config, SEED)
-    train(model, text, config.steps, training_config(preset, config.batch_size), generator(SEED, "probe order"))
+    train(
+        model,
+        text,
+        config.steps,
+        training_config(preset.settings[probe_name], config.batch_size),
+        generator(SEED, "probe order"),
+    )
     right_n = right_choices(model, probe.suites["distance"], probe.eos_id).double()
     groups = probe.suites["distance"].groups("distance").values()
     return [float(right_n[items].mean()) for items in groups]

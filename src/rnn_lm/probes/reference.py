@@ -24,7 +24,11 @@ from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.vocabulary import EOS, UNK
 
-NOUNS = ("dog", "cat", "king", "bird", "boy", "girl", "horse", "tree")
+NOUNS = (
+    "dog", "cat", "king", "bird", "boy", "girl", "horse", "tree", "farmer", "doctor", "friend", "sailor", "teacher",
+    "house", "river", "stone", "book", "letter", "song", "ship", "road", "garden", "window", "door", "cow", "bear",
+    "goat", "lamp", "chair", "table", "cup", "bell"
+)  # fmt: skip
 """The nouns; a language uses the first few."""
 
 

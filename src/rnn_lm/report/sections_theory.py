@@ -42,7 +42,7 @@ def theory(results: Results) -> Section | None:
         blocks += [Heading(exercise["title"]), Markup(_statements_html(exercise))]
         chart = charts.get(exercise["name"])
         if chart is not None:
-            caption = CAPTIONS.get(exercise["name"], exercise["title"])
+            caption = CAPTIONS.get(exercise["name"]) or str(exercise["title"])
             blocks.append(Figure(f"theory-{exercise['name']}", chart, caption, caption))
     return Section("Theory, checked", "theory", tuple(blocks))
 
