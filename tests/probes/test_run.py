@@ -120,7 +120,7 @@ def test_every_preset_learns(name: str) -> None:
         ({"models": ("rnn", "rnn")}, "--models"),
         ({"seeds": 0}, "--seeds"),
         ({"distances": (0, 4, 2)}, "--distances"),
-        ({"nouns": 9}, "--nouns"),
+        ({"nouns": 33}, "--nouns"),
         ({"items": 1}, "--items"),
         ({"workers": 0}, "--workers"),
     ],
