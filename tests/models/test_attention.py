@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel, distance_slopes, rotate
+from rnn_lm.models.attention import LOCAL_WINDOW, AttentionConfig, AttentionLanguageModel, layer_views, rotate
 from rnn_lm.models.language_model import IGNORE, LanguageModel, select
 
 V = 11
 CONFIGS = [
     AttentionConfig(hidden_size=16, heads=2, layers=2, feed_forward_size=24, positions=positions, window=window)
-    for positions in ("none", "rotary", "alibi")
+    for positions in ("local-global", "none", "rotary", "alibi")
     for window in (None, 4)
 ] + [AttentionConfig(hidden_size=16, heads=2, layers=1, feed_forward_size=24, sharpness="constant")]
 
@@ -80,6 +80,14 @@ def test_without_a_window_the_first_token_is_always_seen_and_with_one_it_is_not(
         assert torch.equal(*last) != seen
 
 
+def test_what_a_local_layer_makes_of_a_word_does_not_depend_on_where_it_stands() -> None:
+    """After the first window, the memory of the second layer's inputs repeats as the text does."""
+    model = build(AttentionConfig(hidden_size=16, heads=2, layers=2, sharpness="constant"))
+    once_tb = text(10, 1, seed=5)
+    _, state = model.score(once_tb.repeat(3, 1), once_tb.repeat(3, 1), model.initial_state(1))
+    torch.testing.assert_close(state[1][10:20], state[1][20:30])
+
+
 def test_state_grows_by_one_per_token_up_to_the_window_and_can_be_selected() -> None:
     model = build(AttentionConfig(hidden_size=16, heads=2, window=3))
     assert isinstance(model, LanguageModel)
@@ -116,8 +124,14 @@ def test_rotated_products_depend_on_distance_alone(shift: int, seed: int) -> Non
 
 
 def test_alibi_slopes_are_those_of_the_paper() -> None:
-    torch.testing.assert_close(distance_slopes(8, "alibi"), 2.0 ** -torch.arange(1.0, 9.0))
-    assert not distance_slopes(8, "none").any()
+    (view,) = layer_views(AttentionConfig(heads=8, layers=1, positions="alibi"))
+    assert view.slopes == tuple(2.0**-power for power in range(1, 9))
+
+
+def test_all_layers_but_the_last_are_local_by_default() -> None:
+    first, last = layer_views(AttentionConfig(layers=2))
+    assert (first.window, first.sharpened) == (LOCAL_WINDOW, False)
+    assert (last.window, last.slopes, last.sharpened) == (None, (0.0,) * 4, True)
 
 
 @pytest.mark.parametrize("wrong", [{"hidden_size": 18}, {"heads": 0}, {"window": 0}, {"layers": 0}])

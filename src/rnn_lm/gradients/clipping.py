@@ -72,7 +72,7 @@ class Clip:
     threshold: float
 
 
-EXPLODING = Setting("exploding", "rnn-relu", recurrent_gain=1.5, learning_rate=1.0)
+EXPLODING = Setting("exploding", "rnn-relu", recurrent_gain=1.5, learning_rate=2.0)
 VANISHING = Setting("vanishing", "rnn", recurrent_gain=0.5, learning_rate=1.0)
 CLIPS: dict[Setting, tuple[Clip, ...]] = {
     EXPLODING: (

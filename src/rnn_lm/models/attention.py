@@ -10,8 +10,9 @@ over distance by a recurrent model and kept by this one was lost in the state, n
     P(token_{t+1}) = softmax(W_embed normalize(x_t) + b)
 
 A control for memory must not itself fade beyond the lengths it was trained on, and most position encodings do. The
-defaults are what was found to hold (``docs/probes.md`` has the comparison): no position encoding, since the causal mask
-alone tells first from later, and attention scores that grow with the logarithm of the number of keys, so that one
+defaults are what was found to hold (``docs/probes.md`` has the comparison). All layers but the last are local: they see
+the latest few positions, so that what they make of a word does not depend on how far into the text it stands. The last
+layer sees everything, without positions, and its scores grow with the logarithm of the number of keys, so that one
 relevant key is not drowned by ever more irrelevant ones.
 """
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -29,8 +30,10 @@ from torch.nn import functional
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import IGNORE, State
 
-Positions = Literal["mixed", "none", "rotary", "alibi"]
+Positions = Literal["local-global", "none", "rotary", "alibi"]
 Sharpness = Literal["log-length", "constant"]
+LOCAL_WINDOW = 4
+"""Positions that a local layer sees, its own included."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,13 @@ class AttentionConfig:
     """Attention heads per layer; they share the width evenly."""
     feed_forward_size: int = 128
     """Units in the middle of the feed-forward layer."""
-    positions: Positions = "none"
+    positions: Positions = "local-global"
     """How heads know where a key stands: none (the causal mask alone, Kazemnejad et al. 2023), rotary (Su et al.
-    2021), or alibi (a penalty that grows with distance, Press et al. 2022)."""
+    2021), alibi (a penalty that grows with distance, Press et al. 2022), or local-global (alibi within a few positions
+    in all layers but the last, which sees all positions without an encoding)."""
     sharpness: Sharpness = "log-length"
-    """What multiplies the attention scores: log-length, the logarithm of one more than the number of keys (Chiang and
-    Cholak 2022), or constant, nothing."""
+    """What multiplies the attention scores where a layer sees everything: log-length, the logarithm of one more than
+    the number of keys (Chiang and Cholak 2022), or constant, nothing."""
     window: int | None = None
     """Attend to this many of the latest positions at most. Default: to all."""
 
@@ -64,11 +68,44 @@ class AttentionConfig:
             raise UserError("--window must be at least 1")
 
 
+class LayerView(NamedTuple):
+    """What one layer sees of the positions behind it.
+
+    Attributes:
+        window: how many positions, its own included; None for all.
+        slopes: per head, how much attention is taken off per token of distance, in nats.
+        rotary: whether queries and keys are rotated by their positions.
+        sharpened: whether scores grow with the logarithm of the number of keys.
+    """
+
+    window: int | None
+    slopes: tuple[float, ...]
+    rotary: bool
+    sharpened: bool
+
+
+def layer_views(config: AttentionConfig) -> list[LayerView]:
+    """What each layer sees, from the first to the last.
+
+    The slopes of ``alibi`` are those of Press et al. (2022, section 3), 2^(-8/heads) down to 2^-8; those of a local
+    layer, 1, 1/2, 1/4 and so on.
+    """
+    none = (0.0,) * config.heads
+    sharpened = config.sharpness == "log-length"
+    if config.positions == "local-global":
+        near = min(LOCAL_WINDOW, config.window or LOCAL_WINDOW)
+        local = LayerView(near, tuple(2.0**-head for head in range(config.heads)), False, False)
+        return [local] * (config.layers - 1) + [LayerView(config.window, none, False, sharpened)]
+    alibi = tuple(2.0 ** (-8 * (head + 1) / config.heads) for head in range(config.heads))
+    slopes = alibi if config.positions == "alibi" else none
+    return [LayerView(config.window, slopes, config.positions == "rotary", sharpened)] * config.layers
+
+
 class AttentionLanguageModel(nn.Module):
     """Causal self-attention behind the ``LanguageModel`` protocol.
 
     The state is one tensor (P, B, 2 E) per layer: the keys and the values of the P latest positions, side by side.
-    It starts with P = 0 and grows by one per token, up to ``config.window``.
+    It starts with P = 0 and grows by one per token, up to the layer's window where it has one.
 
     Args:
         vocabulary_size: V.
@@ -81,7 +118,7 @@ class AttentionLanguageModel(nn.Module):
         self.vocabulary_size = vocabulary_size
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.hidden_size)
-        self.layers = nn.ModuleList(AttentionLayer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(AttentionLayer(config, view) for view in layer_views(config))
         self.norm = nn.LayerNorm(config.hidden_size)
         self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size))
         self._initialize(generator)
@@ -133,13 +170,11 @@ class AttentionLanguageModel(nn.Module):
 class AttentionLayer(nn.Module):
     """Multi-head causal attention and a feed-forward layer, each added to what it reads."""
 
-    def __init__(self, config: AttentionConfig) -> None:
+    def __init__(self, config: AttentionConfig, view: LayerView) -> None:
         super().__init__()
         width = config.hidden_size
         self.heads = config.heads
-        self.window = config.window
-        self.rotate = config.positions == "rotary"
-        self.sharpen = config.sharpness == "log-length"
+        self.view = view
         self.attention_norm = nn.LayerNorm(width)
         self.project = nn.Linear(width, 3 * width, bias=False)
         self.merge = nn.Linear(width, width, bias=False)
@@ -147,18 +182,18 @@ class AttentionLayer(nn.Module):
         self.expand = nn.Linear(width, config.feed_forward_size)
         self.contract = nn.Linear(config.feed_forward_size, width)
         self.slopes_a: Tensor
-        self.register_buffer("slopes_a", distance_slopes(config.heads, config.positions), persistent=False)
+        self.register_buffer("slopes_a", torch.tensor(view.slopes), persistent=False)
 
     def forward(
         self, hidden_tbe: Float[Tensor, "T B E"], past_pbf: Float[Tensor, "P B F"]
     ) -> tuple[Float[Tensor, "T B E"], Float[Tensor, "Q B F"]]:
-        """The layer's output for T new positions, and the memory of past and new ones (the latest ``window``)."""
+        """The layer's output for T new positions, and the memory of past and new ones (the latest in the window)."""
         width = hidden_tbe.shape[-1]
         query_tbe, new_tbf = self.project(self.attention_norm(hidden_tbe)).split([width, 2 * width], dim=-1)
         memory_pbf = torch.cat([past_pbf, new_tbf])
         hidden_tbe = hidden_tbe + self.merge(self._attend(query_tbe, memory_pbf))
         middle = functional.gelu(self.expand(self.feed_forward_norm(hidden_tbe)))
-        kept = memory_pbf if self.window is None else memory_pbf[-self.window :]
+        kept = memory_pbf if self.view.window is None else memory_pbf[-self.view.window :]
         return hidden_tbe + self.contract(middle), kept
 
     def _attend(self, query_tbe: Tensor, memory_pbf: Tensor) -> Tensor:
@@ -170,13 +205,13 @@ class AttentionLayer(nn.Module):
         query, key, value = (self._per_head(part) for part in (query_tbe, key_pbe, value_pbe))
         key_positions = torch.arange(key.shape[2], device=key.device)
         query_positions = key_positions[-query.shape[2] :]
-        if self.rotate:
+        if self.view.rotary:
             query, key = rotate(query, query_positions), rotate(key, key_positions)
         distance_tp = query_positions[:, None] - key_positions[None, :]
         visible_tp = distance_tp >= 0
-        if self.window is not None:
-            visible_tp = visible_tp & (distance_tp < self.window)
-        if self.sharpen:
+        if self.view.window is not None:
+            visible_tp = visible_tp & (distance_tp < self.view.window)
+        if self.view.sharpened:
             query = query * visible_tp.sum(1).to(query.dtype).log1p()[:, None]
         bias_atp = (-self.slopes_a.view(-1, 1, 1) * distance_tp).masked_fill(~visible_tp, -math.inf)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias_atp.unsqueeze(0))
@@ -185,19 +220,6 @@ class AttentionLayer(nn.Module):
     def _per_head(self, hidden_tbe: Tensor) -> Tensor:
         """(T, B, E) -> (B, heads, T, E / heads)."""
         return hidden_tbe.unflatten(-1, (self.heads, -1)).permute(1, 2, 0, 3)
-
-
-def distance_slopes(heads: int, positions: Positions) -> Float[Tensor, "A"]:
-    """How much attention each head takes off per token of distance, in nats.
-
-    ``alibi``: a geometric sequence from 2^(-8/heads) down to 2^-8 (Press et al. 2022, section 3); otherwise 0.
-    """
-    if positions == "mixed":
-        near = heads // 2
-        return torch.cat([4.0 ** -torch.arange(near), torch.zeros(heads - near)])
-    if positions != "alibi":
-        return torch.zeros(heads)
-    return 2.0 ** (-8 * torch.arange(1, heads + 1) / heads)
 
 
 def rotate(
