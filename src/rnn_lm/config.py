@@ -85,9 +85,10 @@ class ModelConfig:
 
     cell: str = "lstm"
     """rnn (Elman, tanh), rnn-relu, gru or lstm."""
-    engine: Literal["library", "hand"] = "library"
-    """Which code runs the cell: torch's own kernels, or the equations written out in models/cells/. Same parameters,
-    same numbers."""
+    engine: Literal["auto", "library", "fused", "hand"] = "auto"
+    """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
+    (fused), the equations as they stand in models/cells/ (hand), or the faster of the first two for this cell and
+    device (auto). Same parameters, same numbers."""
     hidden_size: int = 300
     """Units H per layer."""
     layers: int = 1

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS, CellParameters, run_by_hand, run_library
+from rnn_lm.models.cells import CELLS, CellParameters, run_auto, run_by_hand, run_fused, run_library
 
 MODULES = {
     "rnn": lambda e, h: nn.RNN(e, h, nonlinearity="tanh"),
@@ -44,12 +44,13 @@ def outputs_and_gradients(run, cell, parameters, input_tbe, state):
 @pytest.mark.parametrize("name", CELLS)
 @settings(deadline=None, max_examples=10)
 @given(seed=st.integers(0, 999), steps=st.integers(1, 7), batch=st.integers(1, 4), hidden=st.integers(1, 6))
-def test_hand_and_library_agree_in_forward_state_and_gradients(name, seed, steps, batch, hidden):
+def test_all_engines_agree_in_forward_state_and_gradients(name, seed, steps, batch, hidden):
     case = random_case(name, seed, steps, batch, 3, hidden)
     by_hand = outputs_and_gradients(run_by_hand, *case)
-    library = outputs_and_gradients(run_library, *case)
-    for hand_part, library_part in zip([*by_hand[0], *by_hand[1]], [*library[0], *library[1]], strict=True):
-        torch.testing.assert_close(hand_part, library_part, rtol=0, atol=1e-10)
+    for run in (run_library, run_fused, run_auto):
+        other = outputs_and_gradients(run, *case)
+        for hand_part, other_part in zip([*by_hand[0], *by_hand[1]], [*other[0], *other[1]], strict=True):
+            torch.testing.assert_close(hand_part, other_part, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", CELLS)

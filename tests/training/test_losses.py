@@ -7,9 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnn_lm.models import softmax
 from rnn_lm.models.language_model import IGNORE
-from rnn_lm.training import losses
-from rnn_lm.training.losses import Decoder, NoiseDistribution, exact_loss, sampled_loss
+from rnn_lm.models.softmax import Decoder
+from rnn_lm.training.losses import NoiseDistribution, exact_loss, sampled_loss
 
 V, D = 30, 5
 
@@ -32,7 +33,7 @@ def test_exact_loss_and_its_gradients_are_those_of_cross_entropy(positions, chun
     logits = output_nd @ decoder.weight_vd.T + decoder.bias_v
     expected = torch.nn.functional.cross_entropy(logits, target_n, ignore_index=IGNORE, reduction="sum")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(losses, "CHUNK_ROWS", chunk)
+        patch.setattr(softmax, "CHUNK_ROWS", chunk)
         found = exact_loss(output_nd, decoder, target_n)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
     leaves = [output_nd, decoder.weight_vd, decoder.bias_v]

@@ -19,11 +19,14 @@ from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import evaluating
 from rnn_lm.models.language_model import LanguageModel, State
+from rnn_lm.models.stepping import for_stepping
 from rnn_lm.seeding import generator
 from rnn_lm.vocabulary import Vocabulary
 
 _LISTED = 8
 """Unknown words named in an error before the rest are only counted."""
+_POOL = 512
+"""Tokens sorted in search of a nucleus before all are: sorting a vocabulary takes longer than a model's step."""
 
 
 class Candidates(NamedTuple):
@@ -62,19 +65,48 @@ def generate(
     """
     random = generator(config.sample_seed, "sampling")
     struck_out = torch.tensor([] if config.allow_unk else [vocabulary.unk_id], dtype=torch.int64)
+    model = for_stepping(model)
     state = model.initial_state(1)
     log_probs_v, state = _read(model, vocabulary.eos_id, state)
     for token in prompt_ids:
         log_probs_v, state = _read(model, token, state)
     sentences = 0
     for _ in range(config.length):
-        ids_c, probabilities_c = candidates(log_probs_v.index_fill(0, struck_out, -math.inf), config)
-        token = int(ids_c[torch.multinomial(probabilities_c, 1, generator=random)])
+        token = draw(log_probs_v.index_fill(0, struck_out, -math.inf), config, random)
         yield token
         sentences += token == vocabulary.eos_id
         if sentences == config.sentences:
             return
         log_probs_v, state = _read(model, token, state)
+
+
+def draw(log_probs_v: Float[Tensor, "V"], config: GenerationConfig, random: torch.Generator) -> int:
+    """One token, by inverting the cumulative distribution of what may come next.
+
+    Args:
+        log_probs_v: natural logarithms of the model's probabilities; -inf strikes a token out.
+        config: temperature, top-k and top-p.
+        random: gives one number per token drawn.
+    """
+    if config.temperature > 0 and config.top_k is None and (config.top_p is None or config.top_p == 1):
+        return _invert(_tempered(log_probs_v.double(), config.temperature), random)  # nothing is cut: nothing to sort
+    ids_c, probabilities_c = candidates(log_probs_v, config)
+    return int(ids_c[_invert(probabilities_c, random)])
+
+
+def _invert(weights_c: Float64[Tensor, "C"], random: torch.Generator) -> int:
+    """The first index whose cumulative weight exceeds a random share of all: never one of weight 0."""
+    cumulative_c = weights_c.cumsum(0)
+    share = torch.rand((), generator=random, dtype=torch.float64) * cumulative_c[-1]
+    index = int(torch.searchsorted(cumulative_c, share, right=True))
+    return index if index < len(weights_c) else int(weights_c.argmax())  # the share was rounded up to the whole
+
+
+def _tempered(log_probs_c: Float64[Tensor, "C"], temperature: float) -> Float64[Tensor, "C"]:
+    """Probabilities at a temperature above 0, relative to the most probable token, so that however small it is not
+    every exponent becomes -inf; at an infinite one every possible token is as probable as the next."""
+    scaled_c = (log_probs_c - log_probs_c.max()) / temperature
+    return torch.softmax(torch.where(log_probs_c.isneginf(), -math.inf, scaled_c), dim=0)
 
 
 def candidates(log_probs_v: Float[Tensor, "V"], config: GenerationConfig) -> Candidates:
@@ -88,18 +120,34 @@ def candidates(log_probs_v: Float[Tensor, "V"], config: GenerationConfig) -> Can
         log_probs_v: natural logarithms of the model's probabilities; -inf strikes a token out.
         config: the three settings.
     """
-    sorted_v, order_v = log_probs_v.double().sort(descending=True, stable=True)
     if config.temperature == 0:
-        return Candidates(order_v[:1], torch.ones(1, dtype=torch.float64))
-    possible = max(1, int(torch.isfinite(sorted_v).sum()))
-    kept_c = sorted_v[: min(config.top_k or possible, possible)]
-    # Relative to the most probable token, so that no temperature, however small, makes every exponent -inf.
-    probabilities_c = torch.softmax((kept_c - kept_c[0]) / config.temperature, dim=0)
-    if config.top_p is not None and config.top_p < 1:
-        held_before_c = probabilities_c.cumsum(0) - probabilities_c
-        probabilities_c = probabilities_c[held_before_c < config.top_p]
-        probabilities_c = probabilities_c / probabilities_c.sum()
-    return Candidates(order_v[: len(probabilities_c)], probabilities_c)
+        return Candidates(_most_probable(log_probs_v, 1), torch.ones(1, dtype=torch.float64))
+    possible = max(1, int(torch.isfinite(log_probs_v).sum()))
+    kept = min(config.top_k or possible, possible)
+    if config.top_p is None or config.top_p == 1:
+        ids_c = _most_probable(log_probs_v, kept)
+        return Candidates(ids_c, _tempered(log_probs_v[ids_c].double(), config.temperature))
+    if config.top_k is None and possible > _POOL:
+        probabilities_v = _tempered(log_probs_v.double(), config.temperature)
+        pool_c = _most_probable(log_probs_v, _POOL)
+        if float(probabilities_v[pool_c].sum()) >= config.top_p:
+            return _nucleus(pool_c, probabilities_v[pool_c], config.top_p)
+    ids_c = _most_probable(log_probs_v, kept)
+    return _nucleus(ids_c, _tempered(log_probs_v[ids_c].double(), config.temperature), config.top_p)
+
+
+def _most_probable(log_probs_v: Tensor, count: int) -> Tensor:
+    """Ids of the ``count`` most probable tokens, in order; equals by id."""
+    least = log_probs_v.topk(count).values[-1]
+    ids_c = torch.nonzero(log_probs_v >= least).squeeze(1)
+    return ids_c[log_probs_v[ids_c].argsort(descending=True, stable=True)[:count]]
+
+
+def _nucleus(ids_c: Tensor, probabilities_c: Tensor, top_p: float) -> Candidates:
+    """The shortest start of a list, in order of probability, that holds ``top_p``, scaled to sum to one."""
+    held_before_c = probabilities_c.cumsum(0) - probabilities_c
+    kept_c = probabilities_c[held_before_c < top_p]
+    return Candidates(ids_c[: len(kept_c)], kept_c / kept_c.sum())
 
 
 @torch.inference_mode()

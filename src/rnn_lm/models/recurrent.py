@@ -10,15 +10,13 @@ from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS, CellParameters, run_by_hand, run_library
+from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.language_model import IGNORE, State
+from rnn_lm.models.softmax import Decoder, chunks, nll
 
-_ENGINES = {"hand": run_by_hand, "library": run_library}
 EMBEDDING_RANGE = 0.4
 """Input vectors start uniform in plus or minus this. Found on the default corpus' valid split: after half an epoch, an
 LSTM that started from 0.1 has perplexity 72, from 0.4 it has 52. The gates see next to nothing of shorter vectors."""
-SCORE_ROWS = 256
-"""Rows of logits that exist at a time when scoring: memory is this many times V floats, whatever the text's length."""
 
 
 class DropoutMasks(NamedTuple):
@@ -44,7 +42,7 @@ class RecurrentLayer(nn.Module):
     def __init__(self, config: ModelConfig, input_size: int) -> None:
         super().__init__()
         self.cell = CELLS[config.cell]
-        self.run = _ENGINES[config.engine]
+        self.run = ENGINES[config.engine]
         rows = self.cell.gates * config.hidden_size
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
         self.weight_hh = nn.Parameter(torch.empty(rows, config.hidden_size))
@@ -143,6 +141,11 @@ class RecurrentLanguageModel(nn.Module):
         """(V, D): the rows that hidden states are compared with."""
         return self.embedding_ve if self.decoder_vd is None else self.decoder_vd
 
+    @property
+    def decoder(self) -> Decoder:
+        """What turns the output of ``encode`` into logits."""
+        return Decoder(self.decoder_weight_vd, self.decoder_bias_v)
+
     def initial_state(self, batch: int) -> State:
         """Zeros: one (L, B, H) tensor, or two for the LSTM."""
         parts = self.recurrent_layers[0].cell.state_parts
@@ -180,9 +183,16 @@ class RecurrentLanguageModel(nn.Module):
         return signal, tuple(torch.stack(parts) for parts in zip(*last_states, strict=True))
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """See ``LanguageModel.step``."""
-        output_tbd, state = self.encode(token_b.unsqueeze(0), state)
-        return torch.log_softmax(self.logits(output_tbd[0]), dim=-1), state
+        """See ``LanguageModel.step``. The cells' equations as they stand: kernels made for many steps are slow at 1."""
+        signal_be = nn.functional.embedding(token_b, self.embedding_ve)
+        new_states = []
+        for index, layer in enumerate(self.recurrent_layers):
+            new_states.append(layer.cell.step(signal_be, tuple(part[index] for part in state), layer.cell_parameters()))
+            signal_be = new_states[-1][0]
+        if self.projection_eh is not None:
+            signal_be = signal_be @ self.projection_eh.T
+        state = tuple(torch.stack(parts) for parts in zip(*new_states, strict=True))
+        return torch.log_softmax(self.logits(signal_be), dim=-1), state
 
     def logits(self, output_nd: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
         """Unnormalised log-probabilities of every next token."""
@@ -191,14 +201,18 @@ class RecurrentLanguageModel(nn.Module):
     def score(
         self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
     ) -> tuple[Float[Tensor, "T B"], State]:
-        """See ``LanguageModel.score``. Logits exist for ``SCORE_ROWS`` positions at a time."""
+        """See ``LanguageModel.score``. Logits exist for a chunk of positions at a time."""
         output_tbd, state = self.encode(input_tb, state)
         output_nd, target_n = output_tbd.flatten(0, 1), target_tb.flatten()
-        nll = [
-            nn.functional.cross_entropy(self.logits(rows), targets, ignore_index=IGNORE, reduction="none")
-            for rows, targets in zip(output_nd.split(SCORE_ROWS), target_n.split(SCORE_ROWS), strict=True)
+        if not torch.is_grad_enabled():
+            return nll(output_nd, self.decoder, target_n).view_as(target_tb), state
+        nll_n = [
+            nn.functional.cross_entropy(
+                self.logits(output_nd[rows]), target_n[rows], ignore_index=IGNORE, reduction="none"
+            )
+            for rows in chunks(len(target_n), self.vocabulary_size)
         ]
-        return torch.cat(nll).view_as(target_tb), state
+        return torch.cat(nll_n).view_as(target_tb), state
 
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:

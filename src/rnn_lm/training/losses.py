@@ -1,75 +1,103 @@
 """Training losses over the vocabulary: exact, without ever holding all logits, and sampled.
 
-The decoder is most of the arithmetic of a small language model: D x V products per token, against about 4 x D x 4D for
-an LSTM layer. Both losses here therefore work on flattened positions (N = T * B) and in chunks.
+Both work on flattened positions (N = T * B) and know their gradients in closed form: with p = softmax(logits), the
+gradient of NLL to the logits is p - onehot(target). All that backward needs is therefore known as soon as the logits
+are, and they need not be kept for it. Both return the NLL times a ``scale``, which is multiplied into the small factors
+of these products rather than into gradients of the size of the vocabulary.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import math
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnn_lm.models.language_model import IGNORE
-from rnn_lm.models.recurrent import RecurrentLanguageModel
-
-CHUNK_ROWS = 256
-"""Positions whose logits exist at a time in the exact loss."""
+from rnn_lm.models.softmax import Decoder, chunks, probabilities_and_nll
 
 
-class Decoder(NamedTuple):
-    """What turns encoded positions into logits: ``output_nd @ weight_vd.T + bias_v``."""
+class Scratch:
+    """Memory that is written over at every step; the allocator would hand it out anew each time, page by page."""
 
-    weight_vd: Float[Tensor, "V D"]
-    bias_v: Float[Tensor, "V"]
+    def __init__(self) -> None:
+        self._memory: dict[str, Tensor] = {}
 
-    @classmethod
-    def of(cls, model: RecurrentLanguageModel) -> Decoder:
-        """The decoder of ``model``."""
-        return cls(model.decoder_weight_vd, model.decoder_bias_v)
+    def take(self, name: str, rows: int, columns: int, like: Tensor) -> Tensor:
+        """(rows, columns) of undefined content, contiguous, valid until ``name`` is taken again."""
+        memory = self._memory.get(name)
+        wanted = rows * columns
+        if memory is None or memory.numel() < wanted or (memory.dtype, memory.device) != (like.dtype, like.device):
+            memory = self._memory[name] = like.new_empty(wanted)
+        return memory[:wanted].view(rows, columns)
 
 
-class _ChunkedCrossEntropy(torch.autograd.Function):
-    """Sum of NLL over positions, its gradients computed chunk by chunk in the forward pass.
+class _ClosedForm(torch.autograd.Function):
+    """Shared backward: the gradients of output, weight and bias were found on the way forward.
 
-    With p = softmax(logits), d NLL / d logits = p - onehot(target): all that backward needs is known as soon as a
-    chunk's logits are, so the (N, V) matrix is never kept. Memory is CHUNK_ROWS * V floats instead of N * V.
+    They are kept as plain attributes and given away: of a tensor that is still saved elsewhere autograd makes a copy
+    before it becomes a parameter's gradient, here one of the size of the vocabulary.
     """
 
     @staticmethod
-    def forward(ctx: Any, output_nd: Tensor, weight_vd: Tensor, bias_v: Tensor, target_n: Tensor) -> Tensor:
-        total = torch.zeros((), dtype=torch.float64)
-        grad_output_nd = torch.empty_like(output_nd)
-        grad_weight_vd = torch.zeros_like(weight_vd)
-        grad_bias_v = torch.zeros_like(bias_v)
-        for start in range(0, len(target_n), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
-            output, target = output_nd[rows], target_n[rows]
-            logits = torch.addmm(bias_v, output, weight_vd.T)
-            counted = (target != IGNORE).to(logits.dtype)
-            index = target.clamp_min(0).unsqueeze(1)
-            normalizer = torch.logsumexp(logits, dim=1)
-            total += ((normalizer - logits.gather(1, index).squeeze(1)) * counted).sum(dtype=torch.float64)
-            grad = logits.sub_(normalizer.unsqueeze(1)).exp_().mul_(counted.unsqueeze(1))
-            grad.scatter_add_(1, index, -counted.unsqueeze(1))
-            torch.mm(grad, weight_vd, out=grad_output_nd[rows])
-            grad_weight_vd.addmm_(grad.T, output)
-            grad_bias_v += grad.sum(0)
-        ctx.save_for_backward(grad_output_nd, grad_weight_vd, grad_bias_v)
-        return total.to(output_nd.dtype)
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        (factor,) = grad_outputs
+        found, ctx.gradients = ctx.gradients, None
+        if found is None:
+            raise RuntimeError("the gradients of this loss were given away by an earlier backward pass")
+        if float(factor) != 1.0:
+            found = tuple(gradient * factor for gradient in found)
+        return (*found, *(None,) * ctx.others)
+
+
+class _ExactLoss(_ClosedForm):
+    """Memory is a chunk of logits instead of all N * V."""
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Any) -> Any:
-        (scale,) = grad_outputs
-        grad_output_nd, grad_weight_vd, grad_bias_v = ctx.saved_tensors
-        return grad_output_nd * scale, grad_weight_vd * scale, grad_bias_v * scale, None
+    def forward(
+        ctx: Any, output_nd: Tensor, weight_vd: Tensor, bias_v: Tensor, target_n: Tensor, scale: float, scratch: Scratch
+    ) -> Tensor:
+        count, size = len(target_n), len(bias_v)
+        total = torch.zeros((), dtype=torch.float64, device=output_nd.device)
+        grad_output_nd, grad_weight_vd = torch.empty_like(output_nd), torch.empty_like(weight_vd)
+        grad_bias_v = torch.zeros_like(bias_v)
+        for rows in chunks(count, size):
+            output_rd, target_r = output_nd[rows], target_n[rows]
+            logits_rv = scratch.take("logits", len(target_r), size, output_nd)
+            torch.addmm(bias_v, output_rd, weight_vd.T, out=logits_rv)
+            total += probabilities_and_nll(logits_rv, target_r).sum(dtype=torch.float64)
+            slope_rv = _minus_one_hot(logits_rv, target_r)
+            torch.addmm(grad_output_nd[rows], slope_rv, weight_vd, beta=0, alpha=scale, out=grad_output_nd[rows])
+            # beta = 0 does not read what is there: the first chunk needs no zeros.
+            first = float(rows.start > 0)
+            torch.addmm(grad_weight_vd, slope_rv.T, output_rd, beta=first, alpha=scale, out=grad_weight_vd)
+            grad_bias_v.add_(slope_rv.sum(0), alpha=scale)
+        ctx.gradients = grad_output_nd, grad_weight_vd, grad_bias_v
+        ctx.others = 3
+        return (total * scale).to(output_nd.dtype)
 
 
-def exact_loss(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor, "N"]) -> Float[Tensor, ""]:
-    """Sum of -log P(target) in nats over the positions whose target is not ``IGNORE``."""
-    loss = _ChunkedCrossEntropy.apply(output_nd, decoder.weight_vd, decoder.bias_v, target_n)
+def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor) -> Tensor:
+    """p - onehot(target) in place; rows of padding become 0."""
+    ignored_r = target_r == IGNORE
+    if bool(ignored_r.any()):
+        probabilities_rv[ignored_r] = 0.0
+    ones_r1 = (~ignored_r).to(probabilities_rv.dtype).unsqueeze(1)
+    return probabilities_rv.scatter_add_(1, target_r.clamp_min(0).unsqueeze(1), -ones_r1)
+
+
+def exact_loss(
+    output_nd: Float[Tensor, "N D"],
+    decoder: Decoder,
+    target_n: Int[Tensor, "N"],
+    scale: float = 1.0,
+    scratch: Scratch | None = None,
+) -> Float[Tensor, ""]:
+    """``scale`` times the sum of -log P(target), in nats, over the positions whose target is not ``IGNORE``."""
+    arguments = (output_nd, decoder.weight_vd, decoder.bias_v, target_n, scale, scratch or Scratch())
+    loss = _ExactLoss.apply(*arguments)
     assert isinstance(loss, Tensor)
     return loss
 
@@ -93,12 +121,58 @@ class NoiseDistribution:
         return torch.searchsorted(self._cumulative_v, uniform).clamp_max(len(self._cumulative_v) - 1)
 
 
+class _SampledLoss(_ClosedForm):
+    """The softmax over each target and the noise: column 0 is the target, column 1 + s is noise word s."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        output_nd: Tensor,
+        weight_vd: Tensor,
+        bias_v: Tensor,
+        target_n: Tensor,
+        noise_s: Tensor,
+        correction_m: Tensor,
+        scale: float,
+        scratch: Scratch,
+    ) -> Tensor:
+        count = len(target_n)
+        # One gather for targets and noise together: its gradient is then one scatter into the weight matrix.
+        ids_m = torch.cat([target_n, noise_s])
+        weight_md = weight_vd.index_select(0, ids_m)
+        bias_m = bias_v.index_select(0, ids_m) - correction_m.to(bias_v.dtype)
+        target_nd, noise_sd = weight_md[:count], weight_md[count:]
+        logits_nm = scratch.take("sampled", count, 1 + len(noise_s), output_nd)
+        logits_ns = logits_nm[:, 1:]
+        torch.addmm(bias_m[count:], output_nd, noise_sd.T, out=logits_ns)
+        logits_ns.masked_fill_(target_n.unsqueeze(1) == noise_s, -math.inf)
+        torch.sum(output_nd * target_nd, dim=1, out=logits_nm[:, 0]).add_(bias_m[:count])
+        column_n = torch.zeros_like(target_n)
+        total = probabilities_and_nll(logits_nm, column_n).sum(dtype=torch.float64)
+
+        slope_n = logits_nm[:, :1].sub_(1.0)
+        grad_output_nd = torch.addmm(slope_n * target_nd, logits_ns, noise_sd, beta=scale, alpha=scale)
+        grad_md = torch.empty_like(weight_md)
+        torch.mul(output_nd, slope_n * scale, out=grad_md[:count])
+        torch.addmm(grad_md[count:], logits_ns.T, output_nd, beta=0, alpha=scale, out=grad_md[count:])
+        grad_bias_m = torch.cat([slope_n.squeeze(1), logits_ns.sum(0)]) * scale
+        ctx.gradients = (
+            grad_output_nd,
+            torch.zeros_like(weight_vd).index_add_(0, ids_m, grad_md),
+            torch.zeros_like(bias_v).index_add_(0, ids_m, grad_bias_m),
+        )
+        ctx.others = 5
+        return (total * scale).to(output_nd.dtype)
+
+
 def sampled_loss(
     output_nd: Float[Tensor, "N D"],
     decoder: Decoder,
     target_n: Int[Tensor, "N"],
     noise_s: Int[Tensor, "S"],
     noise: NoiseDistribution,
+    scale: float = 1.0,
+    scratch: Scratch | None = None,
 ) -> Float[Tensor, ""]:
     """The loss of telling each target from S noise words shared by all positions (Bengio and Senecal 2008).
 
@@ -107,14 +181,12 @@ def sampled_loss(
     target is struck out. For training only: its value is not a perplexity.
     """
     counted_n = target_n != IGNORE
-    output_nd, target_n = output_nd[counted_n], target_n[counted_n]
-    # One gather for targets and noise together: its gradient is then one scatter into the weight matrix.
-    ids = torch.cat([target_n, noise_s])
-    correction = noise.log_probability_v[ids] + torch.log(torch.tensor(float(len(noise_s))))
-    weight_md = torch.nn.functional.embedding(ids, decoder.weight_vd)
-    bias_m = decoder.bias_v[ids] - correction.to(output_nd.dtype)
-    count = len(target_n)
-    true_n = (output_nd * weight_md[:count]).sum(1) + bias_m[:count]
-    noise_ns = torch.addmm(bias_m[count:], output_nd, weight_md[count:].T)
-    noise_ns = noise_ns.masked_fill(target_n.unsqueeze(1) == noise_s, -torch.inf)
-    return (torch.logaddexp(noise_ns.logsumexp(1), true_n) - true_n).sum()
+    if not bool(counted_n.all()):
+        output_nd, target_n = output_nd[counted_n], target_n[counted_n]
+    ids_m = torch.cat([target_n, noise_s])
+    correction_m = noise.log_probability_v[ids_m] + math.log(len(noise_s))
+    loss = _SampledLoss.apply(
+        output_nd, decoder.weight_vd, decoder.bias_v, target_n, noise_s, correction_m, scale, scratch or Scratch()
+    )
+    assert isinstance(loss, Tensor)
+    return loss

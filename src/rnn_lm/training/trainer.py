@@ -30,7 +30,7 @@ from rnn_lm.training.checkpoint import (
     write_checkpoint,
 )
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
-from rnn_lm.training.losses import Decoder, NoiseDistribution, exact_loss, sampled_loss
+from rnn_lm.training.losses import NoiseDistribution, Scratch, exact_loss, sampled_loss
 from rnn_lm.training.optimizer import build_optimizer, clip_gradients, learning_rate
 from rnn_lm.training.plan import CALIBRATION_STEPS, Costs, softmax_at, steps_for, steps_for_time, validation_steps
 
@@ -116,7 +116,7 @@ class Trainer:
         self.model, self.config, self.folder, self.progress = model, config, folder, progress
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
         self.valid, self.eos_id = data.valid, data.train.eos_id
-        self.noise = NoiseDistribution(data.counts_v)
+        self.noise, self.scratch = NoiseDistribution(data.counts_v), Scratch()
         self.optimizer = build_optimizer(model, config)
         self.generators = {purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")}
         self.state: State = model.initial_state(self.stream.batch_size)
@@ -164,11 +164,11 @@ class Trainer:
         softmax = softmax_at(config, position.step, position.total_steps or 2**62)
         loss = self._loss(softmax, output_tbd, segment)
         self.optimizer.zero_grad(set_to_none=True)
-        (loss / segment.token_count).backward()
+        loss.backward()
 
         parts = self._gradient_norms()
         norm_before = math.hypot(*parts.values())
-        mean_loss = float(loss.detach()) / segment.token_count
+        mean_loss = float(loss.detach())
         self._require_finite(mean_loss, norm_before)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm_after = clip_gradients(gradients, norm_before, config)
@@ -207,12 +207,13 @@ class Trainer:
         return self.position.step / self.position.total_steps if self.position.total_steps else 0.0
 
     def _loss(self, softmax: str, output_tbd: Tensor, segment: Segment) -> Tensor:
+        """Mean over the segment's tokens."""
         output_nd, target_n = output_tbd.flatten(0, 1), segment.target_tb.flatten()
-        decoder = Decoder.of(self.model)
+        scale = 1 / segment.token_count
         if softmax == "exact":
-            return exact_loss(output_nd, decoder, target_n)
+            return exact_loss(output_nd, self.model.decoder, target_n, scale, self.scratch)
         noise_s = self.noise.draw(self.config.softmax_samples, self.generators["noise words"])
-        return sampled_loss(output_nd, decoder, target_n, noise_s, self.noise)
+        return sampled_loss(output_nd, self.model.decoder, target_n, noise_s, self.noise, scale, self.scratch)
 
     def _gradient_norms(self) -> dict[str, float]:
         """Gradient norm of each part of the model: embedding, every layer, decoder."""
