@@ -91,3 +91,29 @@ def test_noise_follows_the_counts_to_the_power_three_quarters():
     torch.testing.assert_close(noise.log_probability_v.exp(), expected)
     drawn = torch.bincount(noise.draw(40_000, torch.Generator().manual_seed(1)), minlength=4) / 40_000
     torch.testing.assert_close(drawn, expected, rtol=0, atol=0.01)
+
+
+def test_the_nll_of_a_token_that_underflows_is_still_exact() -> None:
+    """A float32 probability below 1e-38 is 0, and its logarithm would be infinite."""
+    output_nd, decoder = torch.ones(2, 1), Decoder(torch.tensor([[0.0], [200.0]]), torch.zeros(2))
+    target_n = torch.tensor([0, 1])
+    assert softmax.nll(output_nd, decoder, target_n).tolist() == [200.0, 0.0]
+    assert exact_loss(output_nd, decoder, target_n).item() == 200.0
+
+
+@settings(deadline=None, max_examples=20)
+@given(count=st.integers(0, 50), vocabulary=st.integers(1, 2**25))
+def test_chunks_cover_every_position_once_and_keep_to_the_limits(count: int, vocabulary: int) -> None:
+    parts = softmax.chunks(count, vocabulary)
+    assert [index for part in parts for index in range(part.start, part.stop)] == list(range(count))
+    sizes = [part.stop - part.start for part in parts]
+    assert all(size == 1 or size * vocabulary <= softmax.CHUNK_NUMBERS for size in sizes)
+    assert not sizes or sizes[0] == max(sizes)
+
+
+def test_gradients_are_given_away_once() -> None:
+    output_nd, decoder, target_n = case(4)
+    loss = exact_loss(output_nd, decoder, target_n)
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="earlier backward"):
+        loss.backward()

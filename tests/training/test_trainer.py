@@ -56,14 +56,14 @@ def test_the_same_seed_gives_the_same_bits(tiny_data):
 
 def interrupt_after(trainer, steps: int) -> None:
     """Press Ctrl-C during step number ``steps``."""
-    step = trainer._train_step
+    step = trainer.step
 
     def counted():
         if trainer.position.step + 1 == steps:
             os.kill(os.getpid(), signal.SIGINT)
         return step()
 
-    trainer._train_step = counted
+    trainer.step = counted
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 29])
@@ -158,7 +158,7 @@ def test_resuming_with_another_setting_is_refused(tiny_data, tmp_path):
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path):
     trainer = make_trainer(tiny_data, tmp_path, checkpoint_seconds=1e-9)
-    step = trainer._train_step
+    step = trainer.step
 
     def poisoned():
         if trainer.position.step == 7:
@@ -166,7 +166,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path
                 trainer.model.decoder_bias_v[3] = math.nan
         return step()
 
-    trainer._train_step = poisoned
+    trainer.step = poisoned
     with pytest.raises(TrainingDiverged, match=r"step 8; .*last good checkpoint; try --clip norm"):
         trainer.run("tiny")
     tensors, facts = read_checkpoint(tmp_path / LAST)

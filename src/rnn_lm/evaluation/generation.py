@@ -138,6 +138,8 @@ def candidates(log_probs_v: Float[Tensor, "V"], config: GenerationConfig) -> Can
 
 def _most_probable(log_probs_v: Tensor, count: int) -> Tensor:
     """Ids of the ``count`` most probable tokens, in order; equals by id."""
+    if count > len(log_probs_v) // 4:
+        return log_probs_v.argsort(descending=True, stable=True)[:count]
     least = log_probs_v.topk(count).values[-1]
     ids_c = torch.nonzero(log_probs_v >= least).squeeze(1)
     return ids_c[log_probs_v[ids_c].argsort(descending=True, stable=True)[:count]]

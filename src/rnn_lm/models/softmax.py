@@ -8,7 +8,6 @@ the allocator for some 10 MB again and again costs more than the softmax itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from rnn_lm.models.language_model import IGNORE
 
-CHUNK_ROWS = 256
-"""Most positions whose logits exist at a time."""
+CHUNK_ROWS = 1024
+"""Most positions whose logits exist at a time. Fewer make smaller products, which run slower."""
 CHUNK_NUMBERS = 2**24
 """Most logits that exist at a time (64 MB in float32), which makes chunks of large vocabularies shorter."""
 
@@ -30,37 +29,43 @@ class Decoder(NamedTuple):
     bias_v: Float[Tensor, "V"]
 
 
-def chunk_rows(vocabulary_size: int) -> int:
-    """Positions per chunk."""
-    return max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // vocabulary_size))
+def chunks(count: int, vocabulary_size: int) -> list[slice]:
+    """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first."""
+    most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // vocabulary_size))
+    rows = -(-count // max(1, -(-count // most)))
+    return [slice(start, min(start + rows, count)) for start in range(0, count, rows or 1)]
 
 
-def chunks(count: int, vocabulary_size: int) -> Iterator[slice]:
-    """``count`` positions, a chunk at a time."""
-    rows = chunk_rows(vocabulary_size)
-    return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
+_TINY = 1e-30
+"""Probabilities above this have all their digits in float32, and so has their logarithm."""
 
 
 def probabilities_and_nll(logits_rv: Float[Tensor, "R V"], target_r: Int[Tensor, "R"]) -> Float[Tensor, "R"]:
-    """Turn logits into probabilities in place; returns -log P(target) in nats, 0 where the target is ``IGNORE``.
-
-    The most probable entry p of a softmax is at least 1/V, so that its logarithm is exact where that of an improbable
-    target would not be: log of the sum of exponentials = largest logit - log p.
-    """
-    target_logit_r = logits_rv.gather(1, target_r.clamp_min(0).unsqueeze(1)).squeeze(1)
-    largest_r = logits_rv.amax(1)
+    """Turn logits into probabilities in place; returns -log P(target) in nats, 0 where the target is ``IGNORE``."""
+    index_r1 = target_r.clamp_min(0).unsqueeze(1)
+    target_logit_r1, largest_r1 = logits_rv.gather(1, index_r1), logits_rv.amax(1, keepdim=True)
     torch.softmax(logits_rv, 1, out=logits_rv)
-    normalizer_r = largest_r - logits_rv.amax(1).log()
-    return (normalizer_r - target_logit_r).masked_fill_(target_r == IGNORE, 0.0)
+    probability_r1 = logits_rv.gather(1, index_r1)
+    nll_r1 = -probability_r1.log()
+    if bool((probability_r1 < _TINY).any()):
+        # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
+        normalizer_r1 = largest_r1 - logits_rv.amax(1, keepdim=True).log()
+        nll_r1 = torch.where(probability_r1 < _TINY, normalizer_r1 - target_logit_r1, nll_r1)
+    return nll_r1.squeeze(1).masked_fill_(target_r == IGNORE, 0.0)
 
 
 @torch.no_grad()
 def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
     """-log P(target) of every position, in nats, without gradients; 0 where the target is ``IGNORE``."""
-    size = len(decoder.bias_v)
-    scratch_rv = output_nd.new_empty(min(chunk_rows(size), len(output_nd)), size)
+    counted_n = target_n != IGNORE
+    if not bool(counted_n.all()):  # no product for padding, which may be a third of a batch of sentences
+        nll_n = torch.zeros_like(target_n, dtype=output_nd.dtype)
+        nll_n[counted_n] = nll(output_nd[counted_n], decoder, target_n[counted_n])
+        return nll_n
+    parts = chunks(len(output_nd), len(decoder.bias_v))
+    scratch_rv = output_nd.new_empty(parts[0].stop if parts else 0, len(decoder.bias_v))
     nll_n = torch.empty_like(target_n, dtype=output_nd.dtype)
-    for rows in chunks(len(output_nd), size):
+    for rows in parts:
         output_rd = output_nd[rows]
         logits_rv = torch.addmm(decoder.bias_v, output_rd, decoder.weight_vd.T, out=scratch_rv[: len(output_rd)])
         nll_n[rows] = probabilities_and_nll(logits_rv, target_n[rows])

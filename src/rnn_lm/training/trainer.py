@@ -133,7 +133,7 @@ class Trainer:
                 started = time.monotonic() - self.position.seconds
                 saved = time.monotonic()
                 while not self.position.finished:
-                    record = self._train_step()
+                    record = self.step()
                     self.position.seconds = time.monotonic() - started
                     self._plan()
                     validated = self._validate_if_due(record)
@@ -151,9 +151,8 @@ class Trainer:
         self._load_best()
         return TrainingResult(self.position, self.log)
 
-    # One step of truncated BPTT, top to bottom.
-
-    def _train_step(self) -> StepRecord:
+    def step(self) -> StepRecord:
+        """One step of truncated BPTT, top to bottom."""
         position, config = self.position, self.config
         index = position.step % len(self.stream)
         segment = self.stream[index]
