@@ -292,6 +292,8 @@ def test_comparing_writes_a_report_and_results_that_agree(compared):
     assert abs(lstm["parameters"] - results["models"][1]["parameters"]) < 0.05 * lstm["parameters"]
     assert {claim["policy"] for claim in results["claims"]} == {"stream", "sentence"}
     assert results["made"]["torch"]
+    corpus = results["config"]["corpus"]
+    assert (corpus["tokens"], corpus["lowercase"]) == ("whitespace", True)  # given, and decided by default
     page = (compared / "report.html").read_text()
     assert f"{lstm['perplexity']['stream']['test']['perplexity']:.2f}" in page
 

@@ -148,6 +148,11 @@ def test_no_server_at_all(downloads: Downloads) -> None:
     assert f"{url}/some/text.bin: cannot be reached (no network" in message
 
 
+def test_a_mirror_that_is_no_url(downloads: Downloads) -> None:
+    message = refusal(dataclasses.replace(downloads, mirror="mirror.example"))
+    assert "not a URL; RNN_LM_MIRROR must begin with http://" in message
+
+
 def test_a_full_disk(downloads: Downloads, whole: FileServer) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("this system has no /dev/full, which is always full")

@@ -100,4 +100,8 @@ def _reason(error: requests.RequestException, timeout: float) -> str:
         return f"no answer within {timeout:g} seconds"
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return "the connection broke off"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "no secure connection (its certificate is not trusted here, or a proxy stands between)"
+    if isinstance(error, ValueError):
+        return f"not a URL; {MIRROR_VARIABLE} must begin with http:// or https://"
     return "cannot be reached (no network, or the server is down)"

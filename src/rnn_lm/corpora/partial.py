@@ -18,6 +18,8 @@ from rnn_lm.progress import Progress
 
 CHUNK = 1 << 16
 """Bytes per write."""
+USER_AGENT = "Mozilla/5.0 (compatible; rnn-lm)"
+"""Who asks, in the form that programs use on the web; some hosts refuse the names of HTTP libraries."""
 
 
 class WrongFileError(ValueError):
@@ -60,7 +62,7 @@ class PartialDownload:
 
     def _receive(self, url: str) -> None:
         # Packed for the way, the bytes could neither be counted nor asked for from the middle.
-        headers = {"User-Agent": "rnn-lm", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if self.done:
             headers["Range"] = f"bytes={self.done}-"
         with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:

@@ -83,7 +83,7 @@ def wikitext(variant: Variant, access: Access) -> RawCorpus:
     parts = {split: [normalize(line) for line in lines_of(text)] for split, text in texts.items()}
     is_raw = where.endswith(".raw")
     if is_raw:
-        # <unk> stands for words again there, some with spaces in them: only the number of lines is published.
+        # Words stand for <unk> again there, and of such text only the number of lines is published.
         sizes, found = PublishedSizes(variant.title, "lines", variant.lines), _each(len, parts)
     else:
         sizes, found = PublishedSizes(variant.title, "tokens with <eos>", variant.tokens), _each(count_tokens, parts)
