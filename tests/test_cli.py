@@ -6,10 +6,12 @@ import gzip
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from corpora.file_server import FileServer, running_server
 from rnn_lm.cli import main, one_line
 
 SMALL = [
@@ -75,6 +77,10 @@ def refused(capsys, *arguments: str) -> str:
         (["train", "--tokens", "word"], "--tokens"),
         (["train", "--corpus", "web-bibel"], "did you mean 'web-bible'"),
         (["train", "--corpus", "nowhere/corpus.txt"], "nowhere/corpus.txt"),
+        (["train", "--corpus", "ptb", "--data-dir", "nowhere"], "--data-dir nowhere: there is no such folder"),
+        (["train", "--corpus", "ptb", "--data-dir", "."], "ptb.{train,valid,test}.txt"),
+        (["train", "--data-dir", "."], "--data-dir is for the corpora that are downloaded"),
+        (["train", "--corpus", "hf:a/b/c/d"], "write hf:OWNER/NAME"),
         (["compare", "--cells", "lsmt"], "did you mean 'lstm'"),
         (["compare", "--cells", "lstm", "lstm"], "--cells"),
         (["compare", "--seeds", "0"], "--seeds"),
@@ -131,6 +137,63 @@ def test_compressed_and_damaged_corpora(capsys, tmp_path):
     path = tmp_path / "text.txt.gz"
     path.write_bytes(gzip.compress(b"the cat sees me\n" * 200)[:40])
     assert str(path) in refused(capsys, "ngram", "--corpus", str(path), "--out", str(tmp_path / "out"))
+
+
+SHAKESPEARE = "/tiny-shakespeare/input.txt"
+SIZE = 1_115_394
+
+
+@pytest.fixture
+def mirror(monkeypatch, tmp_path) -> Iterator[FileServer]:
+    """A server for --corpus NAME, and an empty cache, both named by the environment."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with running_server() as server:
+        monkeypatch.setenv("RNN_LM_MIRROR", server.url)
+        monkeypatch.setenv("RNN_LM_CACHE", str(tmp_path / "cache"))
+        yield server
+
+
+def download_refused(capsys, tmp_path) -> str:
+    """The line that answers a download in vain; it writes no run, and no file that could be taken for the corpus."""
+    line = refused(capsys, "train", "--corpus", "tiny-shakespeare", "--out", str(tmp_path / "out"), *SMALL)
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "cache" / SHAKESPEARE[1:]).exists()
+    return line
+
+
+def test_a_corpus_that_cannot_be_downloaded_names_url_and_mend(capsys, tmp_path, mirror):
+    url = mirror.url + SHAKESPEARE
+    assert f"{url}: the server answers 404" in download_refused(capsys, tmp_path)
+    mirror.files[SHAKESPEARE] = b"x" * SIZE
+    assert f"{url}: not the file" in download_refused(capsys, tmp_path)
+    mirror.cut_after = SIZE // 2
+    assert f"of {SIZE:,} bytes; repeat the command" in download_refused(capsys, tmp_path)
+    mirror.cut_after = None
+    assert f"{url}: not the file" in download_refused(capsys, tmp_path)
+    assert mirror.requests[-1].startswith("bytes=")
+
+
+def test_a_corpus_without_network_names_url_and_mend(capsys, tmp_path, mirror, monkeypatch):
+    monkeypatch.setenv("RNN_LM_MIRROR", "http://127.0.0.1:9")  # the discard port, where nobody listens
+    assert "127.0.0.1:9/tiny-shakespeare/input.txt: cannot be reached" in download_refused(capsys, tmp_path)
+    assert mirror.requests == []
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(capsys, tmp_path, mirror):
+    mirror.files[SHAKESPEARE] = b"x" * SIZE
+    (tmp_path / "cache").write_text("no folder")
+    assert "set RNN_LM_CACHE to another folder" in refused(capsys, "ngram", "--corpus", "tiny-shakespeare")
+
+
+def test_a_named_corpus_is_read_in_its_usual_way(capsys, ptb_folder, tmp_path):
+    out = tmp_path / "ngram"
+    arguments = ["--corpus", "ptb", "--data-dir", str(ptb_folder), "--order", "2", "--out", str(out)]
+    assert main(["ngram", *arguments]) == 0
+    assert "10,000 whitespace from train alone" in capsys.readouterr().out
+    corpus = json.loads((out / "run.json").read_text())["config"]["corpus"]
+    assert (corpus["tokens"], corpus["lowercase"], corpus["data_dir"]) == ("whitespace", False, str(ptb_folder))
+    assert main(["evaluate", str(out)]) == 0
+    assert "82,430 tokens" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -229,6 +292,8 @@ def test_comparing_writes_a_report_and_results_that_agree(compared):
     assert abs(lstm["parameters"] - results["models"][1]["parameters"]) < 0.05 * lstm["parameters"]
     assert {claim["policy"] for claim in results["claims"]} == {"stream", "sentence"}
     assert results["made"]["torch"]
+    corpus = results["config"]["corpus"]
+    assert (corpus["tokens"], corpus["lowercase"]) == ("whitespace", True)  # given, and decided by default
     page = (compared / "report.html").read_text()
     assert f"{lstm['perplexity']['stream']['test']['perplexity']:.2f}" in page
 

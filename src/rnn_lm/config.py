@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.errors import UserError, unknown_name
 
 C = TypeVar("C")
+Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,21 @@ class CorpusConfig:
     """Which text, how it is cut into tokens and splits, and which tokens the vocabulary keeps."""
 
     corpus: tuple[str, ...] = ("web-bible",)
-    """A named corpus; or a folder with train, valid and test as .txt or .txt.gz; or one or more text files."""
-    tokens: Literal["words", "whitespace", "characters"] = "words"
-    """What a token is: words (punctuation split off), whitespace (text tokenized already) or single characters."""
-    lowercase: bool = True
-    """Lower-case the text."""
+    """A named corpus (web-bible, ptb, wikitext-2, wikitext-103, text8, enwik8, tiny-shakespeare); or a Hugging Face
+    data set, hf:OWNER/NAME[/CONFIG][:COLUMN]; or a folder with train, valid and test as .txt or .txt.gz; or one or more
+    text files."""
+    data_dir: str | None = None
+    """Folder with the files of the named corpus, where a copy is there already. Default: download once, and keep."""
+    tokens: Tokens | None = None
+    """What a token is: words (punctuation split off), whitespace (text tokenized already), single characters, or the
+    bytes of the text in UTF-8. Default: as the named corpus is usually read; words for any other text."""
+    lowercase: bool | None = None
+    """Lower-case the text: True or False. Default: as the named corpus is usually read; True for any other text."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
     """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
     min_count: int | None = None
-    """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already)."""
+    """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already) or a
+    named corpus is read by its usual characters or bytes."""
     max_vocabulary: int | None = None
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
@@ -39,6 +46,14 @@ class CorpusConfig:
         _require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
         _require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
         _require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
+
+
+@dataclass(frozen=True)
+class ResolvedCorpusConfig(CorpusConfig):
+    """A ``CorpusConfig`` in which what the corpus decides by default has been decided (``corpora.resolve``)."""
+
+    tokens: Tokens = "words"
+    lowercase: bool = True
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import CORPORA, RawCorpus, build_vocabulary, load_corpus, read_split, tokenize_line
+from rnn_lm.corpora import (
+    CORPORA,
+    Downloads,
+    NamedCorpus,
+    RawCorpus,
+    build_vocabulary,
+    load_corpus,
+    read_split,
+    resolve,
+    tokenize_line,
+)
+from rnn_lm.corpora.access import Access
 from rnn_lm.errors import UserError
 from rnn_lm.registry import Registry
 
@@ -21,9 +31,13 @@ def refusal(*names: str) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", list(CORPORA))
-def test_every_named_corpus_has_text_source_and_licence(name: str) -> None:
-    raw = CORPORA[name]()
+PACKAGED = [name for name in CORPORA if not CORPORA[name].files]
+DOWNLOADED = [name for name in CORPORA if CORPORA[name].files]
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_every_packaged_corpus_has_text_source_and_licence(name: str, downloads: Downloads) -> None:
+    raw = CORPORA[name].read(Access(name, downloads))
     assert all((raw.name, raw.source, raw.licence, raw.split_description))
     for sentences in (raw.train, raw.valid, raw.test):
         assert sentences
@@ -47,11 +61,12 @@ def test_missing_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_folder_or_name_among_several(tmp_path: Path) -> None:
     assert "stands alone" in refusal(str(tmp_path), "b.txt")
     assert "stands alone" in refusal("b.txt", "web-bible")
+    assert "stands alone" in refusal("b.txt", "hf:owner/name")
 
 
 def test_a_registered_name_is_taken_before_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names: Registry[Callable[[], RawCorpus]] = Registry("corpus")
-    names.register("tiny")(lambda: RawCorpus("Tiny", ["a"], ["b"], ["c"], "a test", "none", "by hand"))
+    names: Registry[NamedCorpus] = Registry("corpus")
+    names.register("tiny")(NamedCorpus(lambda _: RawCorpus("Tiny", ["a"], ["b"], ["c"], "a test", "none", "by hand")))
     monkeypatch.setattr("rnn_lm.corpora.CORPORA", names)
     (tmp_path / "tiny").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -74,3 +89,36 @@ def test_text_to_score_is_cut_as_the_corpus_was(tmp_path: Path) -> None:
     assert split.sentences == [["do", "n't", "go", "."], ["yes"]]
     assert split.sentences[0] == tokenize_line("Don't go.", config)
     assert split.characters == len("don't go.\nyes\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "lowercase", "min_count"),
+    [
+        ("web-bible", "words", True, None),
+        ("ptb", "whitespace", False, None),
+        ("wikitext-2", "whitespace", False, None),
+        ("wikitext-103", "whitespace", False, None),
+        ("text8", "characters", False, 1),
+        ("enwik8", "bytes", False, 1),
+        ("tiny-shakespeare", "characters", False, 1),
+        ("hf:owner/name", "words", True, None),
+        ("some.txt", "words", True, None),
+    ],
+)
+def test_a_corpus_brings_its_usual_settings(name: str, tokens: str, lowercase: bool, min_count: int | None) -> None:
+    resolved = resolve(CorpusConfig(corpus=(name,)))
+    assert (resolved.tokens, resolved.lowercase, resolved.min_count) == (tokens, lowercase, min_count)
+    assert resolve(resolved) is resolved
+
+
+def test_what_a_person_chooses_goes_before_what_is_usual() -> None:
+    resolved = resolve(CorpusConfig(corpus=("text8",), tokens="words", lowercase=True))
+    assert (resolved.tokens, resolved.lowercase, resolved.min_count) == ("words", True, None)
+    assert resolve(CorpusConfig(corpus=("text8",), min_count=5)).min_count == 5
+    assert resolve(CorpusConfig(split=(0.8, 0.1, 0.1), max_vocabulary=9)).max_vocabulary == 9
+
+
+@pytest.mark.parametrize("name", ["web-bible", "hf:owner/name", "some.txt", "."])
+def test_a_data_folder_is_refused_where_nothing_is_downloaded(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--data-dir is for the corpora that are downloaded .*ptb.*, not for --corpus"):
+        load_corpus(CorpusConfig(corpus=(name,), data_dir=str(tmp_path)))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.corpora.tokenize import TOKENIZERS, characters, join_tokens, whitespace, words
+from rnn_lm.corpora.tokenize import TOKENIZERS, characters, join_tokens, utf8_bytes, whitespace, words
 from rnn_lm.errors import UserError
 from rnn_lm.vocabulary import EOS
 
@@ -62,6 +62,25 @@ def test_characters_round_trip(text: str) -> None:
 
 def test_characters_keep_spaces_and_the_literal_unk() -> None:
     assert characters("a <unk> b") == ["a", " ", "<unk>", " ", "b"]
+
+
+def test_bytes_are_those_of_utf8() -> None:
+    assert utf8_bytes("a é\t") == ["a", " ", "<0xC3>", "<0xA9>", "\t"]
+    assert utf8_bytes(b"\xe6\x9d".decode("utf-8", "surrogateescape")) == ["<0xE6>", "<0x9D>"]
+    assert utf8_bytes("<unk>") == list("<unk>")
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
+@settings(deadline=None, max_examples=60)
+def test_bytes_round_trip_and_grow_by_whole_characters(text: str) -> None:
+    tokens = utf8_bytes(text)
+    assert len(tokens) == len(text.encode())
+    assert join_tokens(tokens, "bytes") == text
+    assert all(text.startswith(join_tokens(tokens[:end], "bytes")) for end in range(len(tokens)))
+
+
+def test_bytes_that_are_no_text_are_shown_as_such() -> None:
+    assert join_tokens(["<0xFF>", "a", "<unk>", "<0xC3>"], "bytes") == "�a<unk>"
 
 
 def test_whitespace_splits_nothing_else() -> None:

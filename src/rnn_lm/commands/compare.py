@@ -51,6 +51,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
+    from rnn_lm.corpora import resolve
     from rnn_lm.experiments.compare import run_compare
     from rnn_lm.experiments.members import CompareSettings
     from rnn_lm.experiments.parts import check_parts
@@ -65,7 +66,7 @@ def run(options: Options) -> None:
     for cell in (*options.cells, options.model.cell):
         _ = CELLS[cell]
     settings = CompareSettings(
-        options.corpus,
+        resolve(options.corpus),
         options.ngram,
         options.embedding,
         options.model,

@@ -23,7 +23,7 @@ class Options:
 
 def run(options: Options) -> None:
     """Write to the terminal."""
-    from rnn_lm.corpora import tokenize_line
+    from rnn_lm.corpora import resolve, tokenize_line
     from rnn_lm.evaluation.generation import check_prompt, generate
     from rnn_lm.experiments.display import TextWriter
     from rnn_lm.models.storage import load_model
@@ -33,7 +33,7 @@ def run(options: Options) -> None:
     unknown = check_prompt(prompt, stored.vocabulary)
     if unknown:
         print(f"note: not in the model's vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
-    writer = TextWriter(stored.corpus.tokens)
+    writer = TextWriter(resolve(stored.corpus).tokens)
     for token in prompt:
         print(writer.add(token), end="", flush=True)
     for index in generate(stored.model, stored.vocabulary.encode(prompt), options.generation, stored.vocabulary):

@@ -38,7 +38,7 @@ def run(options: Options) -> None:
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     trained = load_subjects(options.runs, prepared.vocabulary)
-    config = {"corpus": to_json(options.corpus), "gradients": to_json(options.gradients)}
+    config = {"corpus": to_json(prepared.config), "gradients": to_json(options.gradients)}
     start_run(options.out, "gradients", {**config, "runs": [str(path) for path in options.runs]}, options.resume)
     results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
     write_json(options.out / "results.json", results)

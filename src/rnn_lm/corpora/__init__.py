@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import web_bible as web_bible  # importing a corpus registers its name
-from rnn_lm.corpora.base import CORPORA, SPLITS, Corpus, RawCorpus, Split, SplitStatistics
+from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
+from rnn_lm.corpora import enwik8 as enwik8  # importing a corpus registers its name
+from rnn_lm.corpora import ptb as ptb
+from rnn_lm.corpora import text8 as text8
+from rnn_lm.corpora import tiny_shakespeare as tiny_shakespeare
+from rnn_lm.corpora import web_bible as web_bible
+from rnn_lm.corpora import wikitext as wikitext
+from rnn_lm.corpora.access import Access
+from rnn_lm.corpora.base import CORPORA, SPLITS, Corpus, Defaults, NamedCorpus, RawCorpus, Split, SplitStatistics
+from rnn_lm.corpora.download import Downloads
 from rnn_lm.corpora.files import read_files
 from rnn_lm.corpora.folder import read_folder, sentences_in
+from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.reading import refusals
 from rnn_lm.corpora.tokenize import TOKENIZERS, join_tokens
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.progress import SilentProgress
 from rnn_lm.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [
@@ -20,6 +30,9 @@ __all__ = [
     "SPLITS",
     "TOKENIZERS",
     "Corpus",
+    "Defaults",
+    "Downloads",
+    "NamedCorpus",
     "RawCorpus",
     "Split",
     "SplitStatistics",
@@ -28,17 +41,37 @@ __all__ = [
     "load_corpus",
     "minimum_count",
     "read_split",
+    "resolve",
     "tokenize_line",
 ]
 
 
-def load_corpus(config: CorpusConfig) -> Corpus:
+def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
+    """``config`` with the defaults of the corpus it names where a setting was left to it; nothing is read for that."""
+    if isinstance(config, ResolvedCorpusConfig):
+        return config
+    name = config.corpus[0]
+    usual = CORPORA[name].defaults if name in CORPORA else Defaults()
+    settings = {field.name: getattr(config, field.name) for field in fields(config)}
+    tokens = config.tokens or usual.tokens
+    if config.min_count is None and tokens == usual.tokens:
+        settings["min_count"] = usual.min_count
+    lowercase = usual.lowercase if config.lowercase is None else config.lowercase
+    return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase})
+
+
+def load_corpus(config: CorpusConfig, downloads: Downloads | None = None) -> Corpus:
     """Read, lower-case and tokenize the corpus that ``config`` names.
 
+    Args:
+        config: what to read, and how.
+        downloads: fetches the files of a named corpus; default: as the environment says, silently.
+
     Raises:
-        UserError: it is not there, cannot be read, is not text, or is too small to be split.
+        UserError: it is not there, cannot be fetched or read, is not text, or is too small to be split.
     """
-    raw = _read(config)
+    config = resolve(config)
+    raw = _read(config, downloads or Downloads.from_environment(SilentProgress()))
     splits = {name: _cut(getattr(raw, name), config, f"{raw.source}: {name}") for name in SPLITS}
     holds_unk = any(UNK in sentence for sentence in splits["train"].sentences)
     return Corpus(
@@ -50,7 +83,7 @@ def load_corpus(config: CorpusConfig) -> Corpus:
         tokens=config.tokens,
         lowercase=config.lowercase,
         holds_unk=holds_unk,
-        notes=_notes(config, holds_unk),
+        notes=(*raw.notes, *_notes(config, holds_unk)),
     )
 
 
@@ -60,17 +93,18 @@ def read_split(path: Path, config: CorpusConfig) -> Split:
     Raises:
         UserError: the file cannot be read, is not text, or holds no sentence.
     """
-    return _cut(sentences_in(path), config, str(path))
+    return _cut(sentences_in(path), resolve(config), str(path))
 
 
 def tokenize_line(line: str, config: CorpusConfig) -> list[str]:
     """One line of text cut into tokens as the corpus of ``config`` was."""
+    config = resolve(config)
     return TOKENIZERS[config.tokens](line.lower() if config.lowercase else line)
 
 
 def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
     """The count at which the vocabulary keeps a token: as configured, or 2, or 1 where the text holds ``<unk>``."""
-    return config.min_count or (1 if corpus.holds_unk else 2)
+    return resolve(config).min_count or (1 if corpus.holds_unk else 2)
 
 
 def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
@@ -78,28 +112,41 @@ def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
     return Vocabulary.build(corpus.train.sentences, minimum_count(corpus, config), config.max_vocabulary)
 
 
-def _read(config: CorpusConfig) -> RawCorpus:
-    """A registered name; or else a folder; or else files."""
+def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
+    """A registered name or a Hugging Face data set; or else a folder; or else files."""
     names = list(config.corpus)
     if len(names) > 1:
         for name in names:
-            if name in CORPORA or Path(name).is_dir():
+            if name in CORPORA or name.startswith(PREFIX) or Path(name).is_dir():
                 raise UserError(f"--corpus {name}: a named corpus or a folder stands alone; only files can be several")
-        return read_files([Path(name) for name in names], config.split)
+    name = names[0]
+    if config.data_dir is not None and not (name in CORPORA and CORPORA[name].files):
+        downloaded = ", ".join(known for known in CORPORA if CORPORA[known].files)
+        raise UserError(f"--data-dir is for the corpora that are downloaded ({downloaded}), not for --corpus {name}")
+    if name in CORPORA:
+        data_dir = None if config.data_dir is None else Path(config.data_dir)
+        return CORPORA[name].read(Access(name, downloads, data_dir))
+    if name.startswith(PREFIX):
+        return read_hugging_face(name, config.split)
+    return _read_paths(names, config.split)
+
+
+def _read_paths(names: list[str], split: tuple[float, float, float]) -> RawCorpus:
+    """A folder, or one or several files."""
+    if len(names) > 1:
+        return read_files([Path(name) for name in names], split)
     name = names[0]
     path = Path(name)
-    if name in CORPORA:
-        return CORPORA[name]()
     with refusals(path):
         is_folder, is_there = bool(name) and path.is_dir(), path.exists()
     if is_folder:
         return read_folder(path)
     if not name or (not is_there and not path.suffix and path.name == name):
         raise UserError(f"{unknown_name('corpus', name, CORPORA)}; nor is there a file or folder of that name")
-    return read_files([path], config.split)
+    return read_files([path], split)
 
 
-def _cut(lines: Sequence[str], config: CorpusConfig, where: str) -> Split:
+def _cut(lines: Sequence[str], config: ResolvedCorpusConfig, where: str) -> Split:
     """Lower-case and tokenize; a literal <eos> would cut a sentence in two, so that counts and scores were wrong."""
     split = Split.of([line.lower() for line in lines] if config.lowercase else lines, TOKENIZERS[config.tokens])
     for number, sentence in enumerate(split.sentences, start=1):
@@ -108,7 +155,7 @@ def _cut(lines: Sequence[str], config: CorpusConfig, where: str) -> Split:
     return split
 
 
-def _notes(config: CorpusConfig, holds_unk: bool) -> tuple[str, ...]:
+def _notes(config: ResolvedCorpusConfig, holds_unk: bool) -> tuple[str, ...]:
     if holds_unk and config.tokens == "words":
         return (f"the text holds {UNK}, so it looks tokenized already: consider --tokens whitespace",)
     return ()

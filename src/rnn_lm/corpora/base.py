@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from rnn_lm.config import Tokens
+from rnn_lm.corpora.access import SPLITS as SPLITS  # also for those who import this module
+from rnn_lm.corpora.access import Access, RemoteFile
 from rnn_lm.registry import Registry
 from rnn_lm.vocabulary import Vocabulary
-
-SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,12 @@ class RawCorpus:
 
     Attributes:
         name: for titles.
-        train, valid, test: sentences, white space normalized, none empty.
+        train, valid, test: sentences. White space is normalized and none is empty, but in benchmarks that count blank
+            lines or every character: those stand here as the benchmark counts them.
         source: where the text comes from.
         licence: under which terms.
         split_description: how train, valid and test were divided.
+        notes: what a person should know before using it, a line each.
     """
 
     name: str
@@ -32,9 +35,39 @@ class RawCorpus:
     source: str
     licence: str
     split_description: str
+    notes: Sequence[str] = ()
 
 
-CORPORA: Registry[Callable[[], RawCorpus]] = Registry("corpus")
+@dataclass(frozen=True)
+class Defaults:
+    """How a corpus is read where the person does not say.
+
+    Attributes:
+        tokens, lowercase: see ``CorpusConfig``.
+        min_count: see ``CorpusConfig``; it goes with ``tokens`` and is left aside where another tokenization is chosen.
+    """
+
+    tokens: Tokens = "words"
+    lowercase: bool = True
+    min_count: int | None = None
+
+
+@dataclass(frozen=True)
+class NamedCorpus:
+    """A corpus that has a name.
+
+    Attributes:
+        read: reads it, through an ``Access`` to its files.
+        defaults: how it is usually cut into tokens.
+        files: what is downloaded for it; none where a Python package holds the text.
+    """
+
+    read: Callable[[Access], RawCorpus]
+    defaults: Defaults = Defaults()
+    files: tuple[RemoteFile, ...] = ()
+
+
+CORPORA: Registry[NamedCorpus] = Registry("corpus")
 """Corpora that have a name. Each is a file in this package and one registration."""
 
 
@@ -74,7 +107,10 @@ class Split:
     @classmethod
     def of(cls, lines: Sequence[str], tokenize: Callable[[str], list[str]]) -> Split:
         """Tokenize ``lines``, each a sentence."""
-        return cls([tokenize(line) for line in lines], sum(map(len, lines)) + len(lines))
+        # Equal tokens share one string: of a hundred million words only the references need room.
+        shared: dict[str, str] = {}
+        sentences = [[shared.setdefault(token, token) for token in tokenize(line)] for line in lines]
+        return cls(sentences, sum(map(len, lines)) + len(lines))
 
     def statistics(self, vocabulary: Vocabulary) -> SplitStatistics:
         """Counts of this split, and the share that ``vocabulary`` does not cover."""
@@ -96,7 +132,7 @@ class Corpus:
 
     Attributes:
         name, source, licence, split_description: see ``RawCorpus``.
-        tokens: the tokenization: ``words``, ``whitespace`` or ``characters``.
+        tokens: the tokenization, a name in ``TOKENIZERS``.
         lowercase: whether the text was lower-cased.
         holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
         notes: what a person should know before using it, a line each.

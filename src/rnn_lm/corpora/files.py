@@ -52,6 +52,13 @@ def split_in_order(sentences: Sequence[str], split: tuple[float, float, float]) 
     return [list(sentences[:first]), list(sentences[first:second]), list(sentences[second:])]
 
 
+def split_in_two(sentences: Sequence[str], share: float) -> tuple[list[str], list[str]]:
+    """Two contiguous parts, none empty; the first has ``share`` of the characters, as nearly as sentences allow."""
+    ends = list(accumulate(len(sentence) + 1 for sentence in sentences))
+    first = min(max(_nearest(ends, share * ends[-1]), 1), len(sentences) - 1)
+    return list(sentences[:first]), list(sentences[first:])
+
+
 def _nearest(ends: list[int], target: float) -> int:
     """How many sentences end nearest to ``target`` characters."""
     after = bisect_left(ends, target)

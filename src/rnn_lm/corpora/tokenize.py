@@ -7,6 +7,7 @@ Words joined by hyphens, other words with an apostrophe in them (``o'clock``) an
 
 from __future__ import annotations
 
+import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ Tokenizer = Callable[[str], list[str]]
 TOKENIZERS: Registry[Tokenizer] = Registry("tokenization")
 """Tokenizations by name: a line of text to its tokens."""
 
+_BYTES = tuple(chr(byte) if byte < 0x80 else f"<0x{byte:02X}>" for byte in range(256))
+"""The token of each byte: ASCII as it is written, the bytes of other characters by their number."""
 _CLITIC = "(?:[sS]|[dD]|[mM]|[lL][lL]|[rR][eE]|[vV][eE])"
 _JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner: they stand inside Persian and Indic words
 
@@ -42,6 +45,12 @@ def whitespace(text: str) -> list[str]:
 def characters(text: str) -> list[str]:
     """Every character a token, the space among them; ``<unk>`` stays one token."""
     return re.findall("<unk>|.", text, re.DOTALL)
+
+
+@TOKENIZERS.register("bytes")
+def utf8_bytes(text: str) -> list[str]:
+    """Every byte of the text in UTF-8 a token; bytes that ``surrogateescape`` carried through come out as they were."""
+    return [_BYTES[byte] for byte in text.encode("utf-8", "surrogateescape")]
 
 
 @lru_cache(maxsize=32)
@@ -93,8 +102,16 @@ def join_tokens(tokens: Iterable[str], tokenization: str) -> str:
             lines.append([])
         else:
             lines[-1].append(token)
-    join = {"words": _join_words, "whitespace": " ".join, "characters": "".join}[tokenization]
+    join = {"words": _join_words, "whitespace": " ".join, "characters": "".join, "bytes": _join_bytes}[tokenization]
     return "\n".join(join(line) for line in lines)
+
+
+def _join_bytes(tokens: list[str]) -> str:
+    """Bytes as text; a character whose last byte has not come yet is left out, so that text only ever grows."""
+    numbers = {token: byte for byte, token in enumerate(_BYTES)}
+    # <unk> is the one token that stands for no byte.
+    data = b"".join(bytes([numbers[token]]) if token in numbers else token.encode() for token in tokens)
+    return codecs.getincrementaldecoder("utf-8")("replace").decode(data)
 
 
 def _join_words(tokens: list[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from rnn_lm.corpora.base import CORPORA, RawCorpus, normalize
+from rnn_lm.corpora.base import CORPORA, NamedCorpus, RawCorpus, normalize
 from rnn_lm.corpora.overlap import sentences_sharing_runs
 from rnn_lm.errors import UserError
 
@@ -31,7 +31,6 @@ class Verse(NamedTuple):
     text: str
 
 
-@CORPORA.register("web-bible")
 def web_bible() -> RawCorpus:
     """Read the installed text and split it: the tails of the books are held out, their parallels left out of train."""
     train, valid, test = split_by_book(verses())
@@ -48,6 +47,9 @@ def web_bible() -> RawCorpus:
             f"less {int(parallel_s.sum())} verses with {PARALLEL_RUN} words in a row in common with valid or test"
         ),
     )
+
+
+CORPORA.register("web-bible")(NamedCorpus(lambda _: web_bible()))
 
 
 def split_by_book(text: Sequence[Verse]) -> tuple[list[str], list[str], list[str]]:

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import Corpus, build_vocabulary, load_corpus, minimum_count
+from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
+from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
 from rnn_lm.corpora.base import SplitStatistics
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
@@ -22,14 +22,14 @@ class PreparedCorpus:
     """A corpus ready for models: the same ids for all of them.
 
     Attributes:
-        config: how it was read.
+        config: how it was read, what the corpus decides by default included.
         corpus: the tokens.
         vocabulary: from train alone.
         texts: ids of "train", "valid" and "test".
         statistics: sizes of the same.
     """
 
-    config: CorpusConfig
+    config: ResolvedCorpusConfig
     corpus: Corpus
     vocabulary: Vocabulary
     texts: dict[str, EncodedText]
@@ -61,7 +61,8 @@ def prepare(config: CorpusConfig, progress: Progress) -> PreparedCorpus:
     Raises:
         UserError: see ``load_corpus`` and ``Vocabulary.build``.
     """
-    corpus = load_corpus(config)
+    config = resolve(config)
+    corpus = load_corpus(config, Downloads.from_environment(progress))
     vocabulary = build_vocabulary(corpus, config)
     texts = {name: vocabulary.encode_text(split.sentences, split.characters) for name, split in corpus.splits.items()}
     statistics = {name: split.statistics(vocabulary) for name, split in corpus.splits.items()}

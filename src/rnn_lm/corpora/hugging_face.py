@@ -1,0 +1,131 @@
+"""Any text column of a Hugging Face data set: ``hf:OWNER/NAME[/CONFIG][:COLUMN]``.
+
+Needs the package ``datasets`` (the extra ``hf``), which downloads and keeps the data itself. The rows of a split, one
+after the other, are a text, and sentences in it are found as in any text file.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from rnn_lm.corpora.base import SPLITS, RawCorpus
+from rnn_lm.corpora.files import sentences_of, split_in_order, split_in_two
+from rnn_lm.errors import UserError
+
+PREFIX = "hf:"
+_ALIASES = {"train": ("train",), "valid": ("validation", "valid", "dev"), "test": ("test",)}
+"""What data sets call their splits."""
+_TEXT = frozenset({"string", "large_string"})
+"""Types of columns that hold text."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What ``hf:OWNER/NAME[/CONFIG][:COLUMN]`` says.
+
+    Attributes:
+        name: the data set, ``OWNER/NAME``, or a ``NAME`` alone.
+        config: which of its configurations, if it has several.
+        column: which column; default: the only one with text, or the one called ``text``.
+    """
+
+    name: str
+    config: str | None
+    column: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read ``text``; raises ``UserError`` where it has another form."""
+        path, _, column = text.removeprefix(PREFIX).partition(":")
+        parts = path.split("/")
+        if len(parts) > 3 or not all(parts):
+            raise UserError(f"--corpus {text}: write hf:OWNER/NAME, with /CONFIG and :COLUMN after it where needed")
+        return cls("/".join(parts[:2]), parts[2] if len(parts) == 3 else None, column or None)
+
+
+def read_hugging_face(text: str, split: tuple[float, float, float]) -> RawCorpus:
+    """Read the data set that ``text`` refers to.
+
+    Args:
+        text: the value of ``--corpus``, with its ``hf:``.
+        split: shares of train, valid and test; a split that the data set lacks is cut from the end of its train.
+
+    Raises:
+        UserError: ``datasets`` is not installed; the data set cannot be loaded, has no train split, or leaves open
+            which column is meant; or its text is too short to be split.
+    """
+    reference = Reference.parse(text)
+    loaded = _load(reference, text)
+    found = {part: next((name for name in names if name in loaded), None) for part, names in _ALIASES.items()}
+    if found["train"] is None:
+        raise UserError(f"--corpus {text}: it has no train split, only {', '.join(loaded) or 'none at all'}")
+    column = _column(loaded[found["train"]].features, reference, text)
+    parts = {part: _sentences(loaded[name][column]) for part, name in found.items() if name is not None}
+    for part, sentences in parts.items():
+        least = len(SPLITS) if part == "train" else 1
+        if len(sentences) < least:
+            raise UserError(f"--corpus {text}: {part} has {len(sentences)} sentences, at least {least} are needed")
+    missing = [part for part in SPLITS if part not in parts]
+    return RawCorpus(
+        "/".join(filter(None, [reference.name, reference.config])),
+        **_completed(parts, split),
+        source=f"{text}, a Hugging Face data set, column {column}",
+        licence=_licence(loaded[found["train"]]),
+        split_description=f"{' and '.join(missing)} cut from the end of train" if missing else "as the data set has it",
+    )
+
+
+def _load(reference: Reference, text: str) -> Mapping[str, Any]:
+    datasets = _library()
+    try:
+        return datasets.load_dataset(reference.name, reference.config)
+    # The library raises a dozen unrelated types for what is all the same to a person: this could not be loaded.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"--corpus {text}: cannot be loaded: {reason[:300]}") from error
+
+
+def _library() -> ModuleType:
+    try:
+        return importlib.import_module("datasets")
+    except ModuleNotFoundError as error:
+        raise UserError("--corpus hf:... needs a package: pip install 'rnn-lm[hf]', or pip install datasets") from error
+
+
+def _column(features: Mapping[str, Any], reference: Reference, text: str) -> str:
+    """The column to read; ``features`` says of each what it holds."""
+    columns = [name for name, feature in features.items() if getattr(feature, "dtype", None) in _TEXT]
+    if reference.column in columns:
+        return reference.column
+    if reference.column is not None:
+        raise UserError(f"--corpus {text}: there is no text column of that name; it has {', '.join(columns) or 'none'}")
+    if not columns:
+        raise UserError(f"--corpus {text}: it has no column with text, only {', '.join(features)}")
+    if len(columns) > 1 and "text" not in columns:
+        raise UserError(f"--corpus {text}: which column? Append one of {', '.join(f':{name}' for name in columns)}")
+    return columns[0] if len(columns) == 1 else "text"
+
+
+def _sentences(rows: Iterable[str | None]) -> list[str]:
+    return sentences_of("\n".join(row for row in rows if row is not None))
+
+
+def _completed(parts: dict[str, list[str]], split: tuple[float, float, float]) -> dict[str, list[str]]:
+    """``parts`` with each split that is missing cut from the end of train, in the proportions of ``split``."""
+    train = parts["train"]
+    missing = [part for part in SPLITS if part not in parts]
+    if not missing:
+        return parts
+    if len(missing) == 2:
+        return dict(zip(SPLITS, split_in_order(train, split), strict=True))
+    share = split[0] / (split[0] + split[SPLITS.index(missing[0])])
+    kept, cut_off = split_in_two(train, share)
+    return {**parts, "train": kept, missing[0]: cut_off}
+
+
+def _licence(part: Any) -> str:
+    return getattr(getattr(part, "info", None), "license", None) or "not stated; see the data set's card"
