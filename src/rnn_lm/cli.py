@@ -16,6 +16,7 @@ import tyro
 
 from rnn_lm.commands import COMMANDS
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.presets import default_options
 
 BAD_INPUT = 2
 """Exit code when something a person typed or supplied cannot be used."""
@@ -58,10 +59,15 @@ def _run(arguments: list[str]) -> int:
 def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     """Read flags into ``kind``; raises ``UserError`` with one line where they cannot be read."""
     captured = io.StringIO()
+    default = default_options(kind, arguments)
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.cli(
-                kind, args=arguments, prog=program, config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+                kind,
+                args=arguments,
+                prog=program,
+                default=default,
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
             )
     except SystemExit as stop:
         if stop.code == 0:

@@ -35,6 +35,8 @@ class Options:
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
     rnn_learning_rate: float = 1.5e-3
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
+    preset: str | None = None
+    """quick or ten-minutes: defaults found good for that much training. Default: by a --budget of time, or quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     ngram: NgramConfig = field(default_factory=NgramConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
