@@ -22,8 +22,13 @@ lint: $(INSTALLED)  ## ruff and pyright
 
 check: lint test  ## all that must be green before a change lands
 
-bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/results/
-	$(BIN)/python benchmarks/ngram.py
+bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/results/ and docs/performance.md
+	mkdir -p benchmarks/results
+	$(BIN)/python benchmarks/training.py --json benchmarks/results/training.json
+	$(BIN)/python benchmarks/inference.py --json benchmarks/results/inference.json
+	$(BIN)/python benchmarks/memory.py --json benchmarks/results/memory.json
+	-$(BIN)/python benchmarks/ngram.py --json benchmarks/results/ngram.json
+	$(BIN)/python benchmarks/tables.py
 
 readme: demo  ## the demo's tables into README.md
 	$(BIN)/python docs/update_readme.py

@@ -33,7 +33,7 @@ V = 10_000
 TOKENS = 400_000
 TIMED_TOKENS = 14_000
 """Tokens that a case reads in one turn: 20 steps of the peer's."""
-BEST_EXACT_BATCH, SAMPLED_BATCH = 128, 64
+BEST_EXACT_BATCH, SAMPLED_BATCH = 128, 128
 DROPOUT: dict[str, Any] = {
     "dropout_input": peer.DROPOUT,
     "dropout_between": peer.DROPOUT,

@@ -1,0 +1,104 @@
+"""Put what the benchmarks measured into docs/performance.md, between its markers: the last step of ``make bench``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.files import read_json
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def times(ratio: dict[str, float]) -> str:
+    """A ratio with its range over the turns."""
+    return f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A table whose first column is text and whose others are figures."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
+
+
+def training(found: dict[str, Any]) -> str:
+    """Speed by case, share of the bound, engines."""
+    cases = [
+        [name, str(row["batch"]), f"{row['tokens_per_second']:,.0f}", times(row["against_peer"]), f"{row['noise']:.0%}"]
+        for name, row in found["cases"].items()
+    ]
+    bounds = [[name, times(ratio)] for name, ratio in found["share_of_the_bound"].items()]
+    engines = [[name, times(ratio)] for name, ratio in found["engines"].items()]
+    return "\n\n".join(
+        [
+            markdown(["case", "batch", "tokens/s", "against the peer", "noise"], cases),
+            markdown(["exact softmax", "time of the products ÷ time of the step"], bounds),
+            markdown(["layer, batch 32", "ours against torch's kernel"], engines),
+        ]
+    )
+
+
+def phases(found: dict[str, Any]) -> str:
+    """Share of a step's time by phase."""
+    names = list(next(iter(found["phases"].values())))
+    rows = [[case, *(f"{shares[name]:.0%}" for name in names)] for case, shares in found["phases"].items()]
+    return markdown(["step", *names], rows)
+
+
+def inference(found: dict[str, Any]) -> str:
+    """Evaluation and generation."""
+    rows = [
+        [f"{job}, {case}", f"{row['tokens_per_second']:,.0f}", times(row["against_peer"]), f"{row['noise']:.0%}"]
+        for job in ("evaluation", "generation")
+        for case, row in found[job].items()
+    ]
+    return markdown(["case", "tokens/s", "against the peer", "noise"], rows)
+
+
+def memory(found: dict[str, Any]) -> str:
+    """Peak memory of training steps."""
+    rows = [
+        [f"V = {int(size):,}", case, f"{value:,.0f}", f"1/{cases['full logits'] / value:.1f}"]
+        for size, cases in found.items()
+        for case, value in cases.items()
+    ]
+    return markdown(["vocabulary", "softmax", "MB", "of full logits"], rows)
+
+
+def ngram(found: dict[str, Any]) -> str:
+    """Seconds of the n-gram model."""
+    rows = [
+        [str(row["order"]), f"{row['train_seconds']:.2f}", f"{row['score_test_seconds']:.2f}",
+         f"{row['kenlm']['train_seconds']:.1f}" if row["kenlm"] else ""]
+        for row in found["orders"]
+    ]  # fmt: skip
+    return markdown(["order", "train, s", "score test, s", "lmplz, s"], rows)
+
+
+TABLES = {
+    "training": ("training", training),
+    "phases": ("training", phases),
+    "inference": ("inference", inference),
+    "memory": ("memory", memory),
+    "ngram": ("ngram", ngram),
+}
+"""By marker: the results file, and what makes a table of it."""
+
+
+def main() -> None:
+    """Rewrite the page; a table whose benchmark was not run stays as it is."""
+    page = PAGE.read_text(encoding="utf-8")
+    for marker, (name, table) in TABLES.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            text = table(read_json(path))
+            pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+            page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
