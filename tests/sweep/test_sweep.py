@@ -9,16 +9,24 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.trial import TrialState
 
 from rnn_lm.cli import main
 from rnn_lm.models.storage import load_model
+from rnn_lm.sweep import run
+from rnn_lm.sweep.storage import open_journal
 from rnn_lm.training.log import read_log
 from rnn_lm.training.trainer import BEST, LAST, Trainer
 
 from .conftest import found, read_results, results_of
+
+CHILD = "import sys; from rnn_lm.cli import main; sys.exit(main())"
+"""A process of its own."""
 
 
 def test_a_sweep_finds_prunes_and_keeps_the_best_model_alone(arguments, tmp_path, capsys):
@@ -93,6 +101,33 @@ def test_a_finished_sweep_can_be_made_longer(arguments):
     assert len(results_of([*arguments, "--trials", "3", "--resume"])["trials"]) == 3
 
 
+@pytest.mark.parametrize("moment", ["in training", "after it"])
+def test_a_trial_that_another_process_took_for_cut_off_is_left_to_it(arguments, tmp_path, monkeypatch, moment):
+    """As after a laptop's lid was shut for an hour."""
+    calls = []
+
+    def end_elsewhere_once() -> None:
+        calls.append(None)
+        if len(calls) == 1:
+            storage = open_journal(tmp_path / "sweep" / "study.journal")
+            optuna.load_study(study_name="sweep", storage=storage).tell(0, state=TrialState.FAIL)
+
+    train_step, run_trial = Trainer._train_step, run.run_trial
+    if moment == "in training":
+        monkeypatch.setattr(Trainer, "_train_step", lambda self: (end_elsewhere_once(), train_step(self))[1])
+    else:
+        monkeypatch.setattr(run, "run_trial", lambda *given: (run_trial(*given), end_elsewhere_once())[0])
+    sweep = results_of([*arguments, "--trials", "2"])
+    assert [trial["state"] for trial in sweep["trials"]] == ["cut off", "complete", "complete"]
+    assert sweep["trials"][1]["params"] == sweep["trials"][0]["params"]
+
+
+@pytest.mark.parametrize(("pruner", "prunes"), [("halving", True), ("none", False)])
+def test_other_pruners_prune_or_do_not(arguments, pruner, prunes):
+    states = {trial["state"] for trial in results_of([*arguments, "--trials", "8", "--pruner", pruner])["trials"]}
+    assert ("pruned" in states) == prunes
+
+
 def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch):
     train_step = Trainer._train_step
 
@@ -108,11 +143,27 @@ def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch
     assert sweep["best"] is None or sweep["best"]["params"]["learning-rate"] <= 1e-3
 
 
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(arguments, tmp_path):
+    whole = results_of([*arguments, "--trials", "8"])
+    killed = [*_elsewhere(arguments, tmp_path / "killed"), "--trials", "8", "--resume"]
+    for number in (2, 5):
+        log = tmp_path / "killed" / "trials" / f"{number:03d}" / "training.jsonl"
+        with subprocess.Popen([sys.executable, "-c", CHILD, *killed]) as child:
+            while not log.exists():
+                assert child.poll() is None
+                time.sleep(0.002)
+            child.send_signal(signal.SIGKILL)
+    resumed = results_of(killed)
+    assert [trial["retry_of"] for trial in resumed["trials"]].count(None) == len(whole["trials"])
+    assert [trial["state"] for trial in resumed["trials"]].count("cut off") == 2
+    assert found(resumed) == found(whole)
+
+
 @pytest.mark.parametrize("storage", ["journal", pytest.param("sqlite", marks=pytest.mark.slow)])
 def test_two_processes_share_one_study(arguments, tmp_path, storage):
     extra = ["--trials", "6", "--resume"] + (["--storage", f"sqlite:///{tmp_path}/study.db"] * (storage == "sqlite"))
-    code = "import sys; from rnn_lm.cli import main; sys.exit(main())"
-    commands = [[sys.executable, "-W", "error", "-c", code, *arguments, *extra] for _ in range(2)]
+    commands = [[sys.executable, "-W", "error", "-c", CHILD, *arguments, *extra] for _ in range(2)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     children = [subprocess.Popen(one, stderr=subprocess.PIPE, text=True, env=environment) for one in commands]
     errors = [child.communicate()[1] for child in children]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from dataclasses import dataclass
@@ -113,29 +114,27 @@ class Sweep:
                 self._settle(bench, trial, own)
         except UpdateFinishedTrialError:
             # Suspended for minutes, say. Somebody else has the settings by now, so that nothing is missing.
-            progress.say(f"trial {trial.number} was taken for cut off by another process, and is not counted")
-            return
+            progress.say(f"trial {trial.number} was taken for cut off by another process")
         self._trim(bench.trials)
         outcome = outcomes(self.study)[trial.number]
         progress.say(described(outcome, best))
 
     def _settle(self, bench: Bench, trial: Trial, progress: Progress) -> None:
-        """Run a trial and tell the study how it ended."""
+        """Run a trial and tell the study how it ended, unless another process has ended it already."""
         try:
             value = run_trial(bench, trial, progress)
         except TrialPruned:
-            self.study.tell(trial, state=TrialState.PRUNED)
+            self.study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         except KeyboardInterrupt:
-            trial.set_user_attr(INTERRUPTED, True)
-            self.study.tell(trial, state=TrialState.FAIL)
-            raise
-        except UpdateFinishedTrialError:
+            with contextlib.suppress(UpdateFinishedTrialError):
+                trial.set_user_attr(INTERRUPTED, True)
+                self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
         except Exception:
-            self.study.tell(trial, state=TrialState.FAIL)
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
             raise
         else:
-            self.study.tell(trial, value)
+            self.study.tell(trial, value, skip_if_finished=True)
 
     def _trim(self, trials: Path) -> None:
         """Leave checkpoints to the best trial alone: those of all would fill the disk."""
