@@ -30,6 +30,7 @@ def refused(capsys, *arguments: str) -> str:
         (["learning-rate=1e-3..1e-2"], "learning-rate more than once"),
         (["embedding=word2vec,random,nowhere.txt"], "nowhere.txt"),
         (["--trials", "0"], "--trials must be at least 1"),
+        (["--embedding", "wordvec"], "--embedding wordvec is neither word2vec nor random"),
         (["--cell", "lsmt"], "did you mean 'lstm'"),
         (["--pruner", "mean"], "--pruner"),
         (
@@ -94,6 +95,7 @@ def test_a_damaged_journal_is_named(capsys, arguments, tmp_path):
     ("url", "shown"),
     [
         ("postgresql://me:p@ss:w@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=p:w@d&x=1", "postgresql://host/db?user=me&password=***&x=1"),
         ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
         ("sqlite:///runs/study.db", "sqlite:///runs/study.db"),
     ],

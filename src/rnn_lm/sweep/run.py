@@ -146,10 +146,11 @@ class Sweep:
 
 
 def described(outcome: Outcome, best_before: Outcome | None) -> str:
-    """A trial that has ended, in one line."""
+    """A trial that has ended, in one line; ``best_before`` is what it had to beat."""
+    is_best = best_before is None or best_of((best_before, outcome)) is outcome
     shown = numbers.perplexity(outcome.valid_perplexity)
     ends = {
-        "complete": f"valid perplexity {shown}{', the best so far' if _is_better(outcome, best_before) else ''}",
+        "complete": f"valid perplexity {shown}{', the best so far' if is_best else ''}",
         "pruned": f"pruned after {outcome.pruned_at or 0:.0%} of its budget at valid perplexity {shown}",
         "diverged": "diverged",
     }
@@ -162,10 +163,6 @@ def described(outcome: Outcome, best_before: Outcome | None) -> str:
 def params_text(params: dict[str, Value]) -> str:
     """Settings in one line, numbers to four digits."""
     return ", ".join(f"{name} {setting(value)}" for name, value in params.items())
-
-
-def _is_better(outcome: Outcome, best: Outcome | None) -> bool:
-    return best is None or (outcome.valid_nll or math.inf) < (best.valid_nll or math.inf)
 
 
 def _perplexity_of(best: Outcome | None) -> float:

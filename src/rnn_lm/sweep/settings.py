@@ -59,9 +59,9 @@ class SweepSettings:
         there."""
         for cell in (self.configs.model.cell, *values_of(self.space, "cell")):
             _ = CELLS[str(cell)]
-        for name in map(str, values_of(self.space, "embedding")):
+        for name in map(str, (self.configs.embedding.embedding, *values_of(self.space, "embedding"))):
             if name not in (RANDOM, TRAINED) and not Path(name).is_file():
-                raise UserError(f"--space embedding: {name} is neither {TRAINED} nor {RANDOM} nor a file that exists")
+                raise UserError(f"--embedding {name} is neither {TRAINED} nor {RANDOM} nor a file that exists")
 
     def notes(self) -> list[str]:
         """What a person should know of the search that was asked for."""

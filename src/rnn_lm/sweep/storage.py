@@ -44,7 +44,7 @@ def open_database(url: str) -> BaseStorage:
 
 def shown_url(url: str) -> str:
     """``url`` without its password: for messages, manifests and results."""
-    return re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url)
+    return re.sub(r"(password=)[^&\s]+", r"\1***", re.sub(r"(://[^:/@]*):.*@", r"\1:***@", url))
 
 
 @contextlib.contextmanager
