@@ -20,7 +20,7 @@ class Run:
 
     Attributes:
         folder: where it is.
-        kind: what wrote it: "compare", "recurrent", "ngram", "probe", "gradients", "theory".
+        kind: what wrote it: "compare", "recurrent", "ngram", "probe", "gradients", "theory", "sweep".
         config: its settings as plain JSON values.
     """
 
@@ -43,15 +43,17 @@ def start_run(folder: Path, kind: str, config: dict[str, Any], resume: bool) -> 
             one of another kind or version; or it cannot be written.
     """
     manifest = folder / MANIFEST
-    if manifest.exists():
+    # Looked at once: of several processes that start in one folder together, each sees all of another's files or none.
+    with user_errors(folder, "read"):
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if MANIFEST in names:
         found = read_run(folder, kind)
         if not resume:
             raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
         _require_same(folder, found.config, config)
         return found
-    with user_errors(folder, "read"):
-        strangers = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if [name for name in strangers if not name.startswith(".")]:
+    strangers = [name for name in names if not name.startswith(".")]
+    if strangers:
         raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
     make_folder(folder)
     write_json(manifest, {"format": FORMAT, "version": VERSION, "kind": kind, "config": config})

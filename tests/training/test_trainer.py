@@ -184,6 +184,26 @@ def test_patience_stops_early_and_the_best_model_is_returned(tiny_data):
     assert trainer._valid_nll(trainer.config.valid_tokens) == pytest.approx(best.valid_nll)
 
 
+def test_an_observer_is_told_of_each_validation_and_may_end_the_run(tiny_data, tmp_path):
+    seen = []
+    observed = make_trainer(tiny_data)
+    observed.on_validation = seen.append
+    plain = make_trainer(tiny_data)
+    assert observed.run("tiny").log.validations == seen
+    assert [record.valid_nll for record in plain.run("tiny").log.validations] == [one.valid_nll for one in seen]
+
+    def stop(record):
+        raise StopIteration(record.step)
+
+    stopped = make_trainer(tiny_data, tmp_path)
+    stopped.on_validation = stop
+    with pytest.raises(StopIteration, match="10"):
+        stopped.run("tiny")
+    assert stopped.position.step == 10
+    assert len(read_log(tmp_path / "training.jsonl")[0]) == 10  # the log was closed, and is whole
+    assert read_checkpoint(tmp_path / BEST)[1]["step"] == 10
+
+
 def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data, tmp_path):
     trainer = make_trainer(tiny_data, tmp_path, budget="2s")
     interrupt_after(trainer, 25)

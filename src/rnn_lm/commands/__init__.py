@@ -5,6 +5,7 @@ from __future__ import annotations
 COMMANDS: dict[str, str] = {
     "compare": "n-gram, RNN, GRU and LSTM on one corpus: perplexities, claims, samples, a report (the main job)",
     "train": "train one recurrent model",
+    "sweep": "search over any settings of train; needs the extra [sweep]",
     "ngram": "train the n-gram baseline; write or read ARPA",
     "embed": "train word2vec on a corpus, or read vectors; show neighbors",
     "evaluate": "perplexity of trained models, or surprisal of each word",

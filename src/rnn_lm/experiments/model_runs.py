@@ -23,7 +23,7 @@ from rnn_lm.models.storage import NGRAM, VOCABULARY
 from rnn_lm.progress import Progress
 from rnn_lm.runs import start_run
 from rnn_lm.seeding import generator
-from rnn_lm.training.trainer import Trainer, TrainingData, TrainingResult
+from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, unobserved
 
 SCORES = "scores.safetensors"
 SCORED_SPLITS = ("valid", "test")
@@ -71,12 +71,19 @@ class RecurrentSpec:
 
 
 def train_recurrent(
-    folder: Path, spec: RecurrentSpec, prepared: PreparedCorpus, progress: Progress, *, resume: bool
+    folder: Path,
+    spec: RecurrentSpec,
+    prepared: PreparedCorpus,
+    progress: Progress,
+    on_validation: OnValidation = unobserved,
+    *,
+    resume: bool,
 ) -> TrainedModel:
     """Train ``spec`` in ``folder``, from where an earlier run of it stopped if ``resume``.
 
     Raises:
         UserError: see ``start_run`` and ``Trainer``.
+        anything that ``on_validation`` raises.
     """
     config = {
         "corpus": to_json(prepared.config),
@@ -89,7 +96,8 @@ def train_recurrent(
     prepared.vocabulary.save(folder / VOCABULARY)
     model = spec.build(len(prepared.vocabulary))
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
-    return TrainedModel(model, Trainer(model, data, spec.training, folder, progress).run(spec.name))
+    trainer = Trainer(model, data, spec.training, folder, progress, on_validation)
+    return TrainedModel(model, trainer.run(spec.name))
 
 
 def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:

@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,14 @@ class TrainingData:
     counts_v: Int[Tensor, "V"]
 
 
+OnValidation = Callable[[ValidationRecord], None]
+"""Told of each validation as it is made; what it raises ends the run there, and comes out of ``Trainer.run``."""
+
+
+def unobserved(record: ValidationRecord) -> None:
+    """Nobody waits for the validations of this run."""
+
+
 class Trainer:
     """Trains one recurrent language model.
 
@@ -99,6 +108,7 @@ class Trainer:
         config: all about the run.
         folder: where checkpoints and the log go; a checkpoint already there is resumed from. None keeps nothing.
         progress: told of every step.
+        on_validation: see ``OnValidation``; a search over settings prunes a run through it.
 
     Raises:
         TrainingDiverged: NaN or infinity; the last good checkpoint stays on the disk.
@@ -112,8 +122,10 @@ class Trainer:
         config: TrainingConfig,
         folder: Path | None,
         progress: Progress,
+        on_validation: OnValidation = unobserved,
     ) -> None:
         self.model, self.config, self.folder, self.progress = model, config, folder, progress
+        self.on_validation = on_validation
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
         self.valid, self.eos_id = data.valid, data.train.eos_id
         self.noise, self.scratch = NoiseDistribution(data.counts_v), Scratch()
@@ -270,12 +282,12 @@ class Trainer:
         valid_nll = self._valid_nll(self.config.valid_tokens)
         train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
         position.exact_nll_sum, position.exact_tokens = 0.0, 0
-        self.log.add(
-            ValidationRecord(
-                record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, valid_nll
-            )
+        validation = ValidationRecord(
+            record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, valid_nll
         )
+        self.log.add(validation)
         self._note_validation(valid_nll)
+        self.on_validation(validation)
         return True
 
     def _note_validation(self, valid_nll: float) -> None:

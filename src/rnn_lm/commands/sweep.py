@@ -1,0 +1,147 @@
+"""``rnn-lm sweep``: a search over settings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.progress import TerminalProgress, duration
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+    from rnn_lm.sweep.run import Sweep
+    from rnn_lm.sweep.settings import SweepSettings
+
+
+@dataclass(frozen=True)
+class Options:
+    """Search over any settings of train, with Optuna: trials with promising values, bad ones given up early."""
+
+    out: Path = Path("runs/sweep")
+    """Folder for results.json, figures, the study and a folder per trial; checkpoints are kept of the best alone."""
+    resume: bool = False
+    """Go on with the sweep in --out (or start it, if there is none), or join others that are at it."""
+    space: tuple[str, ...] = ()
+    """What to search over, each as NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C, where NAME
+    is any flag of embedding, model or training: learning-rate=1e-3..3e-2:log cell=lstm,gru. The other flags hold for
+    all trials."""
+    trials: int = 20
+    """Trials to have ended, pruned ones included, over all processes and calls. More can be asked for on --resume."""
+    pruner: Literal["median", "halving", "none"] = "median"
+    """Which trials are given up early: median (worse than half of the complete ones at that share of the budget),
+    halving (successive halving: one in three goes on from a tenth, three tenths and nine tenths), or none."""
+    storage: str | None = None
+    """Share the study through a database instead of a file in --out: sqlite:///FILE, postgresql://..., mysql://...,
+    redis://..."""
+    study_name: str = "sweep"
+    """Processes with the same --storage and --study-name share one study."""
+    sampler_seed: int = 1
+    """Seeds the choice of settings."""
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise UserError("--trials must be at least 1")
+
+
+def run(options: Options) -> None:
+    """Search; print the best trials, and write results.json and figures."""
+    _require_optuna()
+    from rnn_lm.experiments.prepare import prepare
+    from rnn_lm.sweep.run import Sweep
+    from rnn_lm.sweep.storage import storage_errors
+
+    settings = _settings(options)
+    progress = TerminalProgress()
+    started = time.monotonic()
+    prepared = prepare(options.corpus, progress)
+    for note in settings.notes():
+        progress.say(f"note        {note}")
+    with storage_errors(options.storage):
+        sweep = Sweep(_start(options, settings), settings, prepared, options.out, options.trials)
+        try:
+            sweep.run(progress)
+        finally:
+            results = _write_results(sweep, options, time.monotonic() - started)
+    _show(results["sweep"], options, progress)
+    progress.say(f"done in {duration(time.monotonic() - started)}")
+
+
+def _require_optuna() -> None:
+    try:
+        import optuna  # noqa: F401 (only to see whether it is there)
+    except ImportError as error:
+        raise UserError("sweep needs Optuna; install it with: pip install -c constraints.txt '.[sweep]'") from error
+
+
+def _settings(options: Options) -> SweepSettings:
+    from rnn_lm.sweep.configs import RunConfigs
+    from rnn_lm.sweep.settings import SweepSettings
+    from rnn_lm.sweep.space import parse_space
+
+    configs = RunConfigs(options.embedding, options.model, options.training)
+    space = parse_space(options.space, configs)
+    settings = SweepSettings(options.corpus, configs, space, options.pruner, options.sampler_seed)
+    settings.check_names()
+    return settings
+
+
+def _start(options: Options, settings: SweepSettings) -> Study:
+    """Begin or take up the run's folder and its study; a database that cannot be used leaves no folder behind."""
+    from rnn_lm.runs import start_run
+    from rnn_lm.sweep.run import open_study
+    from rnn_lm.sweep.storage import JOURNAL, open_database, open_journal, shown_url
+
+    name, url = options.study_name, options.storage
+    config = {**settings.to_json(), "storage": url and shown_url(url), "study_name": name}
+    if url is not None:
+        study = open_study(open_database(url), name, settings)
+        start_run(options.out, "sweep", config, options.resume)
+        return study
+    start_run(options.out, "sweep", config, options.resume)
+    return open_study(open_journal(options.out / JOURNAL), name, settings)
+
+
+def _write_results(sweep: Sweep, options: Options, seconds: float) -> dict[str, Any]:
+    """Write results.json with every trial so far, also where Ctrl-C ended the sweep."""
+    from rnn_lm.experiments.provenance import provenance
+    from rnn_lm.files import write_json
+    from rnn_lm.sweep.outcomes import describe
+    from rnn_lm.sweep.storage import shown_url
+
+    made = provenance(seconds)
+    results = {
+        "format": "rnn_lm sweep results",
+        "version": 1,
+        "made": {**made, "command": shown_url(made["command"])},
+        "config": sweep.settings.to_json(),
+        "sweep": describe(sweep.study, sweep.settings, options.out),
+    }
+    write_json(options.out / "results.json", results)
+    return results
+
+
+def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -> None:
+    from rnn_lm.report.figures_sweep import draw_sweep
+    from rnn_lm.report.tables_sweep import best_trials_table
+    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.sweep.run import TRIALS
+    from rnn_lm.sweep.trial import trial_folder
+    from rnn_lm.training.trainer import BEST
+
+    progress.console.print(rich_table(best_trials_table(sweep)))
+    for path in draw_sweep(sweep, options.out / "figures"):
+        progress.say(f"figure: {path}")
+    if sweep["best"] is not None:
+        folder = trial_folder(options.out / TRIALS, sweep["best"]["number"])
+        if (folder / BEST).exists():  # else the best trial was another machine's
+            progress.say(f"best model in {folder}; next: rnn-lm evaluate {folder}")
+        progress.say(f"the best trial again: {sweep['best']['command']}")

@@ -1,0 +1,195 @@
+"""Whole sweeps on a tiny text: they find, prune, repeat themselves, go on after Ctrl-C, and share a study."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from rnn_lm.cli import main
+from rnn_lm.models.storage import load_model
+from rnn_lm.sweep import run
+from rnn_lm.sweep.storage import open_journal
+from rnn_lm.training.log import read_log
+from rnn_lm.training.trainer import BEST, LAST, Trainer
+
+from .conftest import found, read_results, results_of
+
+CHILD = "import sys; from rnn_lm.cli import main; sys.exit(main())"
+"""A process of its own."""
+
+
+def test_a_sweep_finds_prunes_and_keeps_the_best_model_alone(arguments, tmp_path, capsys):
+    sweep = results_of([*arguments, "--trials", "22"])
+    printed = capsys.readouterr().out
+    trials = sweep["trials"]
+    complete = [trial for trial in trials if trial["state"] == "complete"]
+    pruned = [trial for trial in trials if trial["state"] == "pruned"]
+    assert len(complete) + len(pruned) == len(trials) == 22
+    assert sweep["best"]["valid_perplexity"] == min(trial["valid_perplexity"] for trial in complete)
+
+    folders = tmp_path / "sweep" / "trials"
+    assert pruned
+    for trial in pruned:  # a pruned trial was not trained to its end, nor was it a good one
+        steps, validations = read_log(folders / f"{trial['number']:03d}" / "training.jsonl")
+        assert len(steps) == round(12 * trial["pruned_at"]) < 12
+        assert min(one.valid_nll for one in validations) == pytest.approx(math.log(trial["valid_perplexity"]))
+        assert trial["valid_perplexity"] > sweep["best"]["valid_perplexity"]
+
+    best = f"{sweep['best']['number']:03d}"
+    assert [path.parent.name for path in folders.glob(f"*/{BEST}")] == [best]
+    assert list(folders.glob(f"*/{LAST}")) == []
+    assert all((folders / f"{trial['number']:03d}" / "run.json").exists() for trial in trials)
+    assert load_model(folders / best).name == best
+
+    assert sum(sweep["importances"].values()) == pytest.approx(1)
+    assert {path.name for path in (tmp_path / "sweep" / "figures").iterdir()} == {"history.png", "importance.png"}
+    assert sweep["best"]["command"] in printed.replace("\n", "")
+
+    words = shlex.split(sweep["best"]["command"])
+    assert main(words[1:]) == 0
+    _, validations = read_log(Path(words[words.index("--out") + 1]) / "training.jsonl")
+    assert min(one.valid_nll for one in validations) == math.log(sweep["best"]["valid_perplexity"])
+
+
+def interrupt_at(monkeypatch, step: int) -> None:
+    """Press Ctrl-C during training step number ``step`` of the process, over all trials."""
+    train_step, taken = Trainer._train_step, []
+
+    def counted(self):
+        taken.append(None)
+        if len(taken) == step:
+            os.kill(os.getpid(), signal.SIGINT)
+        return train_step(self)
+
+    monkeypatch.setattr(Trainer, "_train_step", counted)
+
+
+def test_a_sweep_repeats_itself_also_when_it_was_interrupted(arguments, tmp_path, monkeypatch, capsys):
+    whole = results_of([*arguments, "--trials", "12"])
+    assert found(whole) == found(results_of([*_elsewhere(arguments, tmp_path / "again"), "--trials", "12"]))
+
+    again = [*_elsewhere(arguments, tmp_path / "interrupted"), "--trials", "12"]
+    with monkeypatch.context() as patch:
+        interrupt_at(patch, 12 * 4 + 5)
+        assert main(again) == 130
+    assert "--resume goes on" in capsys.readouterr().err
+    stopped = read_results(again)["trials"]
+    assert [trial["state"] for trial in stopped] == ["complete"] * 4 + ["cut off"]
+
+    assert main(again) == 2  # without --resume
+    resumed = results_of([*again, "--resume"])
+    assert resumed["trials"][5]["retry_of"] == 4
+    assert resumed["trials"][5]["params"] == stopped[4]["params"]
+    assert found(resumed) == found(whole)
+    assert not (tmp_path / "interrupted" / "trials" / "004" / LAST).exists()
+
+
+def test_a_finished_sweep_can_be_made_longer(arguments):
+    assert len(results_of([*arguments, "--trials", "2"])["trials"]) == 2
+    assert len(results_of([*arguments, "--trials", "2", "--resume"])["trials"]) == 2
+    assert len(results_of([*arguments, "--trials", "3", "--resume"])["trials"]) == 3
+
+
+@pytest.mark.parametrize("moment", ["in training", "after it"])
+def test_a_trial_that_another_process_took_for_cut_off_is_left_to_it(arguments, tmp_path, monkeypatch, moment):
+    """As after a laptop's lid was shut for an hour."""
+    calls = []
+
+    def end_elsewhere_once() -> None:
+        calls.append(None)
+        if len(calls) == 1:
+            storage = open_journal(tmp_path / "sweep" / "study.journal")
+            optuna.load_study(study_name="sweep", storage=storage).tell(0, state=TrialState.FAIL)
+
+    train_step, run_trial = Trainer._train_step, run.run_trial
+    if moment == "in training":
+        monkeypatch.setattr(Trainer, "_train_step", lambda self: (end_elsewhere_once(), train_step(self))[1])
+    else:
+        monkeypatch.setattr(run, "run_trial", lambda *given: (run_trial(*given), end_elsewhere_once())[0])
+    sweep = results_of([*arguments, "--trials", "2"])
+    assert [trial["state"] for trial in sweep["trials"]] == ["cut off", "complete", "complete"]
+    assert sweep["trials"][1]["params"] == sweep["trials"][0]["params"]
+
+
+@pytest.mark.parametrize(("pruner", "prunes"), [("halving", True), ("none", False)])
+def test_other_pruners_prune_or_do_not(arguments, pruner, prunes):
+    states = {trial["state"] for trial in results_of([*arguments, "--trials", "8", "--pruner", pruner])["trials"]}
+    assert ("pruned" in states) == prunes
+
+
+def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch):
+    train_step = Trainer._train_step
+
+    def poisoned(self):
+        if self.config.learning_rate > 1e-3:
+            self.model.decoder_bias_v.data[3] = math.nan
+        return train_step(self)
+
+    monkeypatch.setattr(Trainer, "_train_step", poisoned)
+    sweep = results_of([*arguments, "--trials", "6"])
+    states = {trial["state"] for trial in sweep["trials"]}
+    assert "diverged" in states
+    assert sweep["best"] is None or sweep["best"]["params"]["learning-rate"] <= 1e-3
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on_as_if_nothing_had_happened(arguments, tmp_path):
+    whole = results_of([*arguments, "--trials", "8"])
+    killed = [*_elsewhere(arguments, tmp_path / "killed"), "--trials", "8", "--resume"]
+    for number in (2, 5):
+        log = tmp_path / "killed" / "trials" / f"{number:03d}" / "training.jsonl"
+        with subprocess.Popen([sys.executable, "-c", CHILD, *killed]) as child:
+            while not log.exists():
+                assert child.poll() is None
+                time.sleep(0.002)
+            child.send_signal(signal.SIGKILL)
+    resumed = results_of(killed)
+    assert [trial["retry_of"] for trial in resumed["trials"]].count(None) == len(whole["trials"])
+    assert [trial["state"] for trial in resumed["trials"]].count("cut off") == 2
+    assert found(resumed) == found(whole)
+
+
+@pytest.mark.parametrize("storage", ["journal", pytest.param("sqlite", marks=pytest.mark.slow)])
+def test_two_processes_share_one_study(arguments, tmp_path, storage):
+    extra = ["--trials", "6", "--resume"] + (["--storage", f"sqlite:///{tmp_path}/study.db"] * (storage == "sqlite"))
+    commands = [[sys.executable, "-W", "error", "-c", CHILD, *arguments, *extra] for _ in range(2)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    children = [subprocess.Popen(one, stderr=subprocess.PIPE, text=True, env=environment) for one in commands]
+    errors = [child.communicate()[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], errors
+    sweep = read_results(arguments)  # of the process that ended last
+    assert [trial["number"] for trial in sweep["trials"]] == list(range(len(sweep["trials"])))
+    assert 6 <= len(sweep["trials"]) <= 7  # both may have begun a last one at once
+    assert len({json.dumps(trial["params"]) for trial in sweep["trials"]}) == len(sweep["trials"])
+    folders = tmp_path / "sweep" / "trials"
+    assert len(list(folders.glob(f"*/{BEST}"))) == 1
+
+
+def test_vectors_of_words_are_made_once_and_shared(arguments, tmp_path, capsys):
+    flags = ["--embedding", "word2vec", "--embedding-epochs", "1", "--trials", "3"]
+    sweep = results_of([*arguments, *flags])
+    assert capsys.readouterr().out.count("word2vec (skip-gram)") == 1
+    assert (tmp_path / "sweep" / "embedding.safetensors").exists()
+    assert len(sweep["trials"]) == 3
+
+
+def test_trials_may_differ_in_their_vectors(arguments, tmp_path):
+    flags = ["embedding=word2vec,random", "embedding-size=4,6", "--embedding-epochs", "1", "--trials", "3"]
+    assert len(results_of([*arguments, *flags])["trials"]) == 3
+    assert not (tmp_path / "sweep" / "embedding.safetensors").exists()
+
+
+def _elsewhere(arguments: list[str], out: Path) -> list[str]:
+    place = arguments.index("--out") + 1
+    return [*arguments[:place], str(out), *arguments[place + 1 :]]
