@@ -16,6 +16,7 @@ import tyro
 
 from rnn_lm.commands import COMMANDS
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.memory import keep_freed_memory
 from rnn_lm.presets import default_options
 
 BAD_INPUT = 2
@@ -53,6 +54,7 @@ def _run(arguments: list[str]) -> int:
         raise unknown_name("command", name, COMMANDS)
     module = importlib.import_module(f"rnn_lm.commands.{name}")
     options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")
+    keep_freed_memory()
     return module.run(options) or 0
 
 

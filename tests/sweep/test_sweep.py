@@ -64,7 +64,7 @@ def test_a_sweep_finds_prunes_and_keeps_the_best_model_alone(arguments, tmp_path
 
 def interrupt_at(monkeypatch, step: int) -> None:
     """Press Ctrl-C during training step number ``step`` of the process, over all trials."""
-    train_step, taken = Trainer._train_step, []
+    train_step, taken = Trainer.step, []
 
     def counted(self):
         taken.append(None)
@@ -72,7 +72,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return train_step(self)
 
-    monkeypatch.setattr(Trainer, "_train_step", counted)
+    monkeypatch.setattr(Trainer, "step", counted)
 
 
 def test_a_sweep_repeats_itself_also_when_it_was_interrupted(arguments, tmp_path, monkeypatch, capsys):
@@ -112,9 +112,9 @@ def test_a_trial_that_another_process_took_for_cut_off_is_left_to_it(arguments, 
             storage = open_journal(tmp_path / "sweep" / "study.journal")
             optuna.load_study(study_name="sweep", storage=storage).tell(0, state=TrialState.FAIL)
 
-    train_step, run_trial = Trainer._train_step, run.run_trial
+    train_step, run_trial = Trainer.step, run.run_trial
     if moment == "in training":
-        monkeypatch.setattr(Trainer, "_train_step", lambda self: (end_elsewhere_once(), train_step(self))[1])
+        monkeypatch.setattr(Trainer, "step", lambda self: (end_elsewhere_once(), train_step(self))[1])
     else:
         monkeypatch.setattr(run, "run_trial", lambda *given: (run_trial(*given), end_elsewhere_once())[0])
     sweep = results_of([*arguments, "--trials", "2"])
@@ -129,14 +129,14 @@ def test_other_pruners_prune_or_do_not(arguments, pruner, prunes):
 
 
 def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch):
-    train_step = Trainer._train_step
+    train_step = Trainer.step
 
     def poisoned(self):
         if self.config.learning_rate > 1e-3:
             self.model.decoder_bias_v.data[3] = math.nan
         return train_step(self)
 
-    monkeypatch.setattr(Trainer, "_train_step", poisoned)
+    monkeypatch.setattr(Trainer, "step", poisoned)
     sweep = results_of([*arguments, "--trials", "6"])
     states = {trial["state"] for trial in sweep["trials"]}
     assert "diverged" in states

@@ -63,7 +63,7 @@ def _flags(config: Any) -> list[str]:
         value = getattr(config, field.name)
         if value == field.default:
             continue
-        if isinstance(value, bool):
+        if isinstance(field.default, bool):  # others that may be true or false, or undecided, take the word
             words.append(f"--{flag_name(field.name)}" if value else f"--no-{flag_name(field.name)}")
         else:
             values = value if isinstance(value, tuple) else (value,)
