@@ -168,7 +168,7 @@ class Budget:
 class TrainingConfig:
     """The training loop: truncated BPTT, clipping, optimizer and schedule."""
 
-    budget: str = "1.5epochs"
+    budget: str = "2epochs"
     """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time is turned into a number of steps by the speed
     measured over the first ones, and that number is recorded: giving it as the budget repeats the run exactly."""
     batch_size: int = 32
@@ -199,7 +199,7 @@ class TrainingConfig:
     last --exact-share of the budget. Perplexity is always computed exactly."""
     softmax_samples: int = 800
     """Noise words per segment of the sampled softmax."""
-    exact_share: float = 0.05
+    exact_share: float = 0.1
     """Share of the budget, at its end, that trains with the exact softmax."""
     validations: int = 10
     """How many times, evenly spread over the budget, valid perplexity is measured and a checkpoint considered best."""
