@@ -9,8 +9,9 @@ cold start, and drops the tail; ours scores every token once under the policy th
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -18,15 +19,56 @@ import torch
 import peer
 from rnn_lm.config import GenerationConfig, ModelConfig
 from rnn_lm.evaluation.generation import generate
-from rnn_lm.evaluation.perplexity import score_text
+from rnn_lm.evaluation.perplexity import Policy, score_text
 from rnn_lm.files import write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
-from text import EOS, zipfian
-from timing import interleaved
+from rnn_lm.vocabulary import Vocabulary
+from text import zipfian
+from timing import Case, interleaved
 
 V = 10_000
 EVALUATED, GENERATED = 20_000, 200
+
+
+def our_model() -> RecurrentLanguageModel:
+    """The peer's model as ours."""
+    config = ModelConfig(cell="lstm", hidden_size=peer.SIZE, layers=peer.LAYERS)
+    return RecurrentLanguageModel(V, peer.SIZE, config, generator(1, "initialization"))
+
+
+def peer_evaluation() -> Callable[[], object]:
+    """The peer's way of evaluating."""
+    return partial(peer.evaluate, peer.Peer(V), zipfian(EVALUATED, V).ids_n)
+
+
+def our_evaluation(policy: Policy) -> Callable[[], object]:
+    """Exact scores under a policy."""
+    return partial(score_text, our_model(), zipfian(EVALUATED, V), policy)
+
+
+def peer_generation() -> Callable[[], object]:
+    """The peer's way of generating."""
+    return partial(peer.generate, peer.Peer(V), GENERATED)
+
+
+def our_generation(config: GenerationConfig) -> Callable[[], object]:
+    """As ``rnn-lm generate`` does it, with nothing printed."""
+    model, words = our_model(), Vocabulary(["<unk>", "<eos>", *map(str, range(V - 2))], [1] * V)
+    return lambda: list(generate(model, [], config, words))
+
+
+EVALUATION = {
+    "peer": Case(peer_evaluation, "plain"),
+    "stream": Case(partial(our_evaluation, "stream")),
+    "sentence": Case(partial(our_evaluation, "sentence")),
+}
+GENERATION = {
+    "peer": Case(peer_generation, "plain"),
+    "sampled from all": Case(partial(our_generation, GenerationConfig(length=GENERATED))),
+    "top-k 40": Case(partial(our_generation, GenerationConfig(length=GENERATED, top_k=40))),
+    "greedy": Case(partial(our_generation, GenerationConfig(length=GENERATED, temperature=0.0))),
+}
 
 
 def main() -> None:
@@ -34,32 +76,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    text, other = zipfian(EVALUATED, V), peer.Peer(V)
-    config = ModelConfig(cell="lstm", hidden_size=peer.SIZE, layers=peer.LAYERS)
-    ours = RecurrentLanguageModel(V, peer.SIZE, config, generator(1, "initialization"))
-    words: Any = SimpleNamespace(eos_id=EOS, unk_id=0)
-
-    def write(**settings: Any) -> None:
-        for _ in generate(ours, [], GenerationConfig(length=GENERATED, **settings), words):
-            pass
-
-    evaluation = interleaved(
-        {
-            "peer": lambda: peer.evaluate(other, text.ids_n),
-            "stream": lambda: score_text(ours, text, "stream"),
-            "sentence": lambda: score_text(ours, text, "sentence"),
-        },
-        arguments.turns,
-    )
-    generation = interleaved(
-        {
-            "peer": lambda: peer.generate(other, GENERATED),
-            "sampled from all": write,
-            "top-k 40": lambda: write(top_k=40),
-            "top-p 0.9": lambda: write(top_p=0.9),
-        },
-        arguments.turns,
-    )
+    evaluation, generation = (interleaved(cases, arguments.turns) for cases in (EVALUATION, GENERATION))
     results: dict[str, Any] = {"threads": torch.get_num_threads()}
     for name, timings, count in (("evaluation", evaluation, EVALUATED), ("generation", generation, GENERATED)):
         results[name] = {

@@ -37,6 +37,7 @@ def run_case(case: str, vocabulary_size: int) -> float:
     else:
         model = ModelConfig(cell="lstm", hidden_size=200, layers=2, **training.DROPOUT)
         share = float(case == "exact")
+        keep_freed_memory()
         step = our_trainer(
             model, softmax=case, exact_share=share, batch_size=BATCH, optimizer="sgd", learning_rate=1.0
         ).step

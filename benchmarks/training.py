@@ -9,7 +9,8 @@ otherwise; times are per token, so that batches of different size can be compare
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,14 @@ import peer
 from bound import decoder_products, layer_products, multiply, operations
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.files import write_json
-from rnn_lm.models.cells import CELLS
+from rnn_lm.memory import keep_freed_memory
+from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress
 from rnn_lm.seeding import generator
 from rnn_lm.training.trainer import Trainer, TrainingData
 from text import zipfian
-from timing import Timings, interleaved
+from timing import interleaved
 
 V = 10_000
 TOKENS = 400_000
@@ -57,8 +59,9 @@ def peer_training(batch: int = peer.BATCH) -> peer.PeerTraining:
     return peer.PeerTraining(peer.Peer(V), ids_n[: rows * batch].view(batch, rows).t().contiguous())
 
 
-def repeat(step: Callable[[], object], times: int) -> Callable[[], None]:
-    """``step``, ``times`` times."""
+def repeated(step: Callable[[], object], batch: int) -> Callable[[], None]:
+    """``step`` as often as it takes to read ``TIMED_TOKENS`` tokens."""
+    times = turns_of(batch)
 
     def run() -> None:
         for _ in range(times):
@@ -67,53 +70,58 @@ def repeat(step: Callable[[], object], times: int) -> Callable[[], None]:
     return run
 
 
+def turns_of(batch: int) -> int:
+    """Steps at ``batch`` that read ``TIMED_TOKENS`` tokens, to the nearest."""
+    return round(TIMED_TOKENS / batch / peer.BPTT)
+
+
+def peer_steps() -> Callable[[], None]:
+    """The peer's training step."""
+    return repeated(peer_training().step, peer.BATCH)
+
+
 def library_lstm_alone() -> Callable[[], None]:
     """``torch.nn.LSTM`` of the same sizes, forward and backward, with nothing around it."""
     lstm = nn.LSTM(peer.SIZE, peer.SIZE, peer.LAYERS)
     input_tbe = torch.randn(peer.BPTT, peer.BATCH, peer.SIZE, requires_grad=True)
 
-    def run() -> None:
+    def step() -> None:
         output_tbh, _ = lstm(input_tbe)
         output_tbh.sum().backward()
 
-    return run
+    return repeated(step, peer.BATCH)
 
 
-def products(batch: int) -> list[tuple[tuple[int, int, int], int]]:
+def products(batch: int) -> list[tuple[Shape, int]]:
     """What a step of the peer's model has to multiply at this batch."""
     layers = layer_products(batch, peer.BPTT, peer.SIZE, peer.SIZE, CELLS["lstm"].gates) * peer.LAYERS
     return layers + decoder_products(batch * peer.BPTT, peer.SIZE, V)
 
 
-def measure(turns: int) -> tuple[Timings, dict[str, int]]:
-    """Seconds per ``TIMED_TOKENS`` tokens of every case, and the batch of each."""
+def product_steps(batch: int) -> Callable[[], None]:
+    """Those products alone."""
+    return repeated(multiply(products(batch)), batch)
+
+
+def our_steps(batch: int, softmax: str) -> Callable[[], None]:
+    """One step of the training loop on the peer's model, all that it measures and logs included."""
     same = ModelConfig(cell="lstm", hidden_size=peer.SIZE, layers=peer.LAYERS, **DROPOUT)
+    share = float(softmax == "exact")
     descent = {"optimizer": "sgd", "learning_rate": 1.0, "clip_threshold": peer.CLIP}
-    batches = {
-        "peer": peer.BATCH,
-        "torch.nn.LSTM alone": peer.BATCH,
-        "products at the peer's batch": peer.BATCH,
-        "exact, the peer's setting": peer.BATCH,
-        "products at the best batch": BEST_EXACT_BATCH,
-        "exact, best batch": BEST_EXACT_BATCH,
-        "sampled": SAMPLED_BATCH,
-    }
-    steps = {
-        "peer": peer_training().step,
-        "torch.nn.LSTM alone": library_lstm_alone(),
-        "products at the peer's batch": multiply(products(peer.BATCH)),
-        "exact, the peer's setting": trainer_step(our_trainer(same, softmax="exact", batch_size=peer.BATCH, **descent)),
-        "products at the best batch": multiply(products(BEST_EXACT_BATCH)),
-        "exact, best batch": trainer_step(our_trainer(same, softmax="exact", batch_size=BEST_EXACT_BATCH, **descent)),
-        "sampled": trainer_step(our_trainer(same, softmax="sampled", exact_share=0.0, batch_size=SAMPLED_BATCH)),
-    }
-    cases = {name: repeat(step, round(TIMED_TOKENS / batches[name] / peer.BPTT)) for name, step in steps.items()}
-    return interleaved(cases, turns), batches
+    trainer = our_trainer(same, softmax=softmax, exact_share=share, batch_size=batch, **descent)
+    return repeated(trainer.step, batch)
 
 
-def trainer_step(trainer: Trainer) -> Callable[[], object]:
-    """One step of the training loop, all that it measures and logs included."""
-    return trainer.step
+CASES = {
+    "peer": (peer.BATCH, Case(peer_steps, "plain")),
+    "torch.nn.LSTM alone": (peer.BATCH, Case(library_lstm_alone, "plain")),
+    "products at the peer's batch": (peer.BATCH, Case(partial(product_steps, peer.BATCH))),
+    "exact, the peer's setting": (peer.BATCH, Case(partial(our_steps, peer.BATCH, "exact"))),
+    "products at the best batch": (BEST_EXACT_BATCH, Case(partial(product_steps, BEST_EXACT_BATCH))),
+    "exact, best batch": (BEST_EXACT_BATCH, Case(partial(our_steps, BEST_EXACT_BATCH, "exact"))),
+    "sampled": (SAMPLED_BATCH, Case(partial(our_steps, SAMPLED_BATCH, "sampled"))),
+}
+"""Batch and what is timed, by name."""
 
 
 PHASES = {
@@ -155,25 +163,28 @@ def profiles() -> dict[str, dict[str, float]]:
     return found
 
 
-def engines(turns: int) -> dict[str, dict[str, float]]:
-    """Our recurrences against torch's kernels: forward and backward over a segment, at the demo's sizes."""
-    from rnn_lm.models.cells import CellParameters, run_fused, run_library
+def engine_steps(cell: str, hidden: int, engine: str) -> Callable[[], None]:
+    """One layer over a segment, forward and backward, at the demo's sizes."""
+    rows = CELLS[cell].gates * hidden
+    parameters = CellParameters(
+        *(nn.Parameter(0.1 * torch.randn(*shape)) for shape in ((rows, 300), (rows, hidden), (rows,), (rows,)))
+    )
+    input_tbe = torch.randn(peer.BPTT, 32, 300, requires_grad=True)
+    state = tuple(torch.zeros(32, hidden) for _ in range(CELLS[cell].state_parts))
 
+    def run() -> None:
+        output_tbh, _ = ENGINES[engine](CELLS[cell], input_tbe, state, parameters)
+        output_tbh.sum().backward()
+
+    return run
+
+
+def engines(turns: int) -> dict[str, dict[str, float]]:
+    """Our recurrences against torch's kernels."""
     found = {}
     for cell, hidden in (("rnn", 601), ("gru", 373), ("lstm", 300)):
-        rows = CELLS[cell].gates * hidden
-        parameters = CellParameters(
-            *(nn.Parameter(0.1 * torch.randn(*shape)) for shape in ((rows, 300), (rows, hidden), (rows,), (rows,)))
-        )
-        input_tbe = torch.randn(peer.BPTT, 32, 300, requires_grad=True)
-        state = tuple(torch.zeros(32, hidden) for _ in range(CELLS[cell].state_parts))
-
-        def run(engine: Any, cell: str = cell, arguments: Iterable[Any] = (input_tbe, state, parameters)) -> None:
-            output_tbh, _ = engine(CELLS[cell], *arguments)
-            output_tbh.sum().backward()
-
-        timings = interleaved({"library": lambda: run(run_library), "fused": lambda: run(run_fused)}, 3 * turns)
-        found[f"{cell} {hidden}"] = timings.ratio("library", "fused")
+        cases = {engine: Case(partial(engine_steps, cell, hidden, engine)) for engine in ("library", "fused")}
+        found[f"{cell} {hidden}"] = interleaved(cases, 3 * turns).ratio("library", "fused")
     return found
 
 
@@ -182,15 +193,16 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    timings, batches = measure(arguments.turns)
+    keep_freed_memory()
+    timings = interleaved({name: case for name, (_, case) in CASES.items()}, arguments.turns)
     rows = {
         name: {
             "batch": batch,
-            "tokens_per_second": round(TIMED_TOKENS / batch / peer.BPTT) * batch * peer.BPTT / timings.median(name),
+            "tokens_per_second": turns_of(batch) * batch * peer.BPTT / timings.median(name),
             "against_peer": timings.ratio("peer", name),
             "noise": timings.noise(name),
         }
-        for name, batch in batches.items()
+        for name, (batch, _) in CASES.items()
     }
     of_bound = {
         "the peer's setting": timings.ratio("products at the peer's batch", "exact, the peer's setting"),

@@ -110,6 +110,9 @@ class ModelConfig:
     """Recurrent layers L."""
     tie_weights: bool = True
     """Decode with the transposed input embedding (Press and Wolf 2017); a projection joins unequal sizes."""
+    decoder: Literal["full", "adaptive"] = "full"
+    """full: one product over the vocabulary. adaptive: rare words in clusters of fewer dimensions (Grave et al. 2017),
+    for vocabularies of 50,000 and more; goes with --no-tie-weights and --softmax adaptive."""
     dropout_input: float = 0.0
     """Dropout on the embedded input, one mask per segment (Gal and Ghahramani 2016)."""
     dropout_between: float = 0.0
@@ -132,6 +135,10 @@ class ModelConfig:
             value = getattr(self, name)
             _require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
         _require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
+        _require(
+            not (self.decoder == "adaptive" and self.tie_weights),
+            "--decoder adaptive has no matrix to tie: add --no-tie-weights",
+        )
 
 
 @dataclass(frozen=True)
@@ -194,9 +201,9 @@ class TrainingConfig:
     """Clip the gradient by its global norm, by element, or not at all (Pascanu et al. 2013)."""
     clip_threshold: float = 1.0
     """The largest norm (or absolute element) that passes unclipped."""
-    softmax: Literal["exact", "sampled"] = "sampled"
+    softmax: Literal["exact", "sampled", "adaptive"] = "sampled"
     """The training loss over the vocabulary. sampled: shared noise words with a log-Q correction, then exact for the
-    last --exact-share of the budget. Perplexity is always computed exactly."""
+    last --exact-share of the budget. adaptive: that of --decoder adaptive. Perplexity is always computed exactly."""
     softmax_samples: int = 800
     """Noise words per segment of the sampled softmax."""
     exact_share: float = 0.1

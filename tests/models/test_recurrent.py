@@ -15,7 +15,7 @@ from rnn_lm.models.language_model import IGNORE, LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.seeding import generator
 
-V, E = 13, 6
+V, E = 23, 6
 
 
 def build(seed: int = 1, **settings) -> RecurrentLanguageModel:
@@ -144,5 +144,8 @@ def test_every_setting_changes_what_is_computed(field):
     nn_loss = torch.nn.functional.cross_entropy
     if field == "engine":
         assert loss(engine="hand") == pytest.approx(loss(), abs=1e-6)
+    elif field == "decoder":  # it takes the place of an untied matrix
+        untied: dict[str, Any] = {"tie_weights": False, "hidden_size": 16}
+        assert loss(decoder="adaptive", **untied) != pytest.approx(loss(**untied), abs=1e-6)
     else:
         assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)

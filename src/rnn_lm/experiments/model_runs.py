@@ -62,7 +62,9 @@ class RecurrentSpec:
     embedding_size: int
 
     def build(self, vocabulary_size: int) -> RecurrentLanguageModel:
-        """The model at its start."""
+        """The model at its start; raises ``UserError`` where its decoder and its training loss do not fit together."""
+        if (self.model.decoder == "adaptive") != (self.training.softmax == "adaptive"):
+            raise UserError("--decoder adaptive and --softmax adaptive go together: give both, or neither")
         start = generator(self.training.seed, "initialization")
         model = RecurrentLanguageModel(vocabulary_size, self.embedding_size, self.model, start)
         if self.vectors_ve is not None:

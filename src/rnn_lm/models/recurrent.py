@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
+from rnn_lm.models.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
 from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.language_model import IGNORE, State
 from rnn_lm.models.softmax import Decoder, chunks, nll
@@ -104,8 +105,12 @@ class RecurrentLanguageModel(nn.Module):
         self.layers = nn.ModuleList(RecurrentLayer(config, size) for size in sizes)
         projected = config.tie_weights and config.hidden_size != embedding_size
         self.projection_eh = nn.Parameter(torch.empty(embedding_size, config.hidden_size)) if projected else None
-        self.decoder_vd = None if config.tie_weights else nn.Parameter(torch.empty(vocabulary_size, config.hidden_size))
-        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size))
+        self.adaptive = None
+        if config.decoder == "adaptive":
+            self.adaptive = adaptive_softmax(config.hidden_size, vocabulary_size)
+        of_its_own = self.adaptive is None and not config.tie_weights
+        self.decoder_vd = nn.Parameter(torch.empty(vocabulary_size, config.hidden_size)) if of_its_own else None
+        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size)) if self.adaptive is None else None
         self._initialize(generator)
 
     @torch.no_grad()
@@ -113,7 +118,8 @@ class RecurrentLanguageModel(nn.Module):
         self.embedding_ve.uniform_(-EMBEDDING_RANGE, EMBEDDING_RANGE, generator=generator)
         for layer in self.recurrent_layers:
             layer.initialize(self.config, generator)
-        for matrix in (self.projection_eh, self.decoder_vd):
+        clusters = self.adaptive.parameters() if self.adaptive is not None else ()
+        for matrix in (self.projection_eh, self.decoder_vd, *clusters):
             if matrix is not None:
                 bound = matrix.shape[1] ** -0.5
                 matrix.uniform_(-bound, bound, generator=generator)
@@ -125,7 +131,7 @@ class RecurrentLanguageModel(nn.Module):
         How long word2vec's vectors are depends on its settings, and a tied decoder that starts from long ones is far
         too sure of itself; one common factor leaves every angle and ratio as it was.
         """
-        if frozen and self.decoder_vd is None:
+        if frozen and self.config.tie_weights:
             raise UserError("--freeze-embedding would freeze the tied decoder as well: add --no-tie-weights")
         rms = vectors_ve.square().mean().sqrt().clamp_min(1e-12)
         self.embedding_ve.copy_(vectors_ve * (self.embedding_ve.square().mean().sqrt() / rms))
@@ -143,13 +149,15 @@ class RecurrentLanguageModel(nn.Module):
 
     @property
     def decoder(self) -> Decoder:
-        """What turns the output of ``encode`` into logits."""
+        """What turns the output of ``encode`` into logits, where that is one product (``--decoder full``)."""
+        if self.decoder_bias_v is None:
+            raise ValueError("an adaptive decoder is no single matrix")
         return Decoder(self.decoder_weight_vd, self.decoder_bias_v)
 
     def initial_state(self, batch: int) -> State:
         """Zeros: one (L, B, H) tensor, or two for the LSTM."""
         parts = self.recurrent_layers[0].cell.state_parts
-        like = self.decoder_bias_v
+        like = self.embedding_ve
         shape = (self.config.layers, batch, self.config.hidden_size)
         return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(parts))
 
@@ -195,8 +203,10 @@ class RecurrentLanguageModel(nn.Module):
         return torch.log_softmax(self.logits(signal_be), dim=-1), state
 
     def logits(self, output_nd: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
-        """Unnormalised log-probabilities of every next token."""
-        return torch.addmm(self.decoder_bias_v, output_nd, self.decoder_weight_vd.T)
+        """Log-probabilities of every next token, unnormalised unless the decoder is adaptive."""
+        if self.adaptive is not None:
+            return self.adaptive.log_prob(output_nd)
+        return torch.addmm(self.decoder.bias_v, output_nd, self.decoder_weight_vd.T)
 
     def score(
         self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
@@ -204,6 +214,8 @@ class RecurrentLanguageModel(nn.Module):
         """See ``LanguageModel.score``. Logits exist for a chunk of positions at a time."""
         output_tbd, state = self.encode(input_tb, state)
         output_nd, target_n = output_tbd.flatten(0, 1), target_tb.flatten()
+        if self.adaptive is not None:
+            return adaptive_nll(self.adaptive, output_nd, target_n).view_as(target_tb), state
         if not torch.is_grad_enabled():
             return nll(output_nd, self.decoder, target_n).view_as(target_tb), state
         nll_n = [
@@ -218,10 +230,13 @@ class RecurrentLanguageModel(nn.Module):
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
     """Numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one."""
     hidden_size, gates = config.hidden_size, CELLS[config.cell].gates
-    count = vocabulary_size * (embedding_size + 1)
+    count = vocabulary_size * embedding_size
     for layer in range(config.layers):
         input_size = hidden_size if layer else embedding_size
         count += gates * hidden_size * (input_size + hidden_size + 2)
+    if config.decoder == "adaptive":
+        return count + adaptive_size(hidden_size, vocabulary_size)
+    count += vocabulary_size
     if not config.tie_weights:
         return count + vocabulary_size * hidden_size
     return count + (embedding_size * hidden_size if hidden_size != embedding_size else 0)

@@ -27,8 +27,8 @@ class StepRecord:
         epoch: passes over the text done, with fraction.
         tokens: targets predicted so far.
         seconds: training time so far.
-        loss: mean training loss over the segment in nats; comparable with NLL only where ``softmax`` is "exact".
-        softmax: "exact" or "sampled".
+        loss: mean training loss over the segment in nats; no NLL where ``softmax`` is "sampled".
+        softmax: "exact", "sampled" or "adaptive".
         learning_rate: of this step.
         norm_before: global gradient norm as it came.
         norm_after: the same after clipping.

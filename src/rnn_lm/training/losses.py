@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from rnn_lm.models.adaptive import adaptive_nll
 from rnn_lm.models.language_model import IGNORE
 from rnn_lm.models.softmax import Decoder, chunks, probabilities_and_nll
 
@@ -190,3 +191,13 @@ def sampled_loss(
     )
     assert isinstance(loss, Tensor)
     return loss
+
+
+def adaptive_loss(
+    output_nd: Float[Tensor, "N D"],
+    adaptive: nn.AdaptiveLogSoftmaxWithLoss,
+    target_n: Int[Tensor, "N"],
+    scale: float = 1.0,
+) -> Float[Tensor, ""]:
+    """``scale`` times the sum of -log P(target), in nats, under an adaptive decoder."""
+    return adaptive_nll(adaptive, output_nd, target_n).sum() * scale

@@ -37,10 +37,10 @@ def steps_for_time(config: TrainingConfig, costs: Costs, steps_done: int, second
 
 
 def softmax_at(config: TrainingConfig, step: int, total_steps: int) -> str:
-    """The training loss of step number ``step`` (from 0): sampled first, exact for the last share of the steps."""
-    if config.softmax == "exact" or step >= round(total_steps * (1 - config.exact_share)):
+    """The training loss of step number ``step`` (from 0): sampled turns exact for the last share of the steps."""
+    if config.softmax == "sampled" and step >= round(total_steps * (1 - config.exact_share)):
         return "exact"
-    return "sampled"
+    return config.softmax
 
 
 def validation_steps(config: TrainingConfig, total_steps: int) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import signal
 import threading
 import time
@@ -31,7 +32,7 @@ from rnn_lm.training.checkpoint import (
     write_checkpoint,
 )
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
-from rnn_lm.training.losses import NoiseDistribution, Scratch, exact_loss, sampled_loss
+from rnn_lm.training.losses import NoiseDistribution, Scratch, adaptive_loss, exact_loss, sampled_loss
 from rnn_lm.training.optimizer import build_optimizer, clip_gradients, learning_rate
 from rnn_lm.training.plan import CALIBRATION_STEPS, Costs, softmax_at, steps_for, steps_for_time, validation_steps
 
@@ -191,7 +192,7 @@ class Trainer:
 
         position.step += 1
         position.tokens += segment.token_count
-        if softmax == "exact":
+        if softmax != "sampled":
             position.exact_nll_sum += mean_loss * segment.token_count
             position.exact_tokens += segment.token_count
         epoch = position.step / len(self.stream)
@@ -221,6 +222,8 @@ class Trainer:
         """Mean over the segment's tokens."""
         output_nd, target_n = output_tbd.flatten(0, 1), segment.target_tb.flatten()
         scale = 1 / segment.token_count
+        if self.model.adaptive is not None:
+            return adaptive_loss(output_nd, self.model.adaptive, target_n, scale)
         if softmax == "exact":
             return exact_loss(output_nd, self.model.decoder, target_n, scale, self.scratch)
         noise_s = self.noise.draw(self.config.softmax_samples, self.generators["noise words"])
@@ -231,7 +234,7 @@ class Trainer:
         squares: dict[str, float] = {}
         for name, parameter in self.model.named_parameters():
             if parameter.grad is not None:
-                part = ".".join(name.split(".")[:2]) if name.startswith("layers.") else name.split("_")[0]
+                part = ".".join(name.split(".")[:2]) if name.startswith("layers.") else re.split(r"[_.]", name)[0]
                 norm = float(torch.linalg.vector_norm(parameter.grad))
                 squares[part] = squares.get(part, 0.0) + norm * norm
         return {part: math.sqrt(square) for part, square in squares.items()}
