@@ -27,20 +27,18 @@ def megabytes() -> float:
 
 def run_case(case: str, vocabulary_size: int) -> float:
     """MB that a few training steps add to the peak."""
-    import training
-    from rnn_lm.config import ModelConfig
-    from training import our_trainer, peer_training
+    from training import DROPOUT, our_trainer, peer_training
 
-    training.V = vocabulary_size
+    from rnn_lm.config import ModelConfig
+    from rnn_lm.memory import keep_freed_memory
+
     if case == "full logits":
-        step = peer_training(BATCH).step
+        step = peer_training(BATCH, vocabulary_size).step
     else:
-        model = ModelConfig(cell="lstm", hidden_size=200, layers=2, **training.DROPOUT)
-        share = float(case == "exact")
         keep_freed_memory()
-        step = our_trainer(
-            model, softmax=case, exact_share=share, batch_size=BATCH, optimizer="sgd", learning_rate=1.0
-        ).step
+        model = ModelConfig(cell="lstm", hidden_size=200, layers=2, **DROPOUT)
+        descent = {"exact_share": float(case == "exact"), "optimizer": "sgd", "learning_rate": 1.0}
+        step = our_trainer(model, vocabulary_size=vocabulary_size, softmax=case, batch_size=BATCH, **descent).step
     before = megabytes()
     for _ in range(STEPS):
         step()

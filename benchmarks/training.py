@@ -19,7 +19,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 import peer
-from bound import decoder_products, layer_products, multiply, operations
+from bound import Shape, decoder_products, layer_products, multiply, operations
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.files import write_json
 from rnn_lm.memory import keep_freed_memory
@@ -29,7 +29,7 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.seeding import generator
 from rnn_lm.training.trainer import Trainer, TrainingData
 from text import zipfian
-from timing import interleaved
+from timing import Case, interleaved
 
 V = 10_000
 TOKENS = 400_000
@@ -43,20 +43,23 @@ DROPOUT: dict[str, Any] = {
 }
 
 
-def our_trainer(model: ModelConfig, embedding_size: int = peer.SIZE, **settings: Any) -> Trainer:
+def our_trainer(
+    model: ModelConfig, embedding_size: int = peer.SIZE, vocabulary_size: int = V, **settings: Any
+) -> Trainer:
     """The trainer as ``rnn-lm train`` runs it, its log kept in memory."""
-    text = zipfian(TOKENS, V)
-    data = TrainingData(text, zipfian(2_000, V, seed=2), torch.bincount(text.ids_n, minlength=V))
-    network = RecurrentLanguageModel(V, embedding_size, model, generator(1, "initialization"))
+    text = zipfian(TOKENS, vocabulary_size)
+    counts_v = torch.bincount(text.ids_n, minlength=vocabulary_size)
+    data = TrainingData(text, zipfian(2_000, vocabulary_size, seed=2), counts_v)
+    network = RecurrentLanguageModel(vocabulary_size, embedding_size, model, generator(1, "initialization"))
     defaults: dict[str, Any] = {"budget": "1000000steps", "bptt_length": peer.BPTT, "schedule": "constant", "warmup": 0}
     return Trainer(network, data, TrainingConfig(**{**defaults, **settings}), None, SilentProgress())
 
 
-def peer_training(batch: int = peer.BATCH) -> peer.PeerTraining:
+def peer_training(batch: int = peer.BATCH, vocabulary_size: int = V) -> peer.PeerTraining:
     """The peer on the same text."""
-    ids_n = zipfian(TOKENS, V).ids_n
+    ids_n = zipfian(TOKENS, vocabulary_size).ids_n
     rows = len(ids_n) // batch
-    return peer.PeerTraining(peer.Peer(V), ids_n[: rows * batch].view(batch, rows).t().contiguous())
+    return peer.PeerTraining(peer.Peer(vocabulary_size), ids_n[: rows * batch].view(batch, rows).t().contiguous())
 
 
 def repeated(step: Callable[[], object], batch: int) -> Callable[[], None]:

@@ -163,7 +163,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path
     def poisoned():
         if trainer.position.step == 7:
             with torch.no_grad():
-                trainer.model.decoder_bias_v[3] = math.nan
+                trainer.model.decoder.bias_v[3] = math.nan
         return step()
 
     trainer.step = poisoned
