@@ -27,10 +27,9 @@ def megabytes() -> float:
 
 def run_case(case: str, vocabulary_size: int) -> float:
     """MB that a few training steps add to the peak."""
-    from training import DROPOUT, our_trainer, peer_training
-
     from rnn_lm.config import ModelConfig
     from rnn_lm.memory import keep_freed_memory
+    from training import DROPOUT, our_trainer, peer_training
 
     if case == "full logits":
         step = peer_training(BATCH, vocabulary_size).step
