@@ -24,8 +24,8 @@ class Preset:
 
     Attributes:
         summary: what it is for, in a line.
-        values: by sub-config (``model``, ``training``, ...; ``options`` for the command's own flags), then by field.
-            A command takes what it has.
+        values: by sub-config (``model``, ``training``, ...; ``compare`` for flags of that command itself), then by
+            field. A command takes what it has.
     """
 
     summary: str
@@ -46,6 +46,7 @@ PRESETS.register("ten-minutes")(
                 "dropout_recurrent": 0.2,
             },
             "training": {"learning_rate": 4e-3},
+            "compare": {"rnn_dropout_scale": 0.25},
         },
     )
 )
@@ -74,7 +75,8 @@ def default_options(kind: type[Options], arguments: Sequence[str]) -> Options | 
     if name is None:
         return None
     preset = PRESETS[name]
-    changed: dict[str, Any] = {"preset": name, **preset.values.get("options", {})}
+    own = {field: value for field, value in preset.values.get("compare", {}).items() if field in fields}
+    changed: dict[str, Any] = {"preset": name, **own}
     for part, values in preset.values.items():
         if part in fields:
             default = fields[part].default_factory

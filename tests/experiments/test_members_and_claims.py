@@ -44,7 +44,13 @@ def test_sizes_are_matched_within_a_unit(cell, layers):
 
 
 def settings(**changed) -> CompareSettings:
-    values = {"cells": ("rnn", "lstm"), "learning_rates": {"rnn": 0.001}, "seeds": 2, "parts": ()}
+    values = {
+        "cells": ("rnn", "lstm"),
+        "learning_rates": {"rnn": 0.001},
+        "dropout_scales": {"rnn": 0.5},
+        "seeds": 2,
+        "parts": (),
+    }
     return CompareSettings(
         CorpusConfig(), NgramConfig(), EmbeddingConfig(), ModelConfig(), TrainingConfig(seed=5), GenerationConfig(),
         **{**values, **changed},

@@ -17,6 +17,7 @@ import torch
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.progress import SilentProgress
 from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.log import loss_spikes, read_log
 from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged, TrainingInterrupted, validation_columns
@@ -266,3 +267,15 @@ def test_validation_columns_are_spread_over_the_text():
     inputs_n, targets_n = text.inputs_and_targets()
     assert torch.equal(target_tb[:, -1], targets_n[-10:])
     assert torch.equal(input_tb[:, 0], inputs_n[:10])
+
+
+def test_going_on_with_another_number_of_threads_is_said(tiny_data, tmp_path, monkeypatch):
+    make_trainer(tiny_data, tmp_path).run("tiny")
+    said: list[str] = []
+    monkeypatch.setattr(SilentProgress, "say", lambda self, line: said.append(line))
+    make_trainer(tiny_data, tmp_path)
+    assert not said
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    make_trainer(tiny_data, tmp_path)
+    assert len(said) == 1
+    assert "goes on with 77" in said[0]

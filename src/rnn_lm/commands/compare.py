@@ -35,6 +35,8 @@ class Options:
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
     rnn_learning_rate: float = 1.5e-3
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
+    rnn_dropout_scale: float = 1.0
+    """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
     """quick or ten-minutes: defaults found good for that much training. Default: by a --budget of time, or quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
@@ -47,6 +49,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise UserError("--seeds must be at least 1")
+        if not 0 <= self.rnn_dropout_scale <= 1:
+            raise UserError("--rnn-dropout-scale must be in [0, 1]")
         if not self.cells or len(set(self.cells)) < len(self.cells):
             raise UserError("--cells needs at least one cell, each named once, e.g. --cells rnn gru lstm")
 
@@ -76,6 +80,7 @@ def run(options: Options) -> None:
         options.generation,
         options.cells,
         {cell: options.rnn_learning_rate for cell in options.cells if cell.startswith("rnn")},
+        {cell: options.rnn_dropout_scale for cell in options.cells if cell.startswith("rnn")},
         options.seeds,
         options.parts,
     )

@@ -13,10 +13,12 @@ from rnn_lm.experiments.model_runs import (
     POLICIES,
     RecurrentSpec,
     Scores,
+    dropouts,
     matched_to,
     score_model,
     train_ngram,
     train_recurrent,
+    with_dropout_scaled,
 )
 from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.experiments.vectors import InputVectors
@@ -38,6 +40,7 @@ class CompareSettings:
         corpus, ngram, embedding, model, training, generation: see each.
         cells: recurrent cells to compare; their sizes are matched to the parameter count of ``model``.
         learning_rates: peak learning rate of each cell that is not to have ``training``'s.
+        dropout_scales: what the dropout of ``model`` is multiplied by for each cell that is not to have it whole.
         seeds: how many times each recurrent model is trained, from seed ``training.seed`` on.
         parts: what is added about the models: "probes", "gradients", "theory".
     """
@@ -50,6 +53,7 @@ class CompareSettings:
     generation: GenerationConfig
     cells: tuple[str, ...]
     learning_rates: dict[str, float]
+    dropout_scales: dict[str, float]
     seeds: int
     parts: tuple[str, ...]
 
@@ -61,7 +65,9 @@ class CompareSettings:
             for cell in self.cells:
                 rate = self.learning_rates.get(cell, self.training.learning_rate)
                 training = replace(self.training, seed=seed, learning_rate=rate)
-                model = matched_to(cell, self.model, vocabulary_size, size)
+                model = with_dropout_scaled(
+                    matched_to(cell, self.model, vocabulary_size, size), self.dropout_scales.get(cell, 1.0)
+                )
                 specs.append(RecurrentSpec(cell, model, training, self.embedding, vectors.vectors_ve, size))
                 if cell == self.model.cell and vectors.vectors_ve is not None:
                     random = replace(self.embedding, embedding="random", freeze_embedding=False)
@@ -164,6 +170,7 @@ def _member(
         "embedding": spec.embedding.embedding,
         "embedding_size": spec.embedding_size,
         "learning_rate": spec.training.learning_rate,
+        **{name: value for name, value in dropouts(spec.model).items() if value > 0},
         "budget": spec.training.budget,
     }
     return Member(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -158,3 +158,13 @@ def matched_to(cell: str, reference: ModelConfig, vocabulary_size: int, embeddin
     )
     candidates = [with_size(sizes[index]) for index in (max(0, enough - 1), min(enough, len(sizes) - 1))]
     return min(candidates, key=lambda one: abs(count_parameters(vocabulary_size, embedding_size, one) - wanted))
+
+
+def dropouts(model: ModelConfig) -> dict[str, float]:
+    """Every dropout probability of ``model`` by the name of its setting."""
+    return {field.name: getattr(model, field.name) for field in fields(model) if field.name.startswith("dropout_")}
+
+
+def with_dropout_scaled(model: ModelConfig, scale: float) -> ModelConfig:
+    """``model`` with every dropout probability multiplied by ``scale``."""
+    return replace(model, **{name: probability * scale for name, probability in dropouts(model).items()})

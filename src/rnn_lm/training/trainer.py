@@ -338,7 +338,11 @@ class Trainer:
             **{f"generator.{purpose}": source.get_state() for purpose, source in self.generators.items()},
             **{f"state.{index}": part.detach() for index, part in enumerate(self.state)},
         }
-        facts: dict[str, Any] = {"training": asdict(self.config), "position": _to_json(self.position)}
+        facts: dict[str, Any] = {
+            "training": asdict(self.config),
+            "position": _to_json(self.position),
+            "threads": torch.get_num_threads(),
+        }
         write_checkpoint(self.folder / LAST, tensors, facts)
 
     def _restore(self, path: Path) -> None:
@@ -349,6 +353,12 @@ class Trainer:
             raise UserError(
                 f"{path}: the run there was started with another --{changed[0].replace('_', '-')} "
                 f"({written.get(changed[0])}); give the same settings to resume, or choose another folder"
+            )
+        threads = torch.get_num_threads()
+        if facts.get("threads", threads) != threads:
+            self.progress.say(
+                f"note        {path}: written with {facts['threads']} threads, goes on with {threads}; sums are "
+                "rounded in another order, so the weights will differ in their last bits from an unbroken run's"
             )
         restore_model(self.model, tensors, path)
         restore_optimizer(self.optimizer, tensors)
