@@ -21,7 +21,7 @@ from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.experiments.claims import compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings
-from rnn_lm.experiments.model_runs import matched_to
+from rnn_lm.experiments.model_runs import dropouts, matched_to
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.models.cells import CELLS
@@ -52,9 +52,14 @@ def settings(**changed) -> CompareSettings:
         "parts": (),
     }
     return CompareSettings(
-        CorpusConfig(), NgramConfig(), EmbeddingConfig(), ModelConfig(), TrainingConfig(seed=5), GenerationConfig(),
+        CorpusConfig(),
+        NgramConfig(),
+        EmbeddingConfig(),
+        ModelConfig(dropout_input=0.25, dropout_output=0.5),
+        TrainingConfig(seed=5),
+        GenerationConfig(),
         **{**values, **changed},
-    )  # fmt: skip
+    )
 
 
 def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_paired():
@@ -65,6 +70,10 @@ def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_p
     rnn, lstm, random = specs[:3]
     assert rnn.training.learning_rate == 0.001
     assert lstm.training.learning_rate == TrainingConfig().learning_rate
+    assert dropouts(rnn.model) == {
+        "dropout_input": 0.125, "dropout_between": 0, "dropout_output": 0.25, "dropout_recurrent": 0,
+    }  # fmt: skip
+    assert (lstm.model.dropout_input, lstm.model.dropout_output) == (0.25, 0.5)
     assert random.vectors_ve is None
     assert dataclasses.replace(random, name="lstm", embedding=lstm.embedding, vectors_ve=lstm.vectors_ve) == lstm
 
