@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-slow check lint bench readme clean
+.PHONY: demo test test-slow check lint bench readme docs clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -31,7 +31,15 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	$(BIN)/python benchmarks/tables.py
 
 readme: demo  ## the demo's tables into README.md
-	$(BIN)/python docs/update_readme.py
+	$(BIN)/python docs/update_tables.py README.md runs/demo/results.json
+
+docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tables and figures into docs/
+	$(BIN)/rnn-lm probe --out runs/probe --resume
+	$(BIN)/python docs/update_tables.py docs/probes.md runs/probe/results.json
+	cp runs/probe/figures/*.png docs/figures/
+	$(BIN)/rnn-lm gradients --out runs/gradients --resume
+	$(BIN)/python docs/update_tables.py docs/gradients.md runs/gradients/results.json
+	$(BIN)/rnn-lm theory --out runs/theory --resume --figures docs/theory/figures
 
 clean:  ## remove what the targets above made, but for runs/
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

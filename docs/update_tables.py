@@ -1,0 +1,67 @@
+"""Put tables of results into a page, between its markers.
+
+    python docs/update_tables.py PAGE RESULTS.json
+
+A page says with ``<!-- results -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with a slash below) where
+the tables of that part belong. ``make readme`` and ``make docs`` call this for every page that has some.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.files import read_json
+from rnn_lm.report.markdown import results_markdown, table_markdown
+from rnn_lm.report.results import read_results
+from rnn_lm.report.tables import Table
+from rnn_lm.report.tables_gradients import gradients_tables
+from rnn_lm.report.tables_probes import probes_tables
+
+
+def parts_of(path: Path) -> dict[str, str]:
+    """The tables of a results file, by marker."""
+    found: dict[str, Any] = read_json(path)
+    parts = {}
+    if "models" in found:
+        parts["results"] = f"{results_markdown(read_results(path))}\n{provenance(found)}"
+    if "probes" in found:
+        parts["probes"] = joined(probes_tables(found["probes"]))
+    if "gradients" in found:
+        parts["gradients"] = joined(gradients_tables(found["gradients"]))
+    return parts
+
+
+def joined(tables: Iterable[Table]) -> str:
+    """Tables below one another, each under its caption."""
+    return "\n\n".join(map(table_markdown, tables))
+
+
+def provenance(found: dict[str, Any]) -> str:
+    """What the tables were made by."""
+    made, seeds = found["made"], found["config"]["seeds"]
+    counted = f"{seeds} seeds" if seeds > 1 else "one seed, so intervals are over test sentences"
+    return (
+        f"Made by `{made['command']}` in {made['seconds'] / 60:.0f} minutes with torch {made['torch']}, "
+        f"{made['threads']} threads; {counted} (resampled in runs of 20)."
+    )
+
+
+def main() -> None:
+    """Rewrite the page."""
+    parser = argparse.ArgumentParser(description="Put tables of results into a page.")
+    parser.add_argument("page", type=Path)
+    parser.add_argument("results", type=Path)
+    arguments = parser.parse_args()
+    page = arguments.page.read_text(encoding="utf-8")
+    for marker, text in parts_of(arguments.results).items():
+        pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
+        page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
+    arguments.page.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
