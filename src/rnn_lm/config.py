@@ -176,8 +176,8 @@ class TrainingConfig:
     """The training loop: truncated BPTT, clipping, optimizer and schedule."""
 
     budget: str = "2epochs"
-    """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time is turned into a number of steps by the speed
-    measured over the first ones, and that number is recorded: giving it as the budget repeats the run exactly."""
+    """How long to train: 5epochs, 2000steps, 90s, 10m, 2h. A time becomes a number of steps by what steps have cost so
+    far, again and again, so that the schedule follows the clock; only epochs and steps repeat a run to the bit."""
     batch_size: int = 32
     """B: texts read side by side."""
     bptt_length: int = 35

@@ -79,4 +79,12 @@ def test_budgets_become_steps():
 def test_a_time_pays_for_validations_first_and_for_dear_steps():
     config = TrainingConfig(budget="100s", validations=5, exact_share=0.5)
     costs = Costs(sampled_step=1.0, exact_step=3.0, validation=4.0)
-    assert steps_for_time(config, costs, steps_done=20, seconds_done=20.0) == 20 + 30
+    # 60 s are left: 20 of 40 steps were sampled and are done, the other 20 are exact at 3 s each.
+    assert steps_for_time(config, costs, steps_done=20, seconds_done=20.0, validated=0.0) == 40
+    # With all validations done, 4 validations' worth of time goes to 20 more seconds of steps.
+    assert steps_for_time(config, costs, steps_done=20, seconds_done=20.0, validated=1.0) == 50
+
+
+def test_a_run_that_is_out_of_time_ends_with_the_next_step():
+    costs = Costs(sampled_step=1.0, exact_step=3.0, validation=4.0)
+    assert steps_for_time(TrainingConfig(budget="10s"), costs, steps_done=20, seconds_done=30.0, validated=0.0) == 21

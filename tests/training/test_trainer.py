@@ -205,7 +205,7 @@ def test_an_observer_is_told_of_each_validation_and_may_end_the_run(tiny_data, t
     assert read_checkpoint(tmp_path / BEST)[1]["step"] == 10
 
 
-def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data, tmp_path):
+def test_a_budget_in_seconds_becomes_steps_that_are_kept_on_resume(tiny_data, tmp_path):
     trainer = make_trainer(tiny_data, tmp_path, budget="2s")
     interrupt_after(trainer, 25)
     with pytest.raises(TrainingInterrupted):
@@ -215,7 +215,26 @@ def test_a_budget_in_seconds_becomes_steps_once_and_stays_so_on_resume(tiny_data
     resumed = make_trainer(tiny_data, tmp_path, budget="2s")
     assert resumed.position.total_steps == planned
     result = resumed.run("tiny")
-    assert result.position.step == planned
+    assert result.position.step == result.position.total_steps
+    assert 1 < result.position.seconds < 4
+
+
+def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_data):
+    trainer = make_trainer(tiny_data, budget="3s")
+    step, plans = trainer.step, []
+
+    def slow_at_first():
+        plans.append(trainer.position.total_steps)
+        if trainer.position.step < 22:
+            time.sleep(0.05)
+        return step()
+
+    trainer.step = slow_at_first
+    result = trainer.run("tiny")
+    first = next(plan for plan in plans if plan is not None)
+    assert first < 70, "steps of 50 ms and more"
+    assert result.position.step == plans[-1] > 2 * first
+    assert 2 < result.position.seconds < 5
 
 
 CHANGED = {

@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from rnn_lm.config import Budget, TrainingConfig
 
 CALIBRATION_STEPS = 20
-"""Steps timed before a budget in seconds is turned into steps; half of them warm up the machine."""
+"""Steps timed before a budget in seconds is turned into steps for the first time; half of them warm up the machine."""
+PLAN_SHARE = 0.02
+"""A budget in seconds is turned into steps again whenever this share of it has passed: a machine that was busy at first
+would otherwise make the whole run too short."""
+LAST_PLAN = 0.8
+"""Share of the steps after which the plan stands, so that a schedule that has nearly come down does not go up again."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds that a step with the sampled and with the exact softmax, and a validation, take on this machine."""
+    """Seconds that things take on this machine.
+
+    Attributes:
+        sampled_step: a step as the run begins: with the sampled softmax, or with the only one there is.
+        exact_step: a step with the exact softmax.
+        validation: a validation in training.
+    """
 
     sampled_step: float
     exact_step: float
@@ -28,12 +39,23 @@ def steps_for(config: TrainingConfig, segments_per_epoch: int) -> int | None:
     return max(1, math.ceil(budget.amount * (segments_per_epoch if budget.unit == "epochs" else 1)))
 
 
-def steps_for_time(config: TrainingConfig, costs: Costs, steps_done: int, seconds_done: float) -> int:
-    """Steps that fit a budget in seconds: the time left, less the validations', divided by a step's mean cost."""
-    left = Budget.parse(config.budget).amount - seconds_done - config.validations * costs.validation
-    exact_share = config.exact_share if config.softmax == "sampled" else 1.0
-    mean_cost = exact_share * costs.exact_step + (1 - exact_share) * costs.sampled_step
-    return steps_done + max(1, int(left / mean_cost))
+def steps_for_time(config: TrainingConfig, costs: Costs, steps_done: int, seconds_done: float, validated: float) -> int:
+    """Steps in a whole run that is to last the budget's seconds.
+
+    What is left of the time pays for the validations to come, for sampled steps up to the exact share, and for exact
+    ones from there; with s steps done and T in all, left = (T (1 - e) - s) sampled + T e exact.
+
+    Args:
+        config: of the run.
+        costs: measured lately.
+        steps_done: s, none of them exact if the run begins with the sampled softmax.
+        seconds_done: so far.
+        validated: share of the validations that are done.
+    """
+    left = Budget.parse(config.budget).amount - seconds_done - (1 - validated) * config.validations * costs.validation
+    share = config.exact_share if config.softmax == "sampled" else 0.0
+    mean_cost = (1 - share) * costs.sampled_step + share * costs.exact_step
+    return max(steps_done + 1, int((left + steps_done * costs.sampled_step) / mean_cost))
 
 
 def softmax_at(config: TrainingConfig, step: int, total_steps: int) -> str:

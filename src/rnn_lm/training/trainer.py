@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.config import TrainingConfig
+from rnn_lm.config import Budget, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import State, detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -34,7 +34,16 @@ from rnn_lm.training.checkpoint import (
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
 from rnn_lm.training.losses import NoiseDistribution, Scratch, adaptive_loss, exact_loss, sampled_loss
 from rnn_lm.training.optimizer import build_optimizer, clip_gradients, learning_rate
-from rnn_lm.training.plan import CALIBRATION_STEPS, Costs, softmax_at, steps_for, steps_for_time, validation_steps
+from rnn_lm.training.plan import (
+    CALIBRATION_STEPS,
+    LAST_PLAN,
+    PLAN_SHARE,
+    Costs,
+    softmax_at,
+    steps_for,
+    steps_for_time,
+    validation_steps,
+)
 
 LAST = "last.safetensors"
 """Where to go on from: model, optimizer, random streams, state."""
@@ -135,8 +144,11 @@ class Trainer:
         self.state: State = model.initial_state(self.stream.batch_size)
         self.position = Position(total_steps=steps_for(config, len(self.stream)))
         self.best_tensors = model_tensors(model)
+        self.costs: Costs | None = None
+        self.step_seconds: list[float] = []
         if folder is not None and (folder / LAST).exists():
             self._restore(folder / LAST)
+        self.planned_at = self.position.seconds
         self.log = TrainingLog(folder, self.position.step)
 
     def run(self, name: str) -> TrainingResult:
@@ -146,7 +158,9 @@ class Trainer:
                 started = time.monotonic() - self.position.seconds
                 saved = time.monotonic()
                 while not self.position.finished:
+                    step_started = time.monotonic()
                     record = self.step()
+                    self.step_seconds.append(time.monotonic() - step_started)
                     self.position.seconds = time.monotonic() - started
                     self._plan()
                     validated = self._validate_if_due(record)
@@ -252,14 +266,29 @@ class Trainer:
     # Around the step: plan, validation, progress.
 
     def _plan(self) -> None:
-        if self.position.total_steps is not None or self.position.step < CALIBRATION_STEPS:
+        """Where the budget is a time: how many steps it comes to, by what steps have cost lately."""
+        position, config = self.position, self.config
+        budget = Budget.parse(config.budget)
+        if budget.unit != "seconds" or position.step < CALIBRATION_STEPS:
             return
-        recent = self.log.steps[CALIBRATION_STEPS // 2 :]
-        per_step = (self.position.seconds - recent[0].seconds) / len(recent)
-        exact, validation = self._seconds_of_exact_step(), self._seconds_of_validation()
-        costs = Costs(per_step, exact if self.config.softmax == "sampled" else per_step, validation)
-        self.position.total_steps = steps_for_time(self.config, costs, self.position.step, self.position.seconds)
-        self._checkpoint()
+        first = position.total_steps is None
+        if not first and (
+            position.seconds - self.planned_at < PLAN_SHARE * budget.amount
+            or self.progress_share > LAST_PLAN * (1 - config.exact_share)
+        ):
+            return
+        recent = self.step_seconds[CALIBRATION_STEPS // 2 :] if first else self.step_seconds
+        per_step = sum(recent) / len(recent)
+        if self.costs is None:
+            exact = self._seconds_of_exact_step() if config.softmax == "sampled" else per_step
+            self.costs = Costs(per_step, exact, self._seconds_of_validation())
+        # What the exact step and a validation cost was timed once; both are as much slower as a step has become.
+        slower = per_step / self.costs.sampled_step
+        costs = Costs(per_step, self.costs.exact_step * slower, self.costs.validation * slower)
+        position.total_steps = steps_for_time(config, costs, position.step, position.seconds, self.progress_share)
+        self.planned_at, self.step_seconds = position.seconds, []
+        if first:
+            self._checkpoint()
 
     def _seconds_of_exact_step(self) -> float:
         """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
