@@ -19,8 +19,10 @@ from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress
 from rnn_lm.training.checkpoint import read_checkpoint
+from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.log import loss_spikes, read_log
-from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged, TrainingInterrupted, validation_columns
+from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged
+from rnn_lm.training.validation import valid_nll, validation_columns
 
 from .conftest import make_trainer, tiny_text
 
@@ -182,7 +184,8 @@ def test_patience_stops_early_and_the_best_model_is_returned(tiny_data):
     assert result.position.step < 200
     best = min(result.log.validations, key=lambda record: record.valid_nll)
     assert result.position.best_step == best.step
-    assert trainer._valid_nll(trainer.config.valid_tokens) == pytest.approx(best.valid_nll)
+    found = valid_nll(trainer.model, tiny_data.valid, trainer.config.valid_tokens)
+    assert found == pytest.approx(best.valid_nll)
 
 
 def test_an_observer_is_told_of_each_validation_and_may_end_the_run(tiny_data, tmp_path):

@@ -8,6 +8,8 @@ from rnn_lm.errors import UserError, unknown_name
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
+EXTRA_MODEL_NAMES = ("rnn-uniform",)
+"""Known as well, and trained only where asked for."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class ProbeConfig:
     """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
     reference (a verb with one noun out of several, any of which may be asked for)."""
     models: tuple[str, ...] = MODEL_NAMES
-    """ngram, rnn, gru, lstm, attention; the last four at matched parameter counts."""
+    """ngram, rnn, gru, lstm, attention, the last four at matched parameter counts; and rnn-uniform, the rnn with a
+    recurrent matrix that starts uniform instead of orthogonal."""
     seeds: int = 5
     """Each model is trained with this many seeds: its start, its training text and the order of the text."""
     steps: int = 1500
@@ -41,7 +44,10 @@ class ProbeConfig:
     """Models trained side by side, a process each. Default: one per core."""
 
     def __post_init__(self) -> None:
-        for kind, names, known in (("probe", self.probes, PROBE_NAMES), ("model", self.models, MODEL_NAMES)):
+        for kind, names, known in (
+            ("probe", self.probes, PROBE_NAMES),
+            ("model", self.models, (*MODEL_NAMES, *EXTRA_MODEL_NAMES)),
+        ):
             for name in names:
                 if name not in known:
                     raise unknown_name(kind, name, known)

@@ -8,7 +8,7 @@ lowest loss on fresh sentences decided, not the accuracy that the probe reports.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -19,7 +19,14 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel
 
 NGRAM = NgramConfig(order=5)
 """The n-gram beside them."""
-LABELS = {"ngram": f"{NGRAM.order}-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "attention": "Attention"}
+LABELS = {
+    "ngram": f"{NGRAM.order}-gram",
+    "rnn": "RNN",
+    "gru": "GRU",
+    "lstm": "LSTM",
+    "attention": "Attention",
+    "rnn-uniform": "RNN, uniform start",
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,11 @@ class Preset:
         return RecurrentLanguageModel(vocabulary_size, self.embedding_size, self.model, random)
 
 
+_ELMAN = ModelConfig(cell="rnn", hidden_size=122)
+_ELMAN_SETTINGS = {"agreement": Setting(5e-3, 0.25), "recall": Setting(1e-2, 0.25), "reference": Setting(1e-2, 0.25)}
 PRESETS: dict[str, Preset] = {
-    "rnn": Preset(
-        122,
-        ModelConfig(cell="rnn", hidden_size=122),
-        {"agreement": Setting(5e-3, 0.25), "recall": Setting(1e-2, 0.25), "reference": Setting(1e-2, 0.25)},
-    ),
+    "rnn": Preset(122, _ELMAN, _ELMAN_SETTINGS),
+    "rnn-uniform": Preset(122, replace(_ELMAN, recurrent_init="uniform"), _ELMAN_SETTINGS),
     "gru": Preset(
         73,
         ModelConfig(cell="gru", hidden_size=73),

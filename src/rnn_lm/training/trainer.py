@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import signal
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -31,6 +29,7 @@ from rnn_lm.training.checkpoint import (
     restore_optimizer,
     write_checkpoint,
 )
+from rnn_lm.training.interrupt import Interrupt, TrainingInterrupted
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
 from rnn_lm.training.losses import NoiseDistribution, Scratch, adaptive_loss, exact_loss, sampled_loss
 from rnn_lm.training.optimizer import build_optimizer, clip_gradients, learning_rate
@@ -44,44 +43,17 @@ from rnn_lm.training.plan import (
     steps_for_time,
     validation_steps,
 )
+from rnn_lm.training.position import Position
+from rnn_lm.training.validation import COLUMNS, ROWS, valid_nll
 
 LAST = "last.safetensors"
 """Where to go on from: model, optimizer, random streams, state."""
 BEST = "best.safetensors"
 """The model with the lowest valid perplexity so far."""
-VALIDATION_COLUMNS = 16
-"""Stretches of the valid text that a validation in training reads side by side."""
-VALIDATION_ROWS = 64
-"""Rows of them scored at a time."""
 
 
 class TrainingDiverged(UserError):
     """The loss or the gradient stopped being a number."""
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C, after everything up to the current step was written to the disk."""
-
-
-@dataclass
-class Position:
-    """How far a run is: all that is not a tensor, as it stands in a checkpoint."""
-
-    step: int = 0
-    total_steps: int | None = None
-    seconds: float = 0.0
-    tokens: int = 0
-    best_valid_nll: float = math.inf
-    best_step: int = 0
-    stale_validations: int = 0
-    reductions: int = 0
-    exact_nll_sum: float = 0.0
-    exact_tokens: int = 0
-
-    @property
-    def finished(self) -> bool:
-        """Whether the planned steps are done."""
-        return self.total_steps is not None and self.step >= self.total_steps
 
 
 @dataclass
@@ -154,7 +126,7 @@ class Trainer:
     def run(self, name: str) -> TrainingResult:
         """Train until the budget is spent, or patience is; ``name`` is shown in the progress line."""
         try:
-            with _Interrupt() as interrupt, self.progress.task(name, 1.0) as task:
+            with Interrupt() as interrupt, self.progress.task(name, 1.0) as task:
                 started = time.monotonic() - self.position.seconds
                 saved = time.monotonic()
                 while not self.position.finished:
@@ -302,8 +274,8 @@ class Trainer:
     def _seconds_of_validation(self) -> float:
         started = time.monotonic()
         tokens = min(self.config.valid_tokens, len(self.valid))
-        timed = min(tokens, VALIDATION_COLUMNS * VALIDATION_ROWS)
-        self._valid_nll(timed)
+        timed = min(tokens, COLUMNS * ROWS)
+        valid_nll(self.model, self.valid, timed)
         return (time.monotonic() - started) * tokens / timed
 
     def _validate_if_due(self, record: StepRecord) -> bool:
@@ -311,38 +283,28 @@ class Trainer:
         total = position.total_steps
         if total is None or position.step not in validation_steps(self.config, total):
             return False
-        valid_nll = self._valid_nll(self.config.valid_tokens)
+        found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens)
         train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
         position.exact_nll_sum, position.exact_tokens = 0.0, 0
         validation = ValidationRecord(
-            record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, valid_nll
+            record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, found_nll
         )
         self.log.add(validation)
-        self._note_validation(valid_nll)
+        self._note_validation(found_nll)
         self.on_validation(validation)
         return True
 
-    def _note_validation(self, valid_nll: float) -> None:
+    def _note_validation(self, nll: float) -> None:
         position = self.position
-        if valid_nll < position.best_valid_nll:
-            position.best_valid_nll, position.best_step, position.stale_validations = valid_nll, position.step, 0
+        if nll < position.best_valid_nll:
+            position.best_valid_nll, position.best_step, position.stale_validations = nll, position.step, 0
             self.best_tensors = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()}
             if self.folder is not None:
-                facts = {"step": position.step, "valid_nll": valid_nll}
+                facts = {"step": position.step, "valid_nll": nll}
                 write_checkpoint(self.folder / BEST, self.best_tensors, facts)
         else:
             position.stale_validations += 1
             position.reductions += 1
-
-    @torch.no_grad()
-    def _valid_nll(self, tokens: int) -> float:
-        """Mean NLL over about ``tokens`` of valid: stretches spread evenly over it, read side by side."""
-        input_tb, target_tb = validation_columns(self.valid, tokens)
-        state, total = self.model.initial_state(input_tb.shape[1]), 0.0
-        for inputs, targets in zip(input_tb.split(VALIDATION_ROWS), target_tb.split(VALIDATION_ROWS), strict=True):
-            nll_tb, state = self.model.score(inputs, targets, state)
-            total += float(nll_tb.sum(dtype=torch.float64))
-        return total / target_tb.numel()
 
     def _out_of_patience(self) -> bool:
         return self.config.patience is not None and self.position.stale_validations >= self.config.patience
@@ -369,7 +331,7 @@ class Trainer:
         }
         facts: dict[str, Any] = {
             "training": asdict(self.config),
-            "position": _to_json(self.position),
+            "position": self.position.to_json(),
             "threads": torch.get_num_threads(),
         }
         write_checkpoint(self.folder / LAST, tensors, facts)
@@ -394,56 +356,9 @@ class Trainer:
         for purpose, source in self.generators.items():
             source.set_state(tensors[f"generator.{purpose}"])
         self.state = tuple(tensors[f"state.{index}"] for index in range(len(self.state)))
-        self.position = _from_json(facts["position"])
+        self.position = Position.from_json(facts["position"])
         if self.position.best_step:
             self.best_tensors, _ = read_checkpoint(path.with_name(BEST))
 
     def _load_best(self) -> None:
         restore_model(self.model, self.best_tensors, (self.folder or Path()) / BEST)
-
-
-def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B"], Int[Tensor, "T B"]]:
-    """Inputs and targets of evenly spread stretches of ``text``, about ``tokens`` in all, one per column.
-
-    A text's start alone may be of another kind than the rest (the books of a collection, say); stretches from all over
-    it are not, and side by side they are quicker to score. Each starts cold, which is why this figure steers training
-    and is never reported as the model's perplexity.
-    """
-    inputs_n, targets_n = text.inputs_and_targets()
-    columns = min(VALIDATION_COLUMNS, len(text))
-    rows = max(1, min(tokens, len(text)) // columns)
-    starts_b = torch.linspace(0, len(text) - rows, columns).long()
-    index_tb = torch.arange(rows).unsqueeze(1) + starts_b
-    return inputs_n[index_tb], targets_n[index_tb]
-
-
-def _to_json(position: Position) -> dict[str, Any]:
-    values = asdict(position)
-    return {**values, "best_valid_nll": None if math.isinf(position.best_valid_nll) else position.best_valid_nll}
-
-
-def _from_json(values: dict[str, Any]) -> Position:
-    best = values["best_valid_nll"]
-    return Position(**{**values, "best_valid_nll": math.inf if best is None else best})
-
-
-class _Interrupt:
-    """Turns the first Ctrl-C into a wish that the loop reads between two steps; a second one stops at once."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def __enter__(self) -> _Interrupt:
-        self._installed = threading.current_thread() is threading.main_thread()
-        if self._installed:
-            self._previous = signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._installed:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _note(self, *_: object) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True

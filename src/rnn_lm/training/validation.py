@@ -1,0 +1,41 @@
+"""Valid perplexity while training: some of the text, spread over all of it, read side by side."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.stream import EncodedText
+
+COLUMNS = 16
+"""Stretches of the valid text that a validation reads side by side."""
+ROWS = 64
+"""Rows of them scored at a time."""
+
+
+@torch.no_grad()
+def valid_nll(model: LanguageModel, text: EncodedText, tokens: int) -> float:
+    """Mean NLL in nats over about ``tokens`` of ``text``: stretches spread evenly over it, read side by side."""
+    input_tb, target_tb = validation_columns(text, tokens)
+    state, total = model.initial_state(input_tb.shape[1]), 0.0
+    for inputs, targets in zip(input_tb.split(ROWS), target_tb.split(ROWS), strict=True):
+        nll_tb, state = model.score(inputs, targets, state)
+        total += float(nll_tb.sum(dtype=torch.float64))
+    return total / target_tb.numel()
+
+
+def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B"], Int[Tensor, "T B"]]:
+    """Inputs and targets of evenly spread stretches of ``text``, about ``tokens`` in all, one per column.
+
+    A text's start alone may be of another kind than the rest (the books of a collection, say); stretches from all over
+    it are not, and side by side they are quicker to score. Each starts cold, which is why this figure steers training
+    and is never reported as the model's perplexity.
+    """
+    inputs_n, targets_n = text.inputs_and_targets()
+    columns = min(COLUMNS, len(text))
+    rows = max(1, min(tokens, len(text)) // columns)
+    starts_b = torch.linspace(0, len(text) - rows, columns).long()
+    index_tb = torch.arange(rows).unsqueeze(1) + starts_b
+    return inputs_n[index_tb], targets_n[index_tb]
