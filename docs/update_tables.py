@@ -16,6 +16,7 @@ from typing import Any
 
 from rnn_lm.files import read_json
 from rnn_lm.report.markdown import results_markdown, table_markdown
+from rnn_lm.report.notes_probes import undecided_because
 from rnn_lm.report.results import read_results
 from rnn_lm.report.tables import Table
 from rnn_lm.report.tables_gradients import gradients_tables
@@ -29,7 +30,10 @@ def parts_of(path: Path) -> dict[str, str]:
     if "models" in found:
         parts["results"] = f"{results_markdown(read_results(path))}\n{provenance(found)}"
     if "probes" in found:
-        parts["probes"] = joined(probes_tables(found["probes"]))
+        reasons = [
+            f"{probe['label']}: {reason}" for probe in found["probes"]["probes"] for reason in undecided_because(probe)
+        ]
+        parts["probes"] = "\n\n".join([joined(probes_tables(found["probes"])), *reasons])
     if "gradients" in found:
         parts["gradients"] = joined(gradients_tables(found["gradients"]))
     return parts

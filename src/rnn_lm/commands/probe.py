@@ -26,6 +26,7 @@ def run(options: Options) -> None:
     from rnn_lm.files import make_folder, write_json
     from rnn_lm.probes.run import run_probe
     from rnn_lm.report.figures_probes import probe_figures
+    from rnn_lm.report.notes_probes import undecided_because
     from rnn_lm.report.style import save_chart
     from rnn_lm.report.tables_probes import probes_tables
     from rnn_lm.report.terminal import rich_table
@@ -37,6 +38,9 @@ def run(options: Options) -> None:
     write_json(options.out / "results.json", {"probes": results})
     for table in probes_tables(results):
         progress.console.print(rich_table(table))
+    for probe in results["probes"]:
+        for reason in undecided_because(probe):
+            progress.say(f"{probe['label']}: {reason}")
     figures = make_folder(options.out / "figures")
     for name, chart in probe_figures(results).items():
         save_chart(chart, figures / f"{name}.png")

@@ -11,6 +11,7 @@ from rnn_lm.report.figures_probes import (
     natural_attractors_figure,
     natural_figure,
 )
+from rnn_lm.report.notes_probes import undecided_because
 from rnn_lm.report.results import Results
 from rnn_lm.report.sections import Block, Figure, Heading, Paragraph, Section, section
 from rnn_lm.report.tables_probes import accuracy_table, claims_table, natural_table
@@ -52,6 +53,7 @@ def _one_probe(part: Mapping[str, Any], probe: Mapping[str, Any]) -> list[Block]
     ]
     if probe["claims"]:
         blocks.append(claims_table(probe))
+    blocks += [Paragraph(text) for text in undecided_because(probe)]
     if probe["attractors"]:
         blocks.append(
             Figure(
