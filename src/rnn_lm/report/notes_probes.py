@@ -31,7 +31,7 @@ def undecided_because(probe: Mapping[str, Any]) -> list[str]:
         if failed and max(point["per_seed"]) >= _LEARNED:
             reasons.append(
                 f"{labels[name]}: {len(failed)} of {len(point['per_seed'])} seeds did not learn the task at distance "
-                f"{point['distance']}, while others reach {max(point['per_seed']):.0%}; the interval over seeds is wide for "
-                "that reason, and says more about training than about memory."
+                f"{point['distance']}, while others reach {max(point['per_seed']):.0%}; that makes the interval over "
+                "seeds wide, and says more about training than about memory."
             )
     return reasons
