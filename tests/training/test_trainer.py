@@ -208,36 +208,62 @@ def test_an_observer_is_told_of_each_validation_and_may_end_the_run(tiny_data, t
     assert read_checkpoint(tmp_path / BEST)[1]["step"] == 10
 
 
-def test_a_budget_in_seconds_becomes_steps_that_are_kept_on_resume(tiny_data, tmp_path):
-    trainer = make_trainer(tiny_data, tmp_path, budget="2s")
+class Clock:
+    """Time that passes only when a step takes some, so that what is planned by it can be said beforehand."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def drive(self, trainer, seconds_of) -> None:
+        """Let step number n of ``trainer`` take ``seconds_of(n)``."""
+        step = trainer.step
+
+        def timed():
+            self.now += seconds_of(trainer.position.step)
+            return step()
+
+        trainer.step = timed
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("rnn_lm.training.trainer.time", clock)
+    return clock
+
+
+def test_a_budget_in_seconds_becomes_steps_that_are_kept_on_resume(tiny_data, tmp_path, clock):
+    settings = {"budget": "2s", "softmax": "exact"}
+    trainer = make_trainer(tiny_data, tmp_path, **settings)
     interrupt_after(trainer, 25)
+    clock.drive(trainer, lambda _: 0.01)
     with pytest.raises(TrainingInterrupted):
         trainer.run("tiny")
-    planned = trainer.position.total_steps
-    assert planned is not None
-    resumed = make_trainer(tiny_data, tmp_path, budget="2s")
-    assert resumed.position.total_steps == planned
-    result = resumed.run("tiny")
-    assert result.position.step == result.position.total_steps
-    assert 1 < result.position.seconds < 4
+    assert trainer.position.total_steps == pytest.approx(200, abs=2)
+    resumed = make_trainer(tiny_data, tmp_path, **settings)
+    assert resumed.position.total_steps == trainer.position.total_steps
+    clock.drive(resumed, lambda _: 0.01)
+    position = resumed.run("tiny").position
+    assert position.step == position.total_steps == pytest.approx(200, abs=2)
+    assert position.seconds == pytest.approx(2, abs=0.03)
 
 
-def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_data):
-    trainer = make_trainer(tiny_data, budget="3s")
-    step, plans = trainer.step, []
+def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_data, clock):
+    trainer = make_trainer(tiny_data, budget="3s", softmax="exact")
+    plans: list[int | None] = []
 
-    def slow_at_first():
+    def seconds_of(step: int) -> float:
         plans.append(trainer.position.total_steps)
-        if trainer.position.step < 22:
-            time.sleep(0.05)
-        return step()
+        return 0.05 if step < 22 else 0.005
 
-    trainer.step = slow_at_first
-    result = trainer.run("tiny")
+    clock.drive(trainer, seconds_of)
+    position = trainer.run("tiny").position
     first = next(plan for plan in plans if plan is not None)
-    assert first < 70, "steps of 50 ms and more"
-    assert result.position.step == plans[-1] > 2 * first
-    assert 2 < result.position.seconds < 5
+    assert first == pytest.approx(60, abs=2)
+    assert position.step == pytest.approx(22 + (3 - 22 * 0.05) / 0.005, rel=0.1)
+    assert position.seconds == pytest.approx(3, rel=0.1)
 
 
 CHANGED = {

@@ -22,9 +22,9 @@ def undecided_because(probe: Mapping[str, Any]) -> list[str]:
     kept = [name for name in ("rnn", "lstm") if name in last and last[name]["accuracy"] >= _KEPT]
     if len(kept) == 2:
         reasons.append(
-            "Neither the RNN nor the LSTM loses anything here that could fall: one thing has to be kept, and a network "
-            "that starts from an orthogonal matrix, at its own best learning rate and clipping, learns to latch it. "
-            "What separates the cells is having to keep several things at once."
+            "Neither the RNN nor the LSTM loses anything here that could fall: one thing has to be kept, and a tanh "
+            "network that is tuned like the others learns to latch it. What separates the cells is having to keep "
+            "several things at once."
         )
     for name, point in last.items():
         failed = [accuracy for accuracy in point["per_seed"] if accuracy < _NOT_LEARNED]
