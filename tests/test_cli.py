@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from corpora.file_server import FileServer, running_server
+from refusals import refused
 from rnn_lm.cli import main, one_line
 
 SMALL = [
@@ -54,16 +55,6 @@ def compared(corpus_folder, tmp_path_factory) -> Path:
 
 
 COMPARE = [*SMALL, "--cells", "rnn", "lstm", "--length", "8", "--parts"]
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line that a refused command prints."""
-    capsys.readouterr()
-    assert main(list(arguments)) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("rnn-lm: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,9 @@ import sys
 import optuna
 import pytest
 
+from refusals import refused
 from rnn_lm.cli import main
 from rnn_lm.sweep.storage import shown_url
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line that a refused command prints."""
-    capsys.readouterr()
-    assert main(list(arguments)) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("rnn-lm: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(
