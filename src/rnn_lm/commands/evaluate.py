@@ -1,13 +1,14 @@
-"""``rnn-lm evaluate``: exact perplexity of trained models, compared pairwise; or the surprisal of each word."""
+"""``rnn-lm evaluate``: exact perplexity of trained models, compared pairwise; adapting to the text too, if asked to; or surprisal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
+from rnn_lm.adaptation.config import AdaptationConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
@@ -28,25 +29,35 @@ class Options:
     """Context policy of --surprisal; perplexity is always given under both."""
     bootstrap_seed: int = 1
     """Seeds the resampling of sentences behind the intervals."""
+    adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
         if not self.runs:
             raise UserError("evaluate needs at least one model folder, e.g. rnn-lm evaluate runs/train")
         if self.surprisal is not None and len(self.runs) > 1:
             raise UserError("--surprisal writes one model's figures: give one model folder")
+        if self.surprisal is not None and self.adaptation.adapt != "none":
+            raise UserError("--surprisal is that of the static model: leave --adapt out")
 
 
 def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
     from rnn_lm.experiments.evaluate import evaluate_models, split_for
+    from rnn_lm.experiments.evaluate_adapted import evaluate_adapted, require_adaptable
     from rnn_lm.models.storage import load_model
 
     progress = TerminalProgress()
     models = [load_model(folder) for folder in options.runs]
+    adaptation = options.adaptation
+    if adaptation.adapt != "none":
+        require_adaptable(models)
     chosen = split_for(models, options.split, options.text)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)
+    if adaptation.adapt != "none":
+        for line in evaluate_adapted(models, chosen, adaptation, options.bootstrap_seed, progress):
+            progress.say(line)
     if options.surprisal is not None:
         rows = surprisal(models[0].model, chosen.sentences, models[0].vocabulary, options.policy, progress)
         write_surprisal(options.surprisal, rows)

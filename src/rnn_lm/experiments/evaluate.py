@@ -41,7 +41,7 @@ def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, pro
         first: TokenScores | None = None
         for stored in models:
             scores = score_text(stored.model, text, policy, progress=progress)
-            yield f"  {stored.name:<20} {_figures(scores, seed)}"
+            yield f"  {stored.name:<20} {figures(scores, seed)}"
             if first is None:
                 first = scores
                 continue
@@ -53,7 +53,8 @@ def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, pro
             )
 
 
-def _figures(scores: TokenScores, seed: int) -> str:
+def figures(scores: TokenScores, seed: int) -> str:
+    """Perplexity with its interval, and bits, in a line."""
     interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
     total = scores.total
     return (

@@ -211,20 +211,23 @@ class RecurrentLanguageModel(nn.Module):
     def score(
         self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
     ) -> tuple[Float[Tensor, "T B"], State]:
-        """See ``LanguageModel.score``. Logits exist for a chunk of positions at a time."""
+        """See ``LanguageModel.score``."""
         output_tbd, state = self.encode(input_tb, state)
-        output_nd, target_n = output_tbd.flatten(0, 1), target_tb.flatten()
+        return self.nll_of_output(output_tbd.flatten(0, 1), target_tb.flatten()).view_as(target_tb), state
+
+    def nll_of_output(self, output_nd: Float[Tensor, "N D"], target_n: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
+        """-log P(target) of encoded positions, in nats, 0 for padding. Logits exist for a chunk of positions at a time."""
         if self.adaptive is not None:
-            return adaptive_nll(self.adaptive, output_nd, target_n).view_as(target_tb), state
+            return adaptive_nll(self.adaptive, output_nd, target_n)
         if not torch.is_grad_enabled():
-            return nll(output_nd, self.decoder, target_n).view_as(target_tb), state
+            return nll(output_nd, self.decoder, target_n)
         nll_n = [
             nn.functional.cross_entropy(
                 self.logits(output_nd[rows]), target_n[rows], ignore_index=IGNORE, reduction="none"
             )
             for rows in chunks(len(target_n), self.vocabulary_size)
         ]
-        return torch.cat(nll_n).view_as(target_tb), state
+        return torch.cat(nll_n)
 
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:

@@ -1,0 +1,92 @@
+"""The settings of adaptation at test time; their docstrings are the flags' help."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from rnn_lm.errors import UserError
+
+
+@dataclass(frozen=True)
+class CacheSettings:
+    """The continuous cache (Grave, Joulin and Usunier 2017)."""
+
+    cache_window: int = 2000
+    """Neural cache: how many of the last positions are kept."""
+    cache_theta: float = 0.1
+    """Neural cache: how much the likeness of two hidden states counts; 0 makes all kept positions alike."""
+    cache_weight: float = 0.1
+    """Neural cache: its share of the probability, the lambda of the paper."""
+
+    def __post_init__(self) -> None:
+        _require(self.cache_window >= 1, "--cache-window must be at least 1")
+        _require(math.isfinite(self.cache_theta) and self.cache_theta >= 0, "--cache-theta must be a number >= 0")
+        _require(0 <= self.cache_weight < 1, f"--cache-weight must be in [0, 1), not {self.cache_weight:g}")
+
+
+@dataclass(frozen=True)
+class DynamicSettings:
+    """Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018)."""
+
+    dynamic_update: Literal["rms", "sgd"] = "rms"
+    """Dynamic evaluation: rms divides each parameter's gradient by its root mean square on the train split, and draws
+    parameters back to their trained values in proportion to it; sgd does neither by parameter."""
+    dynamic_rate: float | None = None
+    """Dynamic evaluation: learning rate, of the segment's mean NLL per token. Default: 1e-4 for rms, 0.1 for sgd."""
+    dynamic_decay: float = 3e-3
+    """Dynamic evaluation: share of the way back to the trained weights that is gone after each segment."""
+    dynamic_length: int = 5
+    """Dynamic evaluation: tokens per segment; each is scored first and learned from afterwards."""
+
+    def __post_init__(self) -> None:
+        rate = self.dynamic_rate
+        _require(rate is None or (math.isfinite(rate) and rate >= 0), "--dynamic-rate must be a number >= 0")
+        _require(0 <= self.dynamic_decay <= 1, f"--dynamic-decay must be in [0, 1], not {self.dynamic_decay:g}")
+        _require(self.dynamic_length >= 1, "--dynamic-length must be at least 1")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, by default that of the update."""
+        return {"rms": 1e-4, "sgd": 0.1}[self.dynamic_update] if self.dynamic_rate is None else self.dynamic_rate
+
+
+@dataclass(frozen=True)
+class AdaptationConfig(DynamicSettings, CacheSettings):
+    """Adaptation at test time, under policy stream, for recurrent models."""
+
+    adapt: Literal["none", "cache", "dynamic", "both"] = "none"
+    """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both:
+    each alone and the two together. The static figures stay; what adapts is labelled."""
+    tune: bool = False
+    """Choose the settings of --adapt on the valid split, starting from those given, and print them as flags."""
+    tune_tokens: int = 10_000
+    """Tokens at the start of valid that --tune reads, again for each setting that it tries."""
+    adapt_results: str | None = None
+    """Write what --adapt found to this JSON file: settings, static and adapted figures, differences."""
+
+    def __post_init__(self) -> None:
+        CacheSettings.__post_init__(self)
+        DynamicSettings.__post_init__(self)
+        _require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
+        _require(not (self.adapt == "none" and self.tune), "--tune chooses the settings of --adapt: give that, too")
+        _require(
+            not (self.adapt == "none" and self.adapt_results is not None),
+            "--adapt-results writes what --adapt found: give that, too",
+        )
+
+    @property
+    def cache(self) -> CacheSettings:
+        """The cache's part."""
+        return CacheSettings(self.cache_window, self.cache_theta, self.cache_weight)
+
+    @property
+    def dynamic(self) -> DynamicSettings:
+        """Dynamic evaluation's part, with its learning rate filled in."""
+        return DynamicSettings(self.dynamic_update, self.rate, self.dynamic_decay, self.dynamic_length)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UserError(message)

@@ -1,0 +1,113 @@
+"""One pass over a text under policy stream, by a model that adapts as it reads.
+
+Every token is scored once, by what was known before it: a segment is scored, and only then learned from; a position's
+cache holds earlier positions alone. Under policy sentence nothing is known of earlier sentences, which is all that
+adaptation could use, so there is no such pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from rnn_lm.adaptation.cache import NeuralCache, mixed_nll
+from rnn_lm.adaptation.config import CacheSettings
+from rnn_lm.adaptation.dynamic import Dynamic, adapting
+from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
+from rnn_lm.models.language_model import detach
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.progress import Progress, SilentProgress
+from rnn_lm.stream import EncodedText
+
+BLOCK = 1024
+"""Positions read at a time where the parameters stand still; as in ``score_text``, which gives the same NLL to the bit.
+"""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was thought of every token of a text, with the mixture still to be made: any weight of the cache is at hand.
+
+    Attributes:
+        nll_n: the model's -log P, in nats.
+        cached_cn: P_cache by each cache that looked on; nan where nothing was cached yet.
+    """
+
+    nll_n: Float64[Tensor, "N"]
+    cached_cn: Float64[Tensor, "C N"]
+
+    def mixed_nll_n(self, cache: int, weight: float) -> Float64[Tensor, "N"]:
+        """-log of the mixture of the model with one of the caches, in nats."""
+        return mixed_nll(self.nll_n, self.cached_cn[cache], weight)
+
+
+def read_adapting(
+    model: RecurrentLanguageModel,
+    text: EncodedText,
+    caches: Sequence[CacheSettings] = (),
+    dynamic: Dynamic | None = None,
+    *,
+    block: int = BLOCK,
+    name: str = "adapt",
+    progress: Progress | None = None,
+) -> Reading:
+    """Read ``text`` from its first token to its last.
+
+    Args:
+        model: its modes and parameters are afterwards as they were before.
+        text: what to score.
+        caches: their windows and thetas; their weights are for ``Reading.mixed_nll_n``.
+        dynamic: how the parameters follow the text; None where they stand still.
+        block: most positions read at a time, without ``dynamic``; changes no result.
+        name: of the work, for ``progress``.
+        progress: told the tokens done and the perplexity so far, that of the first cache's mixture if there is one.
+    """
+    block = dynamic.settings.dynamic_length if dynamic else block
+    input_n, target_n = text.inputs_and_targets()
+    nll_n = torch.zeros(len(text), dtype=torch.float64)
+    cached_cn = torch.zeros(len(caches), len(text), dtype=torch.float64)
+    kept: list[NeuralCache] = []
+    device, nll_sum = model.embedding_ve.device, 0.0
+    reporter = (progress or SilentProgress()).task(name, float(len(text)))
+    with evaluating(model), _following(model, dynamic) as adapt, reporter as task:
+        state = model.initial_state(1)
+        for first in range(0, len(text), block):
+            span = slice(first, min(first + block, len(text)))
+            input_k, target_k = input_n[span].to(device), target_n[span].to(device)
+            output_kbd, state = model.encode(input_k[:, None], state)
+            nll_k = model.nll_of_output(output_kbd[:, 0], target_k)
+            state, hidden_kd = detach(state), output_kbd[:, 0].detach()
+            nll_n[span] = nll_k.detach().cpu().double()
+            kept = kept or [_ring(one, block, hidden_kd) for one in caches]
+            for number, cache in enumerate(kept):
+                cached_cn[number, span] = cache.probability(hidden_kd, target_k).cpu().double()
+            adapt(nll_k.mean())
+            scored_k = mixed_nll(nll_n[span], cached_cn[0, span], caches[0].cache_weight) if caches else nll_n[span]
+            nll_sum += float(scored_k.sum())
+            task.update(float(span.stop), perplexity=Perplexity(nll_sum, span.stop, 0).perplexity)
+    return Reading(nll_n, cached_cn)
+
+
+def as_scores(text: EncodedText, nll_n: Float64[Tensor, "N"]) -> TokenScores:
+    """The NLL of ``text`` as what intervals and tests are made from."""
+    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, "stream")
+
+
+def _ring(settings: CacheSettings, block: int, hidden_kd: Tensor) -> NeuralCache:
+    return NeuralCache(settings.cache_window, settings.cache_theta, block, hidden_kd.shape[1], hidden_kd)
+
+
+@contextlib.contextmanager
+def _following(model: RecurrentLanguageModel, dynamic: Dynamic | None) -> Iterator[Callable[[Tensor], None]]:
+    """What is done with a segment's mean NLL once it is scored, and gradients only where something is."""
+    if dynamic is None:
+        with torch.inference_mode():
+            yield lambda _: None
+    else:
+        with torch.enable_grad(), adapting(model, dynamic) as adapt:
+            yield adapt
