@@ -61,9 +61,7 @@ class NeuralCache:
         return votes_kc.masked_fill_(self._next_c[None, used] != next_k[:, None], 0.0).sum(1)
 
 
-def mixed_nll(
-    nll_n: Float64[Tensor, "N"], cached_n: Float64[Tensor, "N"], weight: float
-) -> Float64[Tensor, "N"]:
+def mixed_nll(nll_n: Float64[Tensor, "N"], cached_n: Float64[Tensor, "N"], weight: float) -> Float64[Tensor, "N"]:
     """-log of the mixture, in nats; the model's alone where nothing is cached (nan).
 
     Args:

@@ -34,7 +34,7 @@ class DynamicSettings:
     """Dynamic evaluation: rms divides each parameter's gradient by its root mean square on the train split, and draws
     parameters back to their trained values in proportion to it; sgd does neither by parameter."""
     dynamic_rate: float | None = None
-    """Dynamic evaluation: learning rate, of the segment's mean NLL per token. Default: 1e-4 for rms, 0.1 for sgd."""
+    """Dynamic evaluation: learning rate, of the segment's mean NLL per token. Default: 3e-4 for rms, 0.1 for sgd."""
     dynamic_decay: float = 3e-3
     """Dynamic evaluation: share of the way back to the trained weights that is gone after each segment."""
     dynamic_length: int = 5
@@ -49,7 +49,7 @@ class DynamicSettings:
     @property
     def rate(self) -> float:
         """The learning rate, by default that of the update."""
-        return {"rms": 1e-4, "sgd": 0.1}[self.dynamic_update] if self.dynamic_rate is None else self.dynamic_rate
+        return {"rms": 3e-4, "sgd": 0.1}[self.dynamic_update] if self.dynamic_rate is None else self.dynamic_rate
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class AdaptationConfig(DynamicSettings, CacheSettings):
     """Adaptation at test time, under policy stream, for recurrent models."""
 
     adapt: Literal["none", "cache", "dynamic", "both"] = "none"
-    """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both:
-    each alone and the two together. The static figures stay; what adapts is labelled."""
+    """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both
+    (each alone, and the two together). The static figures stay; what adapts is labelled."""
     tune: bool = False
     """Choose the settings of --adapt on the valid split, starting from those given, and print them as flags."""
     tune_tokens: int = 10_000

@@ -7,6 +7,7 @@ falls.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -57,6 +58,7 @@ def best_dynamic(
 ) -> DynamicSettings:
     """The learning rate and then the decay of lowest perplexity on ``text``, climbing from ``start``."""
 
+    @functools.cache
     def loss(settings: DynamicSettings) -> float:
         name = f"rate {settings.rate:.1e}, decay {settings.dynamic_decay:.1e}"
         reading = read_adapting(model, text, (), Dynamic(settings, start.rms), name=name, progress=progress)

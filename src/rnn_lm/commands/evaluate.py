@@ -1,4 +1,4 @@
-"""``rnn-lm evaluate``: exact perplexity of trained models, compared pairwise; adapting to the text too, if asked to; or surprisal."""
+"""``rnn-lm evaluate``: exact perplexity of trained models, static and adapting; or the surprisal of each word."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
     from rnn_lm.experiments.evaluate import evaluate_models, split_for
-    from rnn_lm.experiments.evaluate_adapted import evaluate_adapted, require_adaptable
+    from rnn_lm.experiments.evaluate_adapted import evaluate_adapted, check_adaptation
     from rnn_lm.models.storage import load_model
 
     progress = TerminalProgress()
     models = [load_model(folder) for folder in options.runs]
     adaptation = options.adaptation
     if adaptation.adapt != "none":
-        require_adaptable(models)
+        check_adaptation(models, adaptation)
     chosen = split_for(models, options.split, options.text)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings, DynamicSettings
+from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, root_mean_square_gradients
 from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
@@ -27,24 +27,33 @@ from rnn_lm.stream import EncodedText
 
 
 @dataclass(frozen=True)
-class Variant:
-    """One way to adapt.
+class Pass:
+    """One reading of the text, which gives a figure without the cache and one with it.
+
+    Attributes:
+        dynamic: how the parameters move; None where they stand still.
+        cache: the cache that looks on, if there is one.
+    """
+
+    dynamic: Dynamic | None
+    cache: CacheSettings | None
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What one way of adapting came to.
 
     Attributes:
         label: what stands beside the model's name wherever a figure of it is shown.
-        cache: the cache's settings, if there is one.
-        dynamic: those of dynamic evaluation, if the parameters move.
+        settings: of its parts, as the flags name them.
+        scores: of every token.
+        tokens_per_second: of the reading.
     """
 
     label: str
-    cache: CacheSettings | None
-    dynamic: Dynamic | None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """As the flags name them."""
-        parts = (self.cache, self.dynamic.settings if self.dynamic else None)
-        return {name: value for part in parts if part is not None for name, value in asdict(part).items()}
+    settings: dict[str, Any]
+    scores: TokenScores
+    tokens_per_second: float
 
     @property
     def flags(self) -> str:
@@ -52,11 +61,14 @@ class Variant:
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.settings.items())
 
 
-def require_adaptable(models: Sequence[StoredModel]) -> None:
-    """Raises ``UserError`` for a model that has no hidden states and no gradients."""
+def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig) -> None:
+    """Raises ``UserError``, before any work is done, for a model that cannot adapt or results with no place to go."""
     for stored in models:
         if not isinstance(stored.model, RecurrentLanguageModel):
             raise UserError(f"{stored.name} is no recurrent model, and --adapt works on those alone: leave it out")
+    folder = Path(config.adapt_results or ".").parent
+    if not folder.is_dir():
+        raise UserError(f"--adapt-results {config.adapt_results}: there is no folder {folder}; create it first")
 
 
 def evaluate_adapted(
@@ -67,7 +79,7 @@ def evaluate_adapted(
     Raises:
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
-    require_adaptable(models)
+    check_adaptation(models, config)
     vocabulary = models[0].vocabulary
     text = vocabulary.encode_text(chosen.sentences, chosen.characters)
     splits: dict[str, EncodedText] = {}
@@ -83,17 +95,14 @@ def evaluate_adapted(
         static = score_text(model, text, "stream", progress=progress)
         yield f"  {stored.name}, static: {figures(static, seed)}"
         found = []
-        for variant in _variants(model, config, splits, progress):
-            started = time.monotonic()
-            scores = _score(model, text, variant, progress)
-            speed = len(text) / (time.monotonic() - started)
-            yield f"  {stored.name} {variant.label}: {figures(scores, seed)}"
-            result = _result(variant, scores, static, seed)
+        for adapted in _adapted(model, text, config, splits, progress):
+            result = _result(adapted, static, seed)
+            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, seed)}"
             yield (
-                f"    perplexity x {result['ratio']:.3f} [{result['ratio_low']:.3f}, {result['ratio_high']:.3f}] of its "
-                f"static one, p = {result['p_value']:.2g}; {speed:,.0f} tokens/s"
+                f"    perplexity x {result['ratio']:.3f} [{result['ratio_low']:.3f}, {result['ratio_high']:.3f}] "
+                f"of its static one, p = {result['p_value']:.2g}; {adapted.tokens_per_second:,.0f} tokens/s"
             )
-            yield f"    {'chosen on valid' if config.tune else 'settings'}: {variant.flags}"
+            yield f"    {'chosen on valid' if config.tune else 'settings'}: {adapted.flags}"
             found.append(result)
         results.append({"model": stored.name, "static": _perplexity(static, seed), "adapted": found})
         if config.adapt_results is not None:
@@ -102,10 +111,33 @@ def evaluate_adapted(
             write_json(Path(config.adapt_results), report)
 
 
-def _variants(
+def _adapted(
+    model: RecurrentLanguageModel,
+    text: EncodedText,
+    config: AdaptationConfig,
+    splits: dict[str, EncodedText],
+    progress: Progress,
+) -> Iterator[Adapted]:
+    """Every way of adapting that ``--adapt`` names."""
+    for one in _passes(model, config, splits, progress):
+        started = time.monotonic()
+        caches = [one.cache] if one.cache else []
+        name = "dynamic" if one.dynamic else "cache"
+        reading = read_adapting(model, text, caches, one.dynamic, name=name, progress=progress)
+        speed = len(text) / (time.monotonic() - started)
+        moving = asdict(one.dynamic.settings) if one.dynamic else {}
+        if one.dynamic:
+            yield Adapted("with dynamic evaluation", moving, as_scores(text, reading.nll_n), speed)
+        if one.cache:
+            scores = as_scores(text, reading.mixed_nll_n(0, one.cache.cache_weight))
+            label = "with dynamic evaluation and cache" if one.dynamic else "with cache"
+            yield Adapted(label, moving | asdict(one.cache), scores, speed)
+
+
+def _passes(
     model: RecurrentLanguageModel, config: AdaptationConfig, splits: dict[str, EncodedText], progress: Progress
-) -> Iterator[Variant]:
-    """The ways of adapting that ``--adapt`` names, one after the other, with settings given or tuned."""
+) -> Iterator[Pass]:
+    """The readings that ``--adapt`` asks for, one after the other, with settings given or tuned."""
     valid = beginning(splits["valid"], config.tune_tokens) if config.tune else None
 
     def cache(dynamic: Dynamic | None) -> CacheSettings:
@@ -115,34 +147,24 @@ def _variants(
         return best_cache(read_adapting(model, valid, grid, dynamic, name="tune cache", progress=progress), grid)
 
     if config.adapt in ("cache", "both"):
-        yield Variant("with cache", cache(None), None)
+        yield Pass(None, cache(None))
     if config.adapt in ("dynamic", "both"):
-        settings: DynamicSettings = config.dynamic
         rms = {}
-        if settings.dynamic_update == "rms":
-            rms = root_mean_square_gradients(model, splits["train"], settings.dynamic_length, progress)
-        dynamic = Dynamic(settings, rms)
+        if config.dynamic_update == "rms":
+            rms = root_mean_square_gradients(model, splits["train"], config.dynamic_length, progress)
+        dynamic = Dynamic(config.dynamic, rms)
         if valid is not None:
             dynamic = replace(dynamic, settings=best_dynamic(model, valid, dynamic, progress))
-        yield Variant("with dynamic evaluation", None, dynamic)
-        if config.adapt == "both":
-            yield Variant("with dynamic evaluation and cache", cache(dynamic), dynamic)
+        yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)
 
 
-def _score(model: RecurrentLanguageModel, text: EncodedText, variant: Variant, progress: Progress) -> TokenScores:
-    caches = [variant.cache] if variant.cache else []
-    reading = read_adapting(model, text, caches, variant.dynamic, name=variant.label, progress=progress)
-    nll_n = reading.mixed_nll_n(0, variant.cache.cache_weight) if variant.cache else reading.nll_n
-    return as_scores(text, nll_n)
-
-
-def _result(variant: Variant, scores: TokenScores, static: TokenScores, seed: int) -> dict[str, Any]:
-    effect = gain([scores], [static], numpy_generator(seed, f"adaptation {variant.label}"), BLOCKS)
+def _result(adapted: Adapted, static: TokenScores, seed: int) -> dict[str, Any]:
+    effect = gain([adapted.scores], [static], numpy_generator(seed, f"adaptation {adapted.label}"), BLOCKS)
     ratio = perplexity_ratio(effect)
     return {
-        "label": variant.label,
-        "settings": variant.settings,
-        **_perplexity(scores, seed),
+        "label": adapted.label,
+        "settings": adapted.settings,
+        **_perplexity(adapted.scores, seed),
         "ratio": ratio.value,
         "ratio_low": ratio.low,
         "ratio_high": ratio.high,

@@ -216,7 +216,7 @@ class RecurrentLanguageModel(nn.Module):
         return self.nll_of_output(output_tbd.flatten(0, 1), target_tb.flatten()).view_as(target_tb), state
 
     def nll_of_output(self, output_nd: Float[Tensor, "N D"], target_n: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
-        """-log P(target) of encoded positions, in nats, 0 for padding. Logits exist for a chunk of positions at a time."""
+        """-log P(target) of encoded positions, in nats, 0 for padding. Logits exist for a chunk of them at a time."""
         if self.adaptive is not None:
             return adaptive_nll(self.adaptive, output_nd, target_n)
         if not torch.is_grad_enabled():

@@ -1,0 +1,111 @@
+"""``rnn-lm evaluate --adapt``: labelled beside the static figures, tuned on valid alone, nothing on the disk changed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from refusals import refused
+from rnn_lm.cli import main
+
+TRAINING = [
+    "--tokens", "whitespace", "--embedding", "random", "--embedding-size", "8", "--hidden-size", "8",
+    "--budget", "12steps", "--batch-size", "4", "--bptt-length", "6", "--validations", "2", "--softmax-samples", "20",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Path:
+    """Sentences of which each stands twice in a row, so that there is something to adapt to."""
+    folder = tmp_path_factory.mktemp("corpus")
+    lines = [f"{who} saw {what} {where}" for where in ("here", "there") for who in "abcd" for what in "efghijk"]
+    for name, part in [("train", lines * 2), ("valid", lines[::2]), ("test", lines[::3] * 3)]:
+        (folder / f"{name}.txt").write_text("".join(f"{line}\n{line}\n" for line in part))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "lstm"
+    assert main(["train", "--corpus", str(corpus), "--out", str(folder), *TRAINING]) == 0
+    return folder
+
+
+def evaluated(capsys, *arguments: str) -> str:
+    """What the command prints; without speeds, which differ from run to run."""
+    capsys.readouterr()
+    assert main(["evaluate", *arguments]) == 0
+    return re.sub(r"[\d,]+ tokens/s", "", capsys.readouterr().out)
+
+
+def perplexities(printed: str) -> dict[str, str]:
+    """Figures by what stands before them."""
+    return dict(re.findall(r"^  (.*): perplexity +([\d.]+)", printed, re.MULTILINE))
+
+
+@pytest.mark.parametrize("update", ["sgd", "rms"])
+def test_every_way_to_adapt_is_labelled_beside_the_static_figure(capsys, trained, tmp_path, update):
+    before = {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()}
+    results = tmp_path / "adapted.json"
+    static = evaluated(capsys, str(trained))
+    arguments = ["--adapt", "both", "--dynamic-update", update, "--adapt-results", str(results)]
+    printed = evaluated(capsys, str(trained), *arguments)
+    assert printed.startswith(static), "the static figures are those of an evaluation without adaptation"
+    found = perplexities(printed)
+    labels = ["static", "with cache", "with dynamic evaluation", "with dynamic evaluation and cache"]
+    assert [name.removeprefix("lstm").strip(", ") for name in found] == labels
+    assert len(set(found.values())) == 4
+    assert float(found["lstm with dynamic evaluation and cache"]) < float(found["lstm, static"])
+    assert {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before
+    kept = json.loads(results.read_text())
+    assert kept["policy"] == "stream"
+    assert kept["settings_chosen_on"] is None
+    model = kept["models"][0]
+    assert f"{model['static']['perplexity']:.2f}" == found["lstm, static"]
+    assert [one["label"] for one in model["adapted"]] == labels[1:]
+    assert all(0 < one["ratio_low"] <= one["ratio"] <= one["ratio_high"] for one in model["adapted"])
+    assert model["adapted"][1]["settings"]["dynamic_update"] == update
+    assert "cache_window" in model["adapted"][2]["settings"]
+
+
+@pytest.mark.parametrize(("adapt", "labels"), [("cache", ["with cache"]), ("dynamic", ["with dynamic evaluation"])])
+def test_one_way_to_adapt_is_done_alone(capsys, trained, adapt, labels):
+    found = perplexities(evaluated(capsys, str(trained), "--adapt", adapt))
+    assert [name.removeprefix("lstm").strip(", ") for name in found] == ["static", *labels]
+
+
+def test_chosen_settings_given_as_flags_give_the_same_figures(capsys, trained, tmp_path):
+    results = tmp_path / "adapted.json"
+    tuned = evaluated(
+        capsys, str(trained), "--adapt", "both", "--tune", "--tune-tokens", "100", "--adapt-results", str(results)
+    )
+    assert json.loads(results.read_text())["settings_chosen_on"] == "the first 100 tokens of valid"
+    *_, flags = re.findall(r"chosen on valid: (.*)", tuned)
+    given = evaluated(capsys, str(trained), "--adapt", "both", *flags.split())
+    for label in ("lstm with dynamic evaluation", "lstm with dynamic evaluation and cache"):
+        assert perplexities(given)[label] == perplexities(tuned)[label]
+
+
+def test_settings_are_chosen_without_a_look_at_the_text_that_is_scored(capsys, trained, tmp_path):
+    chosen = []
+    for words in ("a saw e here", "d saw k there\nb"):
+        text = tmp_path / "text.txt"
+        text.write_text(f"{words}\n" * 60)
+        printed = evaluated(capsys, str(trained), "--text", str(text), "--adapt", "both", "--tune")
+        chosen.append(re.findall(r"chosen on valid: (.*)", printed))
+    assert chosen[0] == chosen[1]
+
+
+def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_path):
+    ngram = tmp_path / "ngram"
+    arguments = ["--corpus", str(corpus), "--tokens", "whitespace", "--order", "2", "--out", str(ngram)]
+    assert main(["ngram", *arguments]) == 0
+    assert "ngram is no recurrent model" in refused(capsys, "evaluate", str(trained), str(ngram), "--adapt", "cache")
+    nowhere = ["--adapt", "cache", "--adapt-results", "nowhere/adapted.json"]
+    assert "no folder nowhere" in refused(capsys, "evaluate", str(trained), *nowhere)
+    surprisal = ["--surprisal", str(tmp_path / "surprisal.tsv")]
+    assert "leave --adapt out" in refused(capsys, "evaluate", str(trained), "--adapt", "cache", *surprisal)
+    assert "give that, too" in refused(capsys, "evaluate", str(trained), "--tune")
