@@ -1,4 +1,4 @@
-"""``rnn-lm evaluate --adapt``: labelled beside the static figures, tuned on valid alone, nothing on the disk changed."""
+"""``rnn-lm evaluate --adapt``: labelled beside the static figures, tuned on valid alone, the disk left as it was."""
 
 from __future__ import annotations
 

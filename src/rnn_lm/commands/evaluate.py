@@ -44,7 +44,7 @@ def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
     from rnn_lm.experiments.evaluate import evaluate_models, split_for
-    from rnn_lm.experiments.evaluate_adapted import evaluate_adapted, check_adaptation
+    from rnn_lm.experiments.evaluate_adapted import check_adaptation, evaluate_adapted
     from rnn_lm.models.storage import load_model
 
     progress = TerminalProgress()
