@@ -43,12 +43,13 @@ def segments(model: RecurrentLanguageModel, text: EncodedText, length: int) -> I
         yield nll_tb[:, 0]
 
 
-def test_sgd_is_torchs(any_model, text_of):
+@pytest.mark.parametrize("length", [1, 5, 40])
+def test_sgd_is_torchs(any_model, text_of, length):
     text = text_of(63)
-    found = read_adapting(any_model, text, dynamic=sgd()).nll_n
+    found = read_adapting(any_model, text, dynamic=sgd(length=length)).nll_n
     reference = copy.deepcopy(any_model).eval()
     optimizer, expected = torch.optim.SGD(reference.parameters(), lr=0.5), []
-    for nll_k in segments(reference, text, 5):
+    for nll_k in segments(reference, text, length):
         expected.append(nll_k.detach())
         optimizer.zero_grad()
         nll_k.mean().backward()

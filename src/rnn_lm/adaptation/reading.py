@@ -25,8 +25,7 @@ from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
 
 BLOCK = 1024
-"""Positions read at a time where the parameters stand still; as in ``score_text``, which gives the same NLL to the bit.
-"""
+"""Positions read at a time where the parameters stand still: those of ``score_text``, so that the bits are the same."""
 
 
 @dataclass(frozen=True)

@@ -80,13 +80,8 @@ def evaluate_adapted(
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
     check_adaptation(models, config)
-    vocabulary = models[0].vocabulary
-    text = vocabulary.encode_text(chosen.sentences, chosen.characters)
-    splits: dict[str, EncodedText] = {}
-    if config.tune or (config.adapt != "cache" and config.dynamic_update == "rms"):
-        corpus = load_corpus(models[0].corpus)
-        for name in ("train", "valid"):
-            splits[name] = vocabulary.encode_text(corpus.splits[name].sentences, corpus.splits[name].characters)
+    text = models[0].vocabulary.encode_text(chosen.sentences, chosen.characters)
+    splits = _other_splits(models[0], config)
     yield "context policy stream, adapting to the text while reading it (not comparable with static figures)"
     results = []
     for stored in models:
@@ -109,6 +104,15 @@ def evaluate_adapted(
             tuned = f"the first {config.tune_tokens} tokens of valid" if config.tune else None
             report = {"policy": "stream", "tokens": len(text), "settings_chosen_on": tuned, "models": results}
             write_json(Path(config.adapt_results), report)
+
+
+def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, EncodedText]:
+    """What is needed of the models' corpus besides the text to score: valid for tuning, train for mean squares."""
+    names = ["valid"] if config.tune else []
+    if config.adapt != "cache" and config.dynamic_update == "rms":
+        names.append("train")
+    splits = load_corpus(stored.corpus).splits if names else {}
+    return {name: stored.vocabulary.encode_text(splits[name].sentences, splits[name].characters) for name in names}
 
 
 def _adapted(
