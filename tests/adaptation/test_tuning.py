@@ -70,7 +70,16 @@ def test_tuned_dynamic_evaluation_is_at_least_as_good_as_what_it_began_with(mode
     assert last < first
 
 
-@pytest.mark.parametrize("changed", [{"tune": True}, {"adapt_results": "adapted.json"}, {"tune_tokens": 0}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"tune": True},
+        {"adapt_results": "adapted.json"},
+        {"tune_tokens": 0},
+        {"adapt": "dynamic", "cache": CacheSettings(cache_window=7)},
+        {"adapt": "cache", "dynamic": DynamicSettings("sgd")},
+    ],
+)
 def test_what_would_have_no_effect_is_refused(changed):
     with pytest.raises(UserError):
         AdaptationConfig(**changed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rnn_lm.errors import UserError
@@ -14,11 +14,11 @@ class CacheSettings:
     """The continuous cache (Grave, Joulin and Usunier 2017)."""
 
     cache_window: int = 2000
-    """Neural cache: how many of the last positions are kept."""
+    """How many of the last positions are kept."""
     cache_theta: float = 0.1
-    """Neural cache: how much the likeness of two hidden states counts; 0 makes all kept positions alike."""
+    """How much the likeness of two hidden states counts; 0 makes all kept positions alike."""
     cache_weight: float = 0.1
-    """Neural cache: its share of the probability, the lambda of the paper."""
+    """Its share of the probability, the lambda of the paper."""
 
     def __post_init__(self) -> None:
         _require(self.cache_window >= 1, "--cache-window must be at least 1")
@@ -31,14 +31,14 @@ class DynamicSettings:
     """Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018)."""
 
     dynamic_update: Literal["rms", "sgd"] = "rms"
-    """Dynamic evaluation: rms divides each parameter's gradient by its root mean square on the train split, and draws
-    parameters back to their trained values in proportion to it; sgd does neither by parameter."""
+    """rms divides each parameter's gradient by its root mean square on the train split, and draws parameters back to
+    their trained values in proportion to it; sgd does neither by parameter."""
     dynamic_rate: float | None = None
-    """Dynamic evaluation: learning rate, of the segment's mean NLL per token. Default: 3e-4 for rms, 0.1 for sgd."""
+    """Learning rate, of the segment's mean NLL per token. Default: 3e-4 for rms, 0.1 for sgd."""
     dynamic_decay: float = 3e-3
-    """Dynamic evaluation: share of the way back to the trained weights that is gone after each segment."""
+    """Share of the way back to the trained weights that is gone after each segment."""
     dynamic_length: int = 5
-    """Dynamic evaluation: tokens per segment; each is scored first and learned from afterwards."""
+    """Tokens per segment; each is scored first and learned from afterwards."""
 
     def __post_init__(self) -> None:
         rate = self.dynamic_rate
@@ -53,7 +53,7 @@ class DynamicSettings:
 
 
 @dataclass(frozen=True)
-class AdaptationConfig(DynamicSettings, CacheSettings):
+class AdaptationConfig:
     """Adaptation at test time, under policy stream, for recurrent models."""
 
     adapt: Literal["none", "cache", "dynamic", "both"] = "none"
@@ -65,26 +65,16 @@ class AdaptationConfig(DynamicSettings, CacheSettings):
     """Tokens at the start of valid that --tune reads, again for each setting that it tries."""
     adapt_results: str | None = None
     """Write what --adapt found to this JSON file: settings, static and adapted figures, differences."""
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    dynamic: DynamicSettings = field(default_factory=DynamicSettings)
 
     def __post_init__(self) -> None:
-        CacheSettings.__post_init__(self)
-        DynamicSettings.__post_init__(self)
         _require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
-        _require(not (self.adapt == "none" and self.tune), "--tune chooses the settings of --adapt: give that, too")
-        _require(
-            not (self.adapt == "none" and self.adapt_results is not None),
-            "--adapt-results writes what --adapt found: give that, too",
-        )
-
-    @property
-    def cache(self) -> CacheSettings:
-        """The cache's part."""
-        return CacheSettings(self.cache_window, self.cache_theta, self.cache_weight)
-
-    @property
-    def dynamic(self) -> DynamicSettings:
-        """Dynamic evaluation's part, with its learning rate filled in."""
-        return DynamicSettings(self.dynamic_update, self.rate, self.dynamic_decay, self.dynamic_length)
+        adapts = self.adapt != "none"
+        _require(adapts or not self.tune, "--tune chooses the settings of --adapt: give that, too")
+        _require(adapts or self.adapt_results is None, "--adapt-results writes what --adapt found: give that, too")
+        for name, given in (("cache", self.cache != CacheSettings()), ("dynamic", self.dynamic != DynamicSettings())):
+            _require(not given or self.adapt in (name, "both"), f"--{name}-... has no effect without --adapt {name}")
 
 
 def _require(condition: bool, message: str) -> None:

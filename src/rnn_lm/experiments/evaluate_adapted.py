@@ -109,7 +109,7 @@ def evaluate_adapted(
 def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, EncodedText]:
     """What is needed of the models' corpus besides the text to score: valid for tuning, train for mean squares."""
     names = ["valid"] if config.tune else []
-    if config.adapt != "cache" and config.dynamic_update == "rms":
+    if config.adapt != "cache" and config.dynamic.dynamic_update == "rms":
         names.append("train")
     splits = load_corpus(stored.corpus).splits if names else {}
     return {name: stored.vocabulary.encode_text(splits[name].sentences, splits[name].characters) for name in names}
@@ -154,9 +154,9 @@ def _passes(
         yield Pass(None, cache(None))
     if config.adapt in ("dynamic", "both"):
         rms = {}
-        if config.dynamic_update == "rms":
-            rms = root_mean_square_gradients(model, splits["train"], config.dynamic_length, progress)
-        dynamic = Dynamic(config.dynamic, rms)
+        if config.dynamic.dynamic_update == "rms":
+            rms = root_mean_square_gradients(model, splits["train"], config.dynamic.dynamic_length, progress)
+        dynamic = Dynamic(replace(config.dynamic, dynamic_rate=config.dynamic.rate), rms)
         if valid is not None:
             dynamic = replace(dynamic, settings=best_dynamic(model, valid, dynamic, progress))
         yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)
