@@ -62,9 +62,8 @@ def test_probabilities_of_all_words_sum_to_one(text_of):
     for word in range(8):
         cache = NeuralCache(15, 0.4, 10, 8, hidden_nd)
         ends_in_word_n = torch.cat([ids_n[:-1], torch.tensor([word])])
-        for first in range(0, 40, 10):
-            p_k = cache.probability(hidden_nd[first : first + 10], ends_in_word_n[first : first + 10])
-        total += float(p_k[-1])
+        blocks = [slice(first, first + 10) for first in range(0, 40, 10)]
+        total += [float(cache.probability(hidden_nd[block], ends_in_word_n[block])[-1]) for block in blocks][-1]
     assert total == pytest.approx(1, abs=1e-12)
 
 
