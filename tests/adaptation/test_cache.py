@@ -67,6 +67,12 @@ def test_probabilities_of_all_words_sum_to_one(text_of):
     assert total == pytest.approx(1, abs=1e-12)
 
 
+def test_a_block_longer_than_the_ring_was_made_for_is_refused():
+    cache = NeuralCache(15, 0.4, 10, 8, torch.zeros(1))
+    with pytest.raises(ValueError, match="blocks of 10"):
+        cache.probability(torch.randn(11, 8), torch.zeros(11, dtype=torch.int64))
+
+
 def test_the_cache_is_as_large_after_a_long_text_as_at_its_start():
     cache = NeuralCache(15, 0.4, 10, 8, torch.zeros(1))
     sizes = set()

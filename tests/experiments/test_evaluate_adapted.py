@@ -99,6 +99,11 @@ def test_settings_are_chosen_without_a_look_at_the_text_that_is_scored(capsys, t
     assert chosen[0] == chosen[1]
 
 
+def test_a_rate_at_which_the_model_runs_away_is_named(capsys, trained):
+    arguments = ["--adapt", "dynamic", "--dynamic-update", "sgd", "--dynamic-rate", "1e9"]
+    assert "--dynamic-rate 1e+09: lower it" in refused(capsys, "evaluate", str(trained), *arguments)
+
+
 def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_path):
     ngram = tmp_path / "ngram"
     arguments = ["--corpus", str(corpus), "--tokens", "whitespace", "--order", "2", "--out", str(ngram)]

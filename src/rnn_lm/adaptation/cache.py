@@ -3,8 +3,8 @@
 With h_t what the decoder reads at position t, and w_t the token predicted there, the last N positions vote for the
 tokens that followed them, each with the weight of its likeness to the present::
 
-    P_cache(w at t)  proportional to  sum over i in t-N .. t-1 of  exp(theta h_t . h_i) [w_i = w]      (equation 3)
-    P(w)             = (1 - lambda) P_model(w) + lambda P_cache(w)                                     (equation 5)
+    P_cache(w at t)  proportional to  sum over i in t-N .. t-1 of  exp(theta h_t . h_i) [w_i = w]
+    P(w)             = (1 - lambda) P_model(w) + lambda P_cache(w)
 
 Only the probability of the token that did follow is needed, so that a block of positions takes one product with the
 window, and no distribution over the vocabulary is made.
@@ -17,9 +17,6 @@ import math
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
-
-_NEVER = -(2**62)
-"""The position of a slot that nothing has been written to: before every window."""
 
 
 class NeuralCache:
@@ -37,8 +34,8 @@ class NeuralCache:
         self.window, self.theta, self.block = window, theta, block
         slots = window + block
         self._hidden_cd = torch.zeros(slots, width, dtype=like.dtype, device=like.device)
-        self._next_c = torch.full((slots,), -1, device=like.device)
-        self._position_c = torch.full((slots,), _NEVER, device=like.device)
+        self._next_c = torch.zeros(slots, dtype=torch.int64, device=like.device)
+        self._position_c = torch.zeros(slots, dtype=torch.int64, device=like.device)
         self._read = 0
 
     @torch.no_grad()
@@ -47,12 +44,17 @@ class NeuralCache:
 
         A position sees those before it alone, the ones of its own block included, so that blocks of any size give the
         same. nan at the very first position, when nothing is cached: all votes are barred, its own among them.
+
+        Raises:
+            ValueError: K is larger than ``block``: positions still in the window would be written over.
         """
+        if len(next_k) > self.block:
+            raise ValueError(f"{len(next_k)} positions at once, in a cache made for blocks of {self.block}")
         position_k = self._read + torch.arange(len(next_k), device=next_k.device)
         slot_k = position_k % len(self._next_c)
         self._hidden_cd[slot_k], self._next_c[slot_k], self._position_c[slot_k] = hidden_kd, next_k, position_k
         self._read += len(next_k)
-        # While the ring is not yet full, its unused tail need not be looked at.
+        # Until the ring is full, its tail holds nothing.
         used = slice(min(self._read, len(self._next_c)))
         age_kc = position_k[:, None] - self._position_c[None, used]
         votes_kc = torch.mm(hidden_kd, self._hidden_cd[used].T).mul_(self.theta)

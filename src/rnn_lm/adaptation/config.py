@@ -15,7 +15,7 @@ class CacheSettings:
 
     cache_window: int = 2000
     """How many of the last positions are kept."""
-    cache_theta: float = 0.1
+    cache_theta: float = 0.3
     """How much the likeness of two hidden states counts; 0 makes all kept positions alike."""
     cache_weight: float = 0.1
     """Its share of the probability, the lambda of the paper."""

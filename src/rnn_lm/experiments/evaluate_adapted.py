@@ -25,6 +25,9 @@ from rnn_lm.progress import Progress
 from rnn_lm.seeding import numpy_generator
 from rnn_lm.stream import EncodedText
 
+_DIVERGED = 100.0
+"""Nats per token that no model costs whose parameters are still of any use; what is not a number is above it, too."""
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -128,6 +131,9 @@ def _adapted(
         caches = [one.cache] if one.cache else []
         name = "dynamic" if one.dynamic else "cache"
         reading = read_adapting(model, text, caches, one.dynamic, name=name, progress=progress)
+        if one.dynamic and not float(reading.nll_n.mean()) < _DIVERGED:
+            rate = one.dynamic.settings.rate
+            raise UserError(f"the model runs away from the text at --dynamic-rate {rate:g}: lower it")
         speed = len(text) / (time.monotonic() - started)
         moving = asdict(one.dynamic.settings) if one.dynamic else {}
         if one.dynamic:
