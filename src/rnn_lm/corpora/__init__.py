@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
@@ -15,15 +14,18 @@ from rnn_lm.corpora import web_bible as web_bible
 from rnn_lm.corpora import wikitext as wikitext
 from rnn_lm.corpora.access import Access
 from rnn_lm.corpora.base import CORPORA, SPLITS, Corpus, Defaults, NamedCorpus, RawCorpus, Split, SplitStatistics
+from rnn_lm.corpora.content import content_of_files
 from rnn_lm.corpora.download import Downloads
+from rnn_lm.corpora.encode import Cutter
 from rnn_lm.corpora.files import read_files
 from rnn_lm.corpora.folder import read_folder, sentences_in
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.reading import refusals
 from rnn_lm.corpora.tokenize import TOKENIZERS, join_tokens
+from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
-from rnn_lm.vocabulary import EOS, UNK, Vocabulary
+from rnn_lm.vocabulary import UNK, Vocabulary
 
 __all__ = [
     "CORPORA",
@@ -60,20 +62,29 @@ def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
     return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase})
 
 
-def load_corpus(config: CorpusConfig, downloads: Downloads | None = None) -> Corpus:
+def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, stored_from: int = STORED_FROM) -> Corpus:
     """Read, lower-case and tokenize the corpus that ``config`` names.
 
     Args:
         config: what to read, and how.
-        downloads: fetches the files of a named corpus; default: as the environment says, silently.
+        downloads: fetches the files of a named corpus, and says where the cache is; default: as the environment says,
+            silently.
+        stored_from: characters from which the tokens are kept in the cache, and not in memory.
 
     Raises:
         UserError: it is not there, cannot be fetched or read, is not text, or is too small to be split.
     """
     config = resolve(config)
-    raw = _read(config, downloads or Downloads.from_environment(SilentProgress()))
-    splits = {name: _cut(getattr(raw, name), config, f"{raw.source}: {name}") for name in SPLITS}
-    holds_unk = any(UNK in sentence for sentence in splits["train"].sentences)
+    downloads = downloads or Downloads.from_environment(SilentProgress())
+    raw = _read(config, downloads)
+    source = Source(
+        {name: getattr(raw, name) for name in SPLITS},
+        raw.name,
+        {name: f"{raw.source}: {name}" for name in SPLITS},
+        raw.content,
+    )
+    splits = tokenized(source, _tokenization(config), downloads, stored_from)
+    holds_unk = splits["train"].holds_unk
     return Corpus(
         name=raw.name,
         **splits,
@@ -87,13 +98,27 @@ def load_corpus(config: CorpusConfig, downloads: Downloads | None = None) -> Cor
     )
 
 
-def read_split(path: Path, config: CorpusConfig) -> Split:
+def read_split(
+    path: Path, config: CorpusConfig, downloads: Downloads | None = None, stored_from: int = STORED_FROM
+) -> Split:
     """Any text file as a split to score: a sentence per line, cut as the corpus of ``config`` was.
+
+    Args:
+        path: the file.
+        config: that of the corpus.
+        downloads, stored_from: see ``load_corpus``.
 
     Raises:
         UserError: the file cannot be read, is not text, or holds no sentence.
     """
-    return _cut(sentences_in(path), resolve(config), str(path))
+    config = resolve(config)
+    source = Source({"text": sentences_in(path)}, path.name, {"text": str(path)}, content_of_files([path], "text"))
+    downloads = downloads or Downloads.from_environment(SilentProgress())
+    return tokenized(source, _tokenization(config), downloads, stored_from)["text"]
+
+
+def _tokenization(config: ResolvedCorpusConfig) -> Tokenization:
+    return Tokenization(Cutter(TOKENIZERS[config.tokens], config.lowercase), config.tokens)
 
 
 def tokenize_line(line: str, config: CorpusConfig) -> list[str]:
@@ -109,7 +134,7 @@ def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
 
 def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
     """The vocabulary of the train split; raises ``UserError`` where it would hold no token."""
-    return Vocabulary.build(corpus.train.sentences, minimum_count(corpus, config), config.max_vocabulary)
+    return corpus.train.vocabulary(minimum_count(corpus, config), config.max_vocabulary)
 
 
 def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
@@ -144,15 +169,6 @@ def _read_paths(names: list[str], split: tuple[float, float, float]) -> RawCorpu
     if not name or (not is_there and not path.suffix and path.name == name):
         raise UserError(f"{unknown_name('corpus', name, CORPORA)}; nor is there a file or folder of that name")
     return read_files([path], split)
-
-
-def _cut(lines: Sequence[str], config: ResolvedCorpusConfig, where: str) -> Split:
-    """Lower-case and tokenize; a literal <eos> would cut a sentence in two, so that counts and scores were wrong."""
-    split = Split.of([line.lower() for line in lines] if config.lowercase else lines, TOKENIZERS[config.tokens])
-    for number, sentence in enumerate(split.sentences, start=1):
-        if EOS in sentence:
-            raise UserError(f"{where}: sentence {number} holds {EOS}, which rnn-lm adds itself; take it out")
-    return split
 
 
 def _notes(config: ResolvedCorpusConfig, holds_unk: bool) -> tuple[str, ...]:

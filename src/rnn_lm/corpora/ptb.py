@@ -32,7 +32,7 @@ def ptb(access: Access) -> RawCorpus:
         paths = access.splits(_NAMES)
     if paths is None:
         raise access.not_found(_NAMES)
-    parts = {split: sentences_in(path) for split, path in paths.items()}
+    parts = {split: list(sentences_in(path)) for split, path in paths.items()}
     SIZES.require({split: count_tokens(part) for split, part in parts.items()}, str(paths["train"].parent))
     return RawCorpus(
         "Penn Treebank",

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
-from rnn_lm.corpora.base import SplitStatistics
+from rnn_lm.corpora.split import SplitStatistics, ids_of_types
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
 from rnn_lm.vocabulary import Vocabulary
@@ -64,8 +64,9 @@ def prepare(config: CorpusConfig, progress: Progress) -> PreparedCorpus:
     config = resolve(config)
     corpus = load_corpus(config, Downloads.from_environment(progress))
     vocabulary = build_vocabulary(corpus, config)
-    texts = {name: vocabulary.encode_text(split.sentences, split.characters) for name, split in corpus.splits.items()}
-    statistics = {name: split.statistics(vocabulary) for name, split in corpus.splits.items()}
+    ids_t = ids_of_types(corpus.train.types, vocabulary)
+    texts = {name: split.encoded(vocabulary, ids_t) for name, split in corpus.splits.items()}
+    statistics = {name: split.statistics(vocabulary, ids_t) for name, split in corpus.splits.items()}
     prepared = PreparedCorpus(config, corpus, vocabulary, texts, statistics)
     _say(prepared, progress)
     return prepared
