@@ -44,7 +44,7 @@ def run(options: Options) -> None:
 
     progress = TerminalProgress()
     models = [load_model(folder) for folder in options.runs]
-    chosen = split_for(models, options.split, options.text)
+    chosen = split_for(models, options.split, options.text, progress)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)
     if options.surprisal is not None:

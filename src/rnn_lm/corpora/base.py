@@ -20,8 +20,9 @@ class RawCorpus:
 
     Attributes:
         name: for titles.
-        train, valid, test: sentences, to be read as often as needed: lists, or ``Lines``. White space is normalized and none is empty, but in benchmarks that count blank
-            lines or every character: those stand here as the benchmark counts them.
+        train, valid, test: sentences, to be read as often as needed: lists, or ``Lines``. White space is normalized and
+            none is empty, but in benchmarks that count blank lines or every character: those stand here as the
+            benchmark counts them.
         source: where the text comes from.
         licence: under which terms.
         split_description: how train, valid and test were divided.

@@ -106,6 +106,26 @@ class TokenScores:
         return np.repeat(np.arange(len(lengths_s)), lengths_s)
 
 
+@dataclass(frozen=True)
+class SentenceScores:
+    """The same summed over each sentence: all that a perplexity and its interval need, for texts larger than memory.
+
+    Attributes:
+        nll_s: -log P of each sentence, ``<eos>`` included, in nats, in text order.
+        sentence_ends_s, characters, policy: see ``TokenScores``.
+    """
+
+    nll_s: Float64[np.ndarray, "S"]
+    sentence_ends_s: Int64[np.ndarray, "S"]
+    characters: int
+    policy: Policy
+
+    @property
+    def total(self) -> Perplexity:
+        """The whole text's perplexity."""
+        return Perplexity(float(self.nll_s.sum()), int(self.sentence_ends_s[-1]), self.characters)
+
+
 def score_text(
     model: LanguageModel,
     text: EncodedText,
@@ -128,20 +148,49 @@ def score_text(
     Raises:
         ValueError: the text is empty or its last token is not ``<eos>``.
     """
-    if len(text) == 0 or int(text.ids_n[-1]) != text.eos_id:
+    nll_n = np.zeros(len(text), dtype=np.float64)
+    for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
+        nll_n[positions_k] = nll_k
+    return TokenScores(nll_n, text.sentence_ends.numpy(), text.characters, policy)
+
+
+def score_sentences(
+    model: LanguageModel,
+    text: EncodedText,
+    policy: Policy,
+    *,
+    segment_length: int = 1024,
+    batch_tokens: int = 4096,
+    progress: Progress | None = None,
+) -> SentenceScores:
+    """-log P of every sentence of ``text``: as ``score_text``, in memory that grows with sentences alone."""
+    ends_s = text.sentence_ends.numpy()
+    nll_s = np.zeros(len(ends_s), dtype=np.float64)
+    for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
+        np.add.at(nll_s, np.searchsorted(ends_s, positions_k, side="right"), nll_k)
+    return SentenceScores(nll_s, ends_s, text.characters, policy)
+
+
+def _scored(
+    model: LanguageModel,
+    text: EncodedText,
+    policy: Policy,
+    segment_length: int,
+    batch_tokens: int,
+    progress: Progress | None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions in the text and their NLL in nats, some at a time, until each has had its turn."""
+    if len(text) == 0 or int(text.at(torch.tensor([len(text) - 1]))) != text.eos_id:
         raise ValueError("a text to score must end with <eos>")
-    column_ends = {"stream": torch.tensor([len(text)]), "sentence": text.sentence_ends}[policy]
-    input_n, _ = text.inputs_and_targets()
-    nll_n = torch.zeros(len(text), dtype=torch.float64)
+    column_ends = {"stream": lambda: torch.tensor([len(text)]), "sentence": lambda: text.sentence_ends}[policy]()
     nll_sum, done = 0.0, 0
     reporter = (progress or SilentProgress()).task("evaluate", float(len(text)))
     with evaluating(model), torch.inference_mode(), reporter as task:
         for batch in _batches(column_ends, batch_tokens):
-            for positions_k, nll_k in _score_batch(model, text, input_n, batch, segment_length):
-                nll_n[positions_k] = nll_k
+            for positions_k, nll_k in _score_batch(model, text, batch, segment_length):
+                yield positions_k.numpy(), nll_k.numpy()
                 nll_sum, done = nll_sum + float(nll_k.sum()), done + len(nll_k)
                 task.update(float(done), perplexity=Perplexity(nll_sum, done, 0).perplexity)
-    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy)
 
 
 @contextlib.contextmanager
@@ -181,7 +230,7 @@ def _batches(column_ends: Tensor, batch_tokens: int) -> Iterator[_Batch]:
 
 
 def _score_batch(
-    model: LanguageModel, text: EncodedText, input_n: Tensor, batch: _Batch, segment_length: int
+    model: LanguageModel, text: EncodedText, batch: _Batch, segment_length: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Positions in the text and their NLL (float64), segment by segment, for the columns of one batch."""
     state = model.initial_state(len(batch.start_b))
@@ -191,7 +240,7 @@ def _score_batch(
         position_tb = batch.start_b[None, :] + row_t[:, None]
         inside_tb = position_tb < batch.end_b[None, :]
         position_tb = position_tb.clamp(max=len(text) - 1)
-        input_tb = input_n[position_tb].masked_fill(~inside_tb, text.eos_id)
-        target_tb = text.ids_n[position_tb].masked_fill(~inside_tb, IGNORE)
+        input_tb = text.before(position_tb).masked_fill(~inside_tb, text.eos_id)
+        target_tb = text.at(position_tb).masked_fill(~inside_tb, IGNORE)
         nll_tb, state = model.score(input_tb.to(device), target_tb.to(device), state)
         yield position_tb[inside_tb], nll_tb.cpu()[inside_tb].double()

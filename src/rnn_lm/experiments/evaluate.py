@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnn_lm.corpora import Split, load_corpus, read_split
+from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.perplexity import TokenScores, score_text
+from rnn_lm.evaluation.perplexity import SentenceScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.model_runs import POLICIES
@@ -16,7 +16,7 @@ from rnn_lm.progress import Progress
 from rnn_lm.seeding import numpy_generator
 
 
-def split_for(models: Sequence[StoredModel], split: str, path: Path | None) -> Split:
+def split_for(models: Sequence[StoredModel], split: str, path: Path | None, progress: Progress) -> Split:
     """The text to score: a file, tokenised as the models' corpus was, or a split of that corpus.
 
     Raises:
@@ -30,17 +30,20 @@ def split_for(models: Sequence[StoredModel], split: str, path: Path | None) -> S
                 f"{other.name} and {first.name} have different vocabularies: their perplexities cannot be compared; "
                 "evaluate them one at a time"
             )
-    return load_corpus(first.corpus).splits[split] if path is None else read_split(path, first.corpus)
+    downloads = Downloads.from_environment(progress)
+    if path is not None:
+        return read_split(path, first.corpus, downloads)
+    return load_corpus(first.corpus, downloads).splits[split]
 
 
 def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, progress: Progress) -> Iterator[str]:
     """Lines to print: each model's figures under both policies, and each later model's gain on the first."""
-    text = models[0].vocabulary.encode_text(chosen.sentences, chosen.characters)
+    text = chosen.encoded(models[0].vocabulary)
     for policy in POLICIES:
         yield f"context policy {policy} ({len(text):,} tokens, <eos> counted)"
-        first: TokenScores | None = None
+        first: SentenceScores | None = None
         for stored in models:
-            scores = score_text(stored.model, text, policy, progress=progress)
+            scores = score_sentences(stored.model, text, policy, progress=progress)
             yield f"  {stored.name:<20} {_figures(scores, seed)}"
             if first is None:
                 first = scores
@@ -53,7 +56,7 @@ def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, pro
             )
 
 
-def _figures(scores: TokenScores, seed: int) -> str:
+def _figures(scores: SentenceScores, seed: int) -> str:
     interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
     total = scores.total
     return (
