@@ -22,7 +22,7 @@ from rnn_lm.corpora.folder import read_folder, sentences_in
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.reading import refusals
 from rnn_lm.corpora.tokenize import TOKENIZERS, join_tokens
-from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized
+from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized_splits
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
 from rnn_lm.vocabulary import UNK, Vocabulary
@@ -83,7 +83,7 @@ def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, stored
         {name: f"{raw.source}: {name}" for name in SPLITS},
         raw.content,
     )
-    splits = tokenized(source, _tokenization(config), downloads, stored_from)
+    splits = tokenized_splits(source, _tokenization(config), downloads, stored_from)
     holds_unk = splits["train"].holds_unk
     return Corpus(
         name=raw.name,
@@ -114,7 +114,7 @@ def read_split(
     config = resolve(config)
     source = Source({"text": sentences_in(path)}, path.name, {"text": str(path)}, content_of_files([path], "text"))
     downloads = downloads or Downloads.from_environment(SilentProgress())
-    return tokenized(source, _tokenization(config), downloads, stored_from)["text"]
+    return tokenized_splits(source, _tokenization(config), downloads, stored_from)["text"]
 
 
 def _tokenization(config: ResolvedCorpusConfig) -> Tokenization:

@@ -29,6 +29,8 @@ EOS_TYPE, UNK_TYPE = 0, 1
 """The types that every corpus has, whether they occur in it or not."""
 BLOCK_CHARACTERS = 1 << 20
 """Characters that are tokenized in one go."""
+BLOCKS_WORTH_WORKERS = 8
+"""Blocks from which on processes are started for them, which takes some seconds."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,8 @@ def encoded_blocks(labelled: Iterable[tuple[str, str]], cutter: Cutter, workers:
         UserError: a worker was ended from outside.
     """
     blocks = blocks_of_lines(labelled)
-    # A text of one block is not worth the start of a process.
-    first = list(islice(blocks, 2 if workers > 1 else 0))
-    if len(first) < 2:
+    first = list(islice(blocks, BLOCKS_WORTH_WORKERS if workers > 1 else 0))
+    if len(first) < BLOCKS_WORTH_WORKERS or workers == 1:
         for block in (*first, *blocks):
             yield encode_block(cutter, block)
         return

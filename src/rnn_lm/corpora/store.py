@@ -127,7 +127,7 @@ class TokenStore:
         except OSError as error:
             raise UserError(
                 f"{self.folder}: cannot keep the tokenized corpus in the cache: {error.strerror or error}; free space, "
-                f"e.g. with rnn-lm cache --clear, or set {CACHE_VARIABLE} to another folder"
+                f"e.g. with rnn-lm cache --clear tokens, or set {CACHE_VARIABLE} to another folder"
             ) from error
 
 

@@ -50,7 +50,7 @@ class Tokenization:
     name: str
 
 
-def tokenized(
+def tokenized_splits(
     source: Source, tokenization: Tokenization, downloads: Downloads, stored_from: int = STORED_FROM
 ) -> dict[str, Split]:
     """The splits of ``source``, tokenized: in memory, or kept in the cache where there is more than ``stored_from``.
