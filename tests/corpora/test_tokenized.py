@@ -148,13 +148,15 @@ def test_what_is_damaged_is_made_again_with_a_note(
         (folder / name).unlink()
     else:
         (folder / name).write_bytes(data[:-3] if damage == "cut" else bytes([data[0] ^ 1]) + data[1:])
-    assert list(load().train.sentences) == first
     said = cache.progress.lines  # pyright: ignore[reportAttributeAccessIssue]
     assert len(said) == 1
+    assert f"kept in {folder}" in said.pop()
+    assert list(load().train.sentences) == first
+    assert len(said) == 2
     assert folder.name in said[0]
     assert "tokenized again" in said[0]
     load()
-    assert len(said) == 1
+    assert len(said) == 2
     assert folders(cache) == [folder.name]
 
 

@@ -9,14 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TypeAlias
 
 from rnn_lm.errors import UserError
 
 BLOCK = 1 << 20
 """Bytes that are read at a time."""
 _GZIP_MAGIC = b"\x1f\x8b"
-_Bytes: TypeAlias = IO[bytes] | gzip.GzipFile
 
 
 def read_text_file(path: Path) -> str:
@@ -82,7 +80,7 @@ def read_binary_file(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def _open(path: Path) -> _Bytes:
+def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
@@ -90,7 +88,7 @@ def _damaged_gzip(path: Path, error: Exception) -> UserError:
     return UserError(f"{path}: cut off, damaged, or no gzip file ({error}); pack or copy it again")
 
 
-def _decoded(file: _Bytes, where: str) -> Iterator[str]:
+def _decoded(file: io.BufferedIOBase, where: str) -> Iterator[str]:
     offset = lines = 0
     for data in _whole_lines(file):
         if offset == 0 and data.startswith(_GZIP_MAGIC):
@@ -111,7 +109,7 @@ def _decoded(file: _Bytes, where: str) -> Iterator[str]:
         raise UserError(f"{where}: the file is empty; give one with text in it")
 
 
-def _whole_lines(file: _Bytes) -> Iterator[bytes]:
+def _whole_lines(file: io.BufferedIOBase) -> Iterator[bytes]:
     """Blocks that end where a line does, however lines are broken; never between ``\\r`` and ``\\n``."""
     parts: list[bytes] = []
     while data := file.read(BLOCK):
