@@ -36,11 +36,13 @@ class EncodedText:
         eos_id: the end-of-sentence token; it is also what stands before the first sentence.
         characters: length of the split's text in characters, one separator per token counted as a reader would type
             it (the denominator of bits per character).
+        words: length of the same in words, by white space (``Split.words``); 0 where that is not known.
     """
 
     ids_n: Int[Tensor, "N"]
     eos_id: int
     characters: int
+    words: int = 0
 
     def __len__(self) -> int:
         return len(self.ids_n)

@@ -52,13 +52,20 @@ class Vocabulary:
             raise ValueError("a token stands twice")
 
     @classmethod
-    def build(cls, sentences: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+    def build(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        min_count: int = 1,
+        max_size: int | None = None,
+        pieces: Iterable[str] = (),
+    ) -> Vocabulary:
         """The vocabulary of a train split.
 
         Args:
             sentences: the train split.
             min_count: the least count at which a token is kept.
             max_size: the most tokens kept, ``<unk>`` and ``<eos>`` not among them.
+            pieces: tokens that a ``min_count`` of 1 keeps even where train does not hold them (subwords).
 
         Raises:
             UserError: nothing would be kept.
@@ -67,6 +74,9 @@ class Vocabulary:
         counts = Counter(chain.from_iterable(sentences))
         total = counts.total()
         counts.pop(UNK, None)
+        if min_count == 1:
+            counts.update(dict.fromkeys(pieces, 0))
+            min_count = 0
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         kept = [(token, count) for token, count in ranked if count >= min_count][:max_size]
         if not kept:
@@ -98,16 +108,17 @@ class Vocabulary:
         """Tokens of ``ids``; raises ``IndexError`` for an id that is none."""
         return [self.tokens[index] for index in ids]
 
-    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int) -> EncodedText:
+    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int, words: int = 0) -> EncodedText:
         """Sentences end to end, each closed by ``<eos>``.
 
         Args:
             sentences: one split of a corpus.
             characters: length of its text in characters (``Split.characters``).
+            words: its length in words (``Split.words``); 0 where that is not known.
         """
         closed = chain.from_iterable(chain(sentence, (EOS,)) for sentence in sentences)
         ids_n = torch.from_numpy(np.array(self.encode(closed), dtype=np.int64))
-        return EncodedText(ids_n, self.eos_id, characters)
+        return EncodedText(ids_n, self.eos_id, characters, words)
 
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""

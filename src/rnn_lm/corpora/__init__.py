@@ -20,7 +20,8 @@ from rnn_lm.corpora.files import read_files
 from rnn_lm.corpora.folder import read_folder, sentences_in
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.reading import refusals
-from rnn_lm.corpora.tokenize import TOKENIZERS, join_tokens
+from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer, train_subwords
+from rnn_lm.corpora.tokenize import TOKENIZERS, Tokenizer, join_tokens
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
 from rnn_lm.vocabulary import EOS, UNK, Vocabulary
@@ -43,7 +44,11 @@ __all__ = [
     "read_split",
     "resolve",
     "tokenize_line",
+    "tokenizer_for",
 ]
+
+
+DEFAULT_SUBWORDS = 8000
 
 
 def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
@@ -56,23 +61,28 @@ def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
     tokens = config.tokens or usual.tokens
     if config.min_count is None and tokens == usual.tokens:
         settings["min_count"] = usual.min_count
+    if tokens in SUBWORDS:
+        settings["min_count"] = config.min_count or 1
+        settings["subwords"] = config.subwords or DEFAULT_SUBWORDS
     lowercase = usual.lowercase if config.lowercase is None else config.lowercase
     return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase})
 
 
-def load_corpus(config: CorpusConfig, downloads: Downloads | None = None) -> Corpus:
+def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, tokenizer: Tokenizer | None = None) -> Corpus:
     """Read, lower-case and tokenize the corpus that ``config`` names.
 
     Args:
         config: what to read, and how.
         downloads: fetches the files of a named corpus; default: as the environment says, silently.
+        tokenizer: a run's own; default: that of ``config``, trained on the train split where it must be.
 
     Raises:
         UserError: it is not there, cannot be fetched or read, is not text, or is too small to be split.
     """
     config = resolve(config)
     raw = _read(config, downloads or Downloads.from_environment(SilentProgress()))
-    splits = {name: _cut(getattr(raw, name), config, f"{raw.source}: {name}") for name in SPLITS}
+    tokenizer = tokenizer or tokenizer_for(config, raw.train)
+    splits = {name: _cut(getattr(raw, name), config, f"{raw.source}: {name}", tokenizer) for name in SPLITS}
     holds_unk = any(UNK in sentence for sentence in splits["train"].sentences)
     return Corpus(
         name=raw.name,
@@ -83,23 +93,36 @@ def load_corpus(config: CorpusConfig, downloads: Downloads | None = None) -> Cor
         tokens=config.tokens,
         lowercase=config.lowercase,
         holds_unk=holds_unk,
+        tokenizer=tokenizer,
         notes=(*raw.notes, *_notes(config, holds_unk)),
     )
 
 
-def read_split(path: Path, config: CorpusConfig) -> Split:
+def tokenizer_for(config: CorpusConfig, train_lines: Sequence[str]) -> Tokenizer:
+    """The tokenizer that ``config`` names, trained on the train split alone where it is one that must be.
+
+    Raises:
+        UserError: the library that trains it is not installed.
+    """
+    config = resolve(config)
+    if config.tokens not in SUBWORDS:
+        return TOKENIZERS[config.tokens]
+    lines = [line.lower() for line in train_lines] if config.lowercase else train_lines
+    return train_subwords(config.tokens, config.subwords or DEFAULT_SUBWORDS, lines)
+
+
+def read_split(path: Path, config: CorpusConfig, tokenizer: Tokenizer) -> Split:
     """Any text file as a split to score: a sentence per line, cut as the corpus of ``config`` was.
 
     Raises:
         UserError: the file cannot be read, is not text, or holds no sentence.
     """
-    return _cut(sentences_in(path), resolve(config), str(path))
+    return _cut(sentences_in(path), resolve(config), str(path), tokenizer)
 
 
-def tokenize_line(line: str, config: CorpusConfig) -> list[str]:
+def tokenize_line(line: str, config: CorpusConfig, tokenizer: Tokenizer) -> list[str]:
     """One line of text cut into tokens as the corpus of ``config`` was."""
-    config = resolve(config)
-    return TOKENIZERS[config.tokens](line.lower() if config.lowercase else line)
+    return tokenizer(line.lower() if resolve(config).lowercase else line)
 
 
 def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
@@ -109,7 +132,8 @@ def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
 
 def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
     """The vocabulary of the train split; raises ``UserError`` where it would hold no token."""
-    return Vocabulary.build(corpus.train.sentences, minimum_count(corpus, config), config.max_vocabulary)
+    pieces = corpus.tokenizer.pieces if isinstance(corpus.tokenizer, SubwordTokenizer) else ()
+    return Vocabulary.build(corpus.train.sentences, minimum_count(corpus, config), config.max_vocabulary, pieces)
 
 
 def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
@@ -146,9 +170,9 @@ def _read_paths(names: list[str], split: tuple[float, float, float]) -> RawCorpu
     return read_files([path], split)
 
 
-def _cut(lines: Sequence[str], config: ResolvedCorpusConfig, where: str) -> Split:
+def _cut(lines: Sequence[str], config: ResolvedCorpusConfig, where: str, tokenizer: Tokenizer) -> Split:
     """Lower-case and tokenize; a literal <eos> would cut a sentence in two, so that counts and scores were wrong."""
-    split = Split.of([line.lower() for line in lines] if config.lowercase else lines, TOKENIZERS[config.tokens])
+    split = Split.of([line.lower() for line in lines] if config.lowercase else lines, tokenizer)
     for number, sentence in enumerate(split.sentences, start=1):
         if EOS in sentence:
             raise UserError(f"{where}: sentence {number} holds {EOS}, which rnn-lm adds itself; take it out")

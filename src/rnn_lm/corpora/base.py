@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class SplitStatistics:
         types: different tokens, ``<eos>`` not among them.
         oov_rate: share of the tokens, ``<eos>`` not among them, that the vocabulary reads as ``<unk>``, a literal
             ``<unk>`` in the text among them.
-        characters: see ``Split``.
+        characters, words: see ``Split``.
     """
 
     sentences: int
@@ -89,6 +90,7 @@ class SplitStatistics:
     types: int
     oov_rate: float
     characters: int
+    words: int
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,15 @@ class Split:
         sentences: the tokens of each sentence, without ``<eos>``.
         characters: characters of the text after lower-casing, with every run of white space as one space and a line
             break after each sentence. The same for every tokenization, so that bits per character can be compared.
+        words: what stands between white space, and one end for each sentence: the denominator of perplexity per word.
+            The same for every tokenization.
+        digest: of the same text: equal where the texts are.
     """
 
     sentences: list[list[str]]
     characters: int
+    words: int
+    digest: str
 
     @classmethod
     def of(cls, lines: Sequence[str], tokenize: Callable[[str], list[str]]) -> Split:
@@ -110,7 +117,11 @@ class Split:
         # Equal tokens share one string: of a hundred million words only the references need room.
         shared: dict[str, str] = {}
         sentences = [[shared.setdefault(token, token) for token in tokenize(line)] for line in lines]
-        return cls(sentences, sum(map(len, lines)) + len(lines))
+        digest = hashlib.blake2b(digest_size=16)
+        for line in lines:
+            digest.update(line.encode("utf-8", "surrogatepass") + b"\n")
+        words = sum(len(line.split()) for line in lines) + len(lines)
+        return cls(sentences, sum(map(len, lines)) + len(lines), words, digest.hexdigest())
 
     def statistics(self, vocabulary: Vocabulary) -> SplitStatistics:
         """Counts of this split, and the share that ``vocabulary`` does not cover."""
@@ -123,6 +134,7 @@ class Split:
             types=len(counts),
             oov_rate=unknown / words,
             characters=self.characters,
+            words=self.words,
         )
 
 
@@ -132,9 +144,10 @@ class Corpus:
 
     Attributes:
         name, source, licence, split_description: see ``RawCorpus``.
-        tokens: the tokenization, a name in ``TOKENIZERS``.
+        tokens: the tokenization: a name in ``TOKENIZERS``, or "bpe" or "unigram".
         lowercase: whether the text was lower-cased.
         holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
+        tokenizer: what cut the text.
         notes: what a person should know before using it, a line each.
     """
 
@@ -148,6 +161,7 @@ class Corpus:
     tokens: str
     lowercase: bool
     holds_unk: bool
+    tokenizer: Callable[[str], list[str]]
     notes: tuple[str, ...] = ()
 
     @property
