@@ -51,7 +51,8 @@ def test_nothing_is_out_of_vocabulary_and_words_are_counted_alike(tmp_path: Path
     splits = (0.6, 0.2, 0.2)
     config = CorpusConfig(corpus=(str(path),), split=splits, tokens="bpe", subwords=subwords)
     pieces = load_corpus(config)
-    assert len(build_vocabulary(pieces, config)) == pytest.approx(subwords + 1, abs=4)
+    least = 257 if subwords == 257 else 280  # so short a text has no 300 pieces
+    assert least < len(build_vocabulary(pieces, config)) <= subwords + 1
     assert pieces.test.statistics(build_vocabulary(pieces, config)).oov_rate == 0
     for tokens in ("words", "characters", "bytes"):
         other = load_corpus(CorpusConfig(corpus=(str(path),), split=splits, tokens=tokens)).test
