@@ -38,10 +38,11 @@ class EncodedText:
         eos_id: the end-of-sentence token; it is also what stands before the first sentence.
         characters: length of the split's text in characters, one separator per token counted as a reader would type
             it (the denominator of bits per character).
+        words: length of the same in words, by white space (``Split.words``); 0 where that is not known.
     """
 
-    def __init__(self, ids_n: Int[Tensor, "N"], eos_id: int, characters: int) -> None:
-        self._ids_n, self.eos_id, self.characters = ids_n, eos_id, characters
+    def __init__(self, ids_n: Int[Tensor, "N"], eos_id: int, characters: int, words: int = 0) -> None:
+        self._ids_n, self.eos_id, self.characters, self.words = ids_n, eos_id, characters, words
 
     def __len__(self) -> int:
         return len(self._ids_n)
@@ -77,14 +78,20 @@ class StoredText(EncodedText):
         types_n: the type of each token.
         ids_t: the id of each type.
         eos_type: the type whose id is ``eos_id``.
-        eos_id, characters: see ``EncodedText``.
+        eos_id, characters, words: see ``EncodedText``.
     """
 
     def __init__(
-        self, types_n: MappedArray, ids_t: Int32[np.ndarray, "types"], eos_type: int, eos_id: int, characters: int
+        self,
+        types_n: MappedArray,
+        ids_t: Int32[np.ndarray, "types"],
+        eos_type: int,
+        eos_id: int,
+        characters: int,
+        words: int = 0,
     ) -> None:
         self._types_n, self._ids_t, self._eos_type = types_n, ids_t, eos_type
-        self.eos_id, self.characters = eos_id, characters
+        self.eos_id, self.characters, self.words = eos_id, characters, words
 
     def __len__(self) -> int:
         return len(self._types_n)

@@ -53,13 +53,20 @@ class Vocabulary:
             raise ValueError("a token stands twice")
 
     @classmethod
-    def build(cls, sentences: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+    def build(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        min_count: int = 1,
+        max_size: int | None = None,
+        pieces: Iterable[str] = (),
+    ) -> Vocabulary:
         """The vocabulary of a train split.
 
         Args:
             sentences: the train split.
             min_count: the least count at which a token is kept.
             max_size: the most tokens kept, ``<unk>`` and ``<eos>`` not among them.
+            pieces: tokens that a ``min_count`` of 1 keeps even where train does not hold them (subwords).
 
         Raises:
             UserError: nothing would be kept.
@@ -67,7 +74,7 @@ class Vocabulary:
         sentences = list(sentences)
         counts = Counter(chain.from_iterable(sentences))
         counts_t = np.array(list(counts.values()), np.int64)
-        return cls.from_counts(list(counts), counts_t, len(sentences), min_count, max_size)
+        return cls.from_counts(list(counts), counts_t, len(sentences), min_count, max_size, pieces)
 
     @classmethod
     def from_counts(
@@ -77,6 +84,7 @@ class Vocabulary:
         sentences: int,
         min_count: int = 1,
         max_size: int | None = None,
+        pieces: Iterable[str] = (),
     ) -> Vocabulary:
         """The vocabulary of a train split of which only the counts are there.
 
@@ -84,7 +92,7 @@ class Vocabulary:
             types: the different tokens; a count of 0 says that one does not occur.
             counts_t: how often each of them stands there.
             sentences: how many end there.
-            min_count, max_size: see ``build``.
+            min_count, max_size, pieces: see ``build``.
 
         Raises:
             UserError: nothing would be kept.
@@ -95,6 +103,8 @@ class Vocabulary:
             kept_t &= counts_t >= np.partition(counts_t, -(max_size + 1))[-(max_size + 1)]
         counts = dict(zip(compress(types, kept_t.tolist()), counts_t[kept_t].tolist(), strict=True))
         counts.pop(UNK, None)
+        if min_count == 1:
+            counts = {**dict.fromkeys(pieces, 0), **counts}
         kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_size]
         total = int(counts_t.sum())
         if not kept:
@@ -130,16 +140,17 @@ class Vocabulary:
         """Tokens of ``ids``; raises ``IndexError`` for an id that is none."""
         return [self.tokens[index] for index in ids]
 
-    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int) -> EncodedText:
+    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int, words: int = 0) -> EncodedText:
         """Sentences end to end, each closed by ``<eos>``.
 
         Args:
             sentences: one split of a corpus.
             characters: length of its text in characters (``Split.characters``).
+            words: its length in words (``Split.words``); 0 where that is not known.
         """
         closed = chain.from_iterable(chain(sentence, (EOS,)) for sentence in sentences)
         ids_n = torch.from_numpy(np.array(self.encode(closed), dtype=np.int64))
-        return EncodedText(ids_n, self.eos_id, characters)
+        return EncodedText(ids_n, self.eos_id, characters, words)
 
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""

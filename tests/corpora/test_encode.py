@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +73,30 @@ def test_blocks_wait_for_their_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     next(blocks)
     assert read < 100
     blocks.close()  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_nothing_of_a_block_stays_in_memory() -> None:
+    """The table of numbers must not keep itself alive: over a long text there would be thousands of them."""
+    gc.collect()
+    gc.disable()
+    try:
+        for block in encoded_blocks(LABELLED, Cutter(words)):
+            assert block.types_n.size
+        assert not [one for one in gc.get_objects() if type(one) is defaultdict and EOS in one]
+    finally:
+        gc.enable()
+
+
+@given(st.integers(1, 60))
+@settings(deadline=None, max_examples=20)
+def test_the_digest_is_of_the_text_whatever_the_blocks(size: int) -> None:
+    lines = ["A line", "", "another Σ", "ΑΣ", "x"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(encode, "BLOCK_CHARACTERS", size)
+        blocks = list(encoded_blocks((("", line) for line in lines), Cutter(words, lowercase=True)))
+    text = "".join(f"{line.lower()}\n" for line in lines)
+    assert blocks[-1].digest == hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    assert sum(block.words for block in blocks) == len(text.split()) + len(lines)
 
 
 def test_a_literal_eos_is_found_where_it_is_a_token_of_its_own() -> None:

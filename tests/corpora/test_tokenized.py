@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, read_split, store
+from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, encode, load_corpus, read_split, store
 from rnn_lm.corpora.store import FACTS, TokenStore
+from rnn_lm.corpora.tokenize import words
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import MappedArray
 from rnn_lm.progress import SilentProgress
@@ -86,8 +87,24 @@ def test_stored_and_in_memory_are_equal(
             mine, theirs = split.encoded(vocabulary), other.encoded(vocabulary)
             assert mine.ids_n.equal(theirs.ids_n)
             assert mine.sentence_ends.equal(theirs.sentence_ends)
-            assert (len(mine), mine.characters) == (len(theirs), theirs.characters)
+            assert (len(mine), mine.characters, mine.words) == (len(theirs), theirs.characters, theirs.words)
+            assert (split.characters, split.words, split.digest) == (other.characters, other.words, other.digest)
     assert len(folders(cache)) == 1
+
+
+def test_subwords_are_keyed_by_the_tokenizer_that_was_trained(
+    text: Path, cache: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("tokenizers")
+    monkeypatch.setattr(encode, "BLOCK_CHARACTERS", 300)  # so that worker processes are given the tokenizer
+    config = CorpusConfig(corpus=(str(text),), tokens="bpe", subwords=300)
+    stored = load_corpus(config, cache, stored_from=0)
+    assert is_stored(stored)
+    assert stored.splits == load_corpus(config, cache, stored.tokenizer).splits
+    load_corpus(config, cache, stored.tokenizer, stored_from=0)
+    assert len(folders(cache)) == 1
+    load_corpus(CorpusConfig(corpus=(str(text),), tokens="bpe", subwords=290), cache, stored_from=0)
+    assert len(folders(cache)) == 2
 
 
 def test_the_default_keeps_small_texts_in_memory_and_large_ones_in_the_cache(text: Path, cache: Downloads) -> None:
@@ -97,9 +114,9 @@ def test_the_default_keeps_small_texts_in_memory_and_large_ones_in_the_cache(tex
 
 
 def test_a_text_to_score_is_kept_too(text: Path, cache: Downloads) -> None:
-    stored = read_split(text, CorpusConfig(), cache, stored_from=0)
+    stored = read_split(text, CorpusConfig(), words, cache, stored_from=0)
     assert isinstance(stored.types_n, MappedArray)
-    assert stored == read_split(text, CorpusConfig(), cache)
+    assert stored == read_split(text, CorpusConfig(), words, cache)
 
 
 def test_what_is_kept_is_not_tokenized_again(load: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch) -> None:

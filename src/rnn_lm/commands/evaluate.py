@@ -39,15 +39,15 @@ class Options:
 def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
-    from rnn_lm.experiments.evaluate import evaluate_models, split_for
+    from rnn_lm.experiments.evaluate import evaluate_models, splits_for
     from rnn_lm.models.storage import load_model
 
     progress = TerminalProgress()
     models = [load_model(folder) for folder in options.runs]
-    chosen = split_for(models, options.split, options.text, progress)
+    chosen = splits_for(models, options.split, options.text, progress)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)
     if options.surprisal is not None:
-        rows = surprisal(models[0].model, chosen.sentences, models[0].vocabulary, options.policy, progress)
+        rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress)
         write_surprisal(options.surprisal, rows)
         progress.say(f"surprisal of each token: {options.surprisal}")

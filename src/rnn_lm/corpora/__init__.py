@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,14 +15,15 @@ from rnn_lm.corpora import web_bible as web_bible
 from rnn_lm.corpora import wikitext as wikitext
 from rnn_lm.corpora.access import Access
 from rnn_lm.corpora.base import CORPORA, SPLITS, Corpus, Defaults, NamedCorpus, RawCorpus, Split, SplitStatistics
-from rnn_lm.corpora.content import content_of_files
+from rnn_lm.corpora.content import content_of_files, digest_of
 from rnn_lm.corpora.download import Downloads
 from rnn_lm.corpora.encode import Cutter
 from rnn_lm.corpora.files import read_files
 from rnn_lm.corpora.folder import read_folder, sentences_in
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.reading import refusals
-from rnn_lm.corpora.tokenize import TOKENIZERS, join_tokens
+from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer, train_subwords
+from rnn_lm.corpora.tokenize import TOKENIZERS, Tokenizer, join_tokens
 from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized_splits
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
@@ -45,7 +47,11 @@ __all__ = [
     "read_split",
     "resolve",
     "tokenize_line",
+    "tokenizer_for",
 ]
+
+
+DEFAULT_SUBWORDS = 8000
 
 
 def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
@@ -58,17 +64,26 @@ def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
     tokens = config.tokens or usual.tokens
     if config.min_count is None and tokens == usual.tokens:
         settings["min_count"] = usual.min_count
+    if tokens in SUBWORDS:
+        settings["min_count"] = config.min_count or 1
+        settings["subwords"] = config.subwords or DEFAULT_SUBWORDS
     lowercase = usual.lowercase if config.lowercase is None else config.lowercase
     return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase})
 
 
-def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, stored_from: int = STORED_FROM) -> Corpus:
+def load_corpus(
+    config: CorpusConfig,
+    downloads: Downloads | None = None,
+    tokenizer: Tokenizer | None = None,
+    stored_from: int = STORED_FROM,
+) -> Corpus:
     """Read, lower-case and tokenize the corpus that ``config`` names.
 
     Args:
         config: what to read, and how.
         downloads: fetches the files of a named corpus, and says where the cache is; default: as the environment says,
             silently.
+        tokenizer: a run's own; default: that of ``config``, trained on the train split where it must be.
         stored_from: characters from which the tokens are kept in the cache, and not in memory.
 
     Raises:
@@ -77,13 +92,14 @@ def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, stored
     config = resolve(config)
     downloads = downloads or Downloads.from_environment(SilentProgress())
     raw = _read(config, downloads)
+    tokenizer = tokenizer or tokenizer_for(config, raw.train)
     source = Source(
         {name: getattr(raw, name) for name in SPLITS},
         raw.name,
         {name: f"{raw.source}: {name}" for name in SPLITS},
         raw.content,
     )
-    splits = tokenized_splits(source, _tokenization(config), downloads, stored_from)
+    splits = tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)
     holds_unk = splits["train"].holds_unk
     return Corpus(
         name=raw.name,
@@ -94,18 +110,37 @@ def load_corpus(config: CorpusConfig, downloads: Downloads | None = None, stored
         tokens=config.tokens,
         lowercase=config.lowercase,
         holds_unk=holds_unk,
+        tokenizer=tokenizer,
         notes=(*raw.notes, *_notes(config, holds_unk)),
     )
 
 
+def tokenizer_for(config: CorpusConfig, train_lines: Iterable[str]) -> Tokenizer:
+    """The tokenizer that ``config`` names, trained on the train split alone where it is one that must be.
+
+    Raises:
+        UserError: the library that trains it is not installed.
+    """
+    config = resolve(config)
+    if config.tokens not in SUBWORDS:
+        return TOKENIZERS[config.tokens]
+    lines = (line.lower() for line in train_lines) if config.lowercase else train_lines
+    return train_subwords(config.tokens, config.subwords or DEFAULT_SUBWORDS, lines)
+
+
 def read_split(
-    path: Path, config: CorpusConfig, downloads: Downloads | None = None, stored_from: int = STORED_FROM
+    path: Path,
+    config: CorpusConfig,
+    tokenizer: Tokenizer,
+    downloads: Downloads | None = None,
+    stored_from: int = STORED_FROM,
 ) -> Split:
     """Any text file as a split to score: a sentence per line, cut as the corpus of ``config`` was.
 
     Args:
         path: the file.
         config: that of the corpus.
+        tokenizer: that which cut its text.
         downloads, stored_from: see ``load_corpus``.
 
     Raises:
@@ -114,17 +149,17 @@ def read_split(
     config = resolve(config)
     source = Source({"text": sentences_in(path)}, path.name, {"text": str(path)}, content_of_files([path], "text"))
     downloads = downloads or Downloads.from_environment(SilentProgress())
-    return tokenized_splits(source, _tokenization(config), downloads, stored_from)["text"]
+    return tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)["text"]
 
 
-def _tokenization(config: ResolvedCorpusConfig) -> Tokenization:
-    return Tokenization(Cutter(TOKENIZERS[config.tokens], config.lowercase), config.tokens)
+def _tokenization(config: ResolvedCorpusConfig, tokenizer: Tokenizer) -> Tokenization:
+    trained = f" {digest_of(tokenizer.text)[:16]}" if isinstance(tokenizer, SubwordTokenizer) else ""
+    return Tokenization(Cutter(tokenizer, config.lowercase), f"{config.tokens}{trained}")
 
 
-def tokenize_line(line: str, config: CorpusConfig) -> list[str]:
+def tokenize_line(line: str, config: CorpusConfig, tokenizer: Tokenizer) -> list[str]:
     """One line of text cut into tokens as the corpus of ``config`` was."""
-    config = resolve(config)
-    return TOKENIZERS[config.tokens](line.lower() if config.lowercase else line)
+    return tokenizer(line.lower() if resolve(config).lowercase else line)
 
 
 def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
@@ -134,7 +169,8 @@ def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
 
 def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
     """The vocabulary of the train split; raises ``UserError`` where it would hold no token."""
-    return corpus.train.vocabulary(minimum_count(corpus, config), config.max_vocabulary)
+    pieces = corpus.tokenizer.pieces if isinstance(corpus.tokenizer, SubwordTokenizer) else ()
+    return corpus.train.vocabulary(minimum_count(corpus, config), config.max_vocabulary, pieces)
 
 
 def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:

@@ -80,9 +80,10 @@ class Corpus:
 
     Attributes:
         name, source, licence, split_description: see ``RawCorpus``.
-        tokens: the tokenization, a name in ``TOKENIZERS``.
+        tokens: the tokenization: a name in ``TOKENIZERS``, or "bpe" or "unigram".
         lowercase: whether the text was lower-cased.
         holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
+        tokenizer: what cut the text.
         notes: what a person should know before using it, a line each.
     """
 
@@ -96,6 +97,7 @@ class Corpus:
     tokens: str
     lowercase: bool
     holds_unk: bool
+    tokenizer: Callable[[str], list[str]]
     notes: tuple[str, ...] = ()
 
     @property

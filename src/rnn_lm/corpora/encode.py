@@ -7,6 +7,7 @@ the whole. So the workers share nothing, and types are numbered in the order in 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -16,13 +17,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt32
 
 from rnn_lm.errors import UserError
+from rnn_lm.mapped import encode_string
 from rnn_lm.vocabulary import EOS, UNK
 
 EOS_TYPE, UNK_TYPE = 0, 1
@@ -62,7 +64,9 @@ class EncodedBlock(NamedTuple):
         types_n: the type of each token, every sentence closed by ``<eos>``.
         sentences: how many.
         characters: of the lines as they were tokenized, and one for each line break.
+        words: between white space in them, and one for each line break.
         sentence_with_eos: the first one, from 0, in which ``<eos>`` is written; None as it should be.
+        digest: of the split's text up to here; "" where nobody has read the blocks before.
     """
 
     split: str
@@ -70,7 +74,9 @@ class EncodedBlock(NamedTuple):
     types_n: UInt32[np.ndarray, "N"]
     sentences: int
     characters: int
+    words: int
     sentence_with_eos: int | None
+    digest: str = ""
 
 
 def encode_block(cutter: Cutter, block: Block) -> EncodedBlock:
@@ -86,8 +92,49 @@ def encode_block(cutter: Cutter, block: Block) -> EncodedBlock:
         if with_eos is None and EOS in line and EOS_TYPE in found[start:]:
             with_eos = index
         found.append(EOS_TYPE)
+    # The table holds a method of itself: left so, it would stay in memory until the garbage is collected.
+    numbers.default_factory = None
     characters = sum(map(len, lines)) + len(lines)
-    return EncodedBlock(block.split, list(numbers), np.array(found, np.uint32), len(lines), characters, with_eos)
+    words = sum(len(line.split()) for line in lines) + len(lines)
+    types_n = np.array(found, np.uint32)
+    return EncodedBlock(block.split, list(numbers), types_n, len(lines), characters, words, with_eos)
+
+
+class Measure:
+    """What is known of a split's text whatever its tokens, as blocks come in."""
+
+    def __init__(self) -> None:
+        self.characters = self.words = 0
+        self.digest = _empty_digest().hexdigest()
+
+    def add(self, block: EncodedBlock) -> None:
+        """Count a block, and take the digest that is new with it."""
+        self.characters, self.words = self.characters + block.characters, self.words + block.words
+        self.digest = block.digest
+
+    @property
+    def totals(self) -> tuple[int, int, str]:
+        """Characters, words, and digest of the text."""
+        return self.characters, self.words, self.digest
+
+
+class _Digests:
+    """Of the text of each split, as it is tokenized."""
+
+    def __init__(self, lowercase: bool) -> None:
+        self._lowercase = lowercase
+        self._running: dict[str, hashlib.blake2b] = {}
+
+    def after(self, block: Block) -> str:
+        """With ``block``, which comes next."""
+        digest = self._running.setdefault(block.split, _empty_digest())
+        text = "\n".join([*block.lines, ""])
+        digest.update(encode_string(text.lower() if self._lowercase else text))
+        return digest.hexdigest()
+
+
+def _empty_digest() -> hashlib.blake2b:
+    return hashlib.blake2b(digest_size=16)
 
 
 class TypeNumbers:
@@ -136,12 +183,13 @@ def encoded_blocks(labelled: Iterable[tuple[str, str]], cutter: Cutter, workers:
     blocks = blocks_of_lines(labelled)
     first = list(islice(blocks, BLOCKS_WORTH_WORKERS if workers > 1 else 0))
     if len(first) < BLOCKS_WORTH_WORKERS or workers == 1:
-        for block in (*first, *blocks):
-            yield encode_block(cutter, block)
+        digests = _Digests(cutter.lowercase)
+        for block in chain(first, blocks):
+            yield encode_block(cutter, block)._replace(digest=digests.after(block))
         return
     try:
         with _workers(workers) as pool:
-            yield from _in_order(pool, cutter, _chain(first, blocks), 2 * workers)
+            yield from _in_order(pool, cutter, chain(first, blocks), 2 * workers)
     except BrokenProcessPool as error:
         raise UserError(
             "a process that tokenizes was ended from outside: out of memory, or started by a script that does not "
@@ -168,22 +216,18 @@ def blocks_of_lines(labelled: Iterable[tuple[str, str]]) -> Iterator[Block]:
         yield Block(split, lines)
 
 
-def _chain(first: list[Block], others: Iterator[Block]) -> Iterator[Block]:
-    yield from first
-    yield from others
-
-
 def _in_order(
     pool: ProcessPoolExecutor, cutter: Cutter, blocks: Iterator[Block], most_waiting: int
 ) -> Iterator[EncodedBlock]:
     """What the pool makes of ``blocks``, never more than ``most_waiting`` of them in memory."""
-    waiting: deque[Future[EncodedBlock]] = deque()
-    for block in blocks:
-        waiting.append(pool.submit(encode_block, cutter, block))
-        if len(waiting) >= most_waiting:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    waiting: deque[tuple[Future[EncodedBlock], str]] = deque()
+    digests = _Digests(cutter.lowercase)
+    for block in chain(blocks, [None] * most_waiting):
+        if block is not None:
+            waiting.append((pool.submit(encode_block, cutter, block), digests.after(block)))
+        if waiting and (block is None or len(waiting) >= most_waiting):
+            encoded, digest = waiting.popleft()
+            yield encoded.result()._replace(digest=digest)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Int32, Int64
 
-from rnn_lm.corpora.encode import EOS_TYPE, UNK_TYPE, Cutter, EncodedBlock, TypeNumbers, encoded_blocks
+from rnn_lm.corpora.encode import EOS_TYPE, UNK_TYPE, Cutter, EncodedBlock, Measure, TypeNumbers, encoded_blocks
 from rnn_lm.mapped import MappedArray, blocks_of, positions_of
 from rnn_lm.stream import EncodedText, StoredText
 from rnn_lm.vocabulary import Vocabulary
@@ -27,7 +27,7 @@ class SplitStatistics:
         types: different tokens, ``<eos>`` not among them.
         oov_rate: share of the tokens, ``<eos>`` not among them, that the vocabulary reads as ``<unk>``, a literal
             ``<unk>`` in the text among them.
-        characters: see ``Split``.
+        characters, words: see ``Split``.
     """
 
     sentences: int
@@ -35,6 +35,7 @@ class SplitStatistics:
     types: int
     oov_rate: float
     characters: int
+    words: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +48,17 @@ class Split:
         counts_t: how often each type stands in this split.
         characters: characters of the text after lower-casing, with every run of white space as one space and a line
             break after each sentence. The same for every tokenization, so that bits per character can be compared.
+        words: what stands between white space, and one end for each sentence: the denominator of perplexity per word.
+            The same for every tokenization.
+        digest: of the same text: equal where the texts are.
     """
 
     types: Sequence[str]
     types_n: np.ndarray | MappedArray
     counts_t: Int64[np.ndarray, "types"]
     characters: int
+    words: int
+    digest: str
 
     @classmethod
     def of(cls, lines: Iterable[str], tokenize: Callable[[str], list[str]]) -> Split:
@@ -71,7 +77,7 @@ class Split:
         return bool(self.counts_t[UNK_TYPE])
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Split) and (self.characters, self.sentences) == (other.characters, other.sentences)
+        return isinstance(other, Split) and (self.digest, self.sentences) == (other.digest, other.sentences)
 
     __hash__ = object.__hash__
 
@@ -82,10 +88,10 @@ class Split:
         words_t[EOS_TYPE] = 0
         return words_t
 
-    def vocabulary(self, min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+    def vocabulary(self, min_count: int = 1, max_size: int | None = None, pieces: Iterable[str] = ()) -> Vocabulary:
         """The vocabulary of this split, which must be train: see ``Vocabulary.build``."""
         sentences = int(self.counts_t[EOS_TYPE])
-        return Vocabulary.from_counts(self.types, self.words_t, sentences, min_count, max_size)
+        return Vocabulary.from_counts(self.types, self.words_t, sentences, min_count, max_size, pieces)
 
     def encoded(self, vocabulary: Vocabulary, ids_t: Int32[np.ndarray, "types"] | None = None) -> EncodedText:
         """The split as ``vocabulary``'s ids: on the disk if its types are there.
@@ -96,9 +102,9 @@ class Split:
         """
         ids_t = ids_of_types(self.types, vocabulary) if ids_t is None else ids_t
         if isinstance(self.types_n, MappedArray):
-            return StoredText(self.types_n, ids_t, EOS_TYPE, vocabulary.eos_id, self.characters)
+            return StoredText(self.types_n, ids_t, EOS_TYPE, vocabulary.eos_id, self.characters, self.words)
         ids_n = torch.from_numpy(ids_t.astype(np.int64)[self.types_n])
-        return EncodedText(ids_n, vocabulary.eos_id, self.characters)
+        return EncodedText(ids_n, vocabulary.eos_id, self.characters, self.words)
 
     def statistics(self, vocabulary: Vocabulary, ids_t: Int32[np.ndarray, "types"] | None = None) -> SplitStatistics:
         """Counts of this split, and the share that ``vocabulary`` does not cover; arguments as for ``encoded``."""
@@ -111,6 +117,7 @@ class Split:
             types=int((words_t > 0).sum()),
             oov_rate=int(words_t[ids_t == vocabulary.unk_id].sum()) / words,
             characters=self.characters,
+            words=self.words,
         )
 
 
@@ -174,11 +181,12 @@ def splits_in_memory(blocks: Iterable[EncodedBlock], names: Iterable[str]) -> di
     """The splits called ``names`` from what they were tokenized to."""
     numbers = TypeNumbers()
     parts: dict[str, list[np.ndarray]] = {name: [np.empty(0, np.uint32)] for name in names}
-    characters = dict.fromkeys(parts, 0)
+    measures = {name: Measure() for name in parts}
     for block in blocks:
         parts[block.split].append(numbers.add(block))
-        characters[block.split] += block.characters
+        measures[block.split].add(block)
     types = numbers.types
     return {
-        name: Split(types, np.concatenate(part), numbers.counts(name), characters[name]) for name, part in parts.items()
+        name: Split(types, np.concatenate(part), numbers.counts(name), *measures[name].totals)
+        for name, part in parts.items()
     }

@@ -27,7 +27,7 @@ import numpy as np
 
 from rnn_lm.corpora.content import digest_of_file
 from rnn_lm.corpora.download import CACHE_VARIABLE
-from rnn_lm.corpora.encode import EncodedBlock, TypeNumbers
+from rnn_lm.corpora.encode import EncodedBlock, Measure, TypeNumbers
 from rnn_lm.corpora.split import Split
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
@@ -148,6 +148,8 @@ def _mapped(folder: Path, facts: dict[str, Any]) -> dict[str, Split]:
             MappedArray(folder / f"{name}.types", np.dtype(split["dtype"])),
             np.fromfile(folder / f"{name}.counts", np.int64),
             split["characters"],
+            split["words"],
+            split["digest"],
         )
         for name, split in facts["splits"].items()
     }
@@ -155,17 +157,17 @@ def _mapped(folder: Path, facts: dict[str, Any]) -> dict[str, Split]:
 
 def _write(folder: Path, blocks: Iterable[EncodedBlock], names: Sequence[str]) -> dict[str, Any]:
     """Everything but the facts, which are returned."""
-    numbers, characters = TypeNumbers(), dict.fromkeys(names, 0)
+    numbers, measures = TypeNumbers(), {name: Measure() for name in names}
     with contextlib.ExitStack() as stack:
         files = {name: stack.enter_context(_TypeFile(folder / f"{name}.types")) for name in names}
         for block in blocks:
             files[block.split].append(numbers.add(block))
-            characters[block.split] += block.characters
+            measures[block.split].add(block)
     _write_types(folder, numbers.types)
     for name in names:
         numbers.counts(name).tofile(folder / f"{name}.counts")
     return {
-        "splits": {name: {"dtype": file.dtype.name, "characters": characters[name]} for name, file in files.items()},
+        "splits": {name: {"dtype": file.dtype.name, **vars(measures[name])} for name, file in files.items()},
         "files": {
             path.name: {"bytes": path.stat().st_size, "sha256": digest_of_file(path)}
             for path in sorted(folder.iterdir())

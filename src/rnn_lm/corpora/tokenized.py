@@ -84,10 +84,8 @@ def _stored(source: Source, content: Content, tokenization: Tokenization, downlo
         blocks = encoded_blocks(labelled(source.splits), tokenization.cutter, workers)
         blocks = without_eos(_reported(blocks, task), source.labels)
         splits = store.make(key, blocks, list(source.splits), about)
-    size = sum(path.stat().st_size for path in (store.folder / key).iterdir())
-    progress.say(
-        f"tokens      kept in {store.folder / key} ({size / 1e6:,.0f} MB); rnn-lm cache lists and deletes them"
-    )
+    megabytes = sum(path.stat().st_size for path in (store.folder / key).iterdir()) / 1e6
+    progress.say(f"tokens      kept in {store.folder / key} ({megabytes:,.0f} MB); rnn-lm cache lists and deletes them")
     if content.digest() != digest:
         store.remove(key)
         raise UserError(f"{source.name}: the text changed while it was being read; repeat the command")

@@ -43,15 +43,20 @@ class Perplexity:
         nll_sum: nats, over every token.
         token_count: tokens scored, ``<eos>`` included.
         characters: of the text those tokens make up; 0 where that is not known.
+        words: of the same text, by white space, and an end for each sentence; 0 where that is not known.
     """
 
     nll_sum: float
     token_count: int
     characters: int
+    words: int = 0
 
     def __add__(self, other: Perplexity) -> Perplexity:
         return Perplexity(
-            self.nll_sum + other.nll_sum, self.token_count + other.token_count, self.characters + other.characters
+            self.nll_sum + other.nll_sum,
+            self.token_count + other.token_count,
+            self.characters + other.characters,
+            self.words + other.words,
         )
 
     @property
@@ -62,10 +67,12 @@ class Perplexity:
     @property
     def perplexity(self) -> float:
         """exp of the mean NLL: the size of a uniform vocabulary that would be as hard to predict."""
-        try:
-            return math.exp(self.nats_per_token)
-        except OverflowError:  # more than 709 nats per token: beyond what a float holds
-            return math.inf
+        return _exp(self.nats_per_token)
+
+    @property
+    def perplexity_per_word(self) -> float | None:
+        """exp of the sum spread over the words: comparable between tokenizations of one text. None: words unknown."""
+        return _exp(self.nll_sum / self.words) if self.words else None
 
     @property
     def bits_per_token(self) -> float:
@@ -78,6 +85,13 @@ class Perplexity:
         return self.nll_sum / self.characters / math.log(2)
 
 
+def _exp(nats: float) -> float:
+    try:
+        return math.exp(nats)
+    except OverflowError:  # more than 709 nats: beyond what a float holds
+        return math.inf
+
+
 @dataclass(frozen=True)
 class TokenScores:
     """What one model, under one policy, thought of every token of a text.
@@ -87,17 +101,26 @@ class TokenScores:
         sentence_ends_s: positions just past each sentence's ``<eos>``; the last is N.
         characters: length of the text in characters.
         policy: what the model had read before each token. Scores of different policies are never compared.
+        words: length of the text in words (``Split.words``); 0 where that is not known.
     """
 
     nll_n: Float64[np.ndarray, "N"]
     sentence_ends_s: Int64[np.ndarray, "S"]
     characters: int
     policy: Policy
+    words: int = 0
 
     @property
     def total(self) -> Perplexity:
         """The whole text's perplexity."""
-        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters)
+        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters, self.words)
+
+    @property
+    def by_sentence(self) -> TokenScores:
+        """The same with each sentence as one token: what models with different tokenizations of a text share."""
+        nll_s = np.add.reduceat(self.nll_n, self.sentence_ends_s - np.diff(self.sentence_ends_s, prepend=0))
+        ends_s = np.arange(1, len(nll_s) + 1, dtype=np.int64)
+        return TokenScores(nll_s, ends_s, self.characters, self.policy, self.words)
 
     @property
     def sentence_of_n(self) -> Int64[np.ndarray, "N"]:
@@ -112,18 +135,25 @@ class SentenceScores:
 
     Attributes:
         nll_s: -log P of each sentence, ``<eos>`` included, in nats, in text order.
-        sentence_ends_s, characters, policy: see ``TokenScores``.
+        sentence_ends_s, characters, policy, words: see ``TokenScores``.
     """
 
     nll_s: Float64[np.ndarray, "S"]
     sentence_ends_s: Int64[np.ndarray, "S"]
     characters: int
     policy: Policy
+    words: int = 0
 
     @property
     def total(self) -> Perplexity:
         """The whole text's perplexity."""
-        return Perplexity(float(self.nll_s.sum()), int(self.sentence_ends_s[-1]), self.characters)
+        return Perplexity(float(self.nll_s.sum()), int(self.sentence_ends_s[-1]), self.characters, self.words)
+
+    @property
+    def by_sentence(self) -> TokenScores:
+        """See ``TokenScores.by_sentence``."""
+        ends_s = np.arange(1, len(self.nll_s) + 1, dtype=np.int64)
+        return TokenScores(self.nll_s, ends_s, self.characters, self.policy, self.words)
 
 
 def score_text(
@@ -151,7 +181,7 @@ def score_text(
     nll_n = np.zeros(len(text), dtype=np.float64)
     for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
         nll_n[positions_k] = nll_k
-    return TokenScores(nll_n, text.sentence_ends.numpy(), text.characters, policy)
+    return TokenScores(nll_n, text.sentence_ends.numpy(), text.characters, policy, text.words)
 
 
 def score_sentences(
@@ -168,7 +198,7 @@ def score_sentences(
     nll_s = np.zeros(len(ends_s), dtype=np.float64)
     for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
         np.add.at(nll_s, np.searchsorted(ends_s, positions_k, side="right"), nll_k)
-    return SentenceScores(nll_s, ends_s, text.characters, policy)
+    return SentenceScores(nll_s, ends_s, text.characters, policy, text.words)
 
 
 def _scored(

@@ -138,6 +138,17 @@ def perplexity_ratio(effect: Effect) -> Interval:
     return Interval(math.exp(-effect.effect), math.exp(-effect.high), math.exp(-effect.low))
 
 
+def word_perplexity_ratio(effect: Effect, scores: Scores) -> Interval:
+    """The ratio of perplexities per word, from a ``gain`` in nats per sentence (``TokenScores.by_sentence``).
+
+    Args:
+        effect: the gain.
+        scores: of either model: the text's sentences and words, which are held fixed.
+    """
+    share = len(scores.sentence_ends_s) / scores.words
+    return Interval(*(math.exp(-nats * share) for nats in (effect.effect, effect.high, effect.low)))
+
+
 def gain_concentration(
     system: Sequence[TokenScores],
     baseline: Sequence[TokenScores],

@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json
@@ -79,6 +79,7 @@ class Score(TypedDict):
     per_seed: list[float]
     bits_per_token: float
     bits_per_character: float
+    perplexity_per_word: NotRequired[float | None]
     token_count: int
 
 
