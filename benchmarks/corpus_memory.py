@@ -82,7 +82,8 @@ def watched(command: list[str], environment: dict[str, str]) -> dict[str, float]
     output = process.stdout.read() if process.stdout else ""
     if process.returncode != 0:
         sys.exit(f"{' '.join(command)}\n{output}")
-    return {"seconds": time.monotonic() - started, **peaks}
+    found = {"seconds": time.monotonic() - started, **peaks}
+    return {name: round(value, 1) for name, value in found.items()}
 
 
 def measure(tokens: int, folder: Path) -> dict[str, object]:
@@ -100,13 +101,14 @@ def measure(tokens: int, folder: Path) -> dict[str, object]:
         "train": [*train, "--budget", f"{STEPS}steps"],
         "evaluate": [*program, "evaluate", str(run)],
     }
-    found: dict[str, object] = {"text_mb": text.stat().st_size / 1e6}
+    found: dict[str, object] = {"text_mb": round(text.stat().st_size / 1e6, 1)}
     for name, command in jobs.items():
         if name == "train":
             subprocess.run(["rm", "-r", str(run)], check=True)
         found[name] = watched(command, environment)
         print(f"{tokens:>13,} tokens  {name:<9} {found[name]}", flush=True)
-    found["kept_mb"] = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) / 1e6
+    kept = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())
+    found["kept_mb"] = round(kept / 1e6, 1)
     return found
 
 

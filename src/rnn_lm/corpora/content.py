@@ -21,7 +21,7 @@ class Content:
 
     Attributes:
         digest: a name of their content; it takes reading the files they come from, which is quick.
-        size: characters, about.
+        size: characters, about; of packed files a guess.
     """
 
     digest: Callable[[], str]
@@ -37,7 +37,7 @@ def content_of_files(paths: Sequence[Path], *recipe: object) -> Content:
     size = 0
     for path in paths:
         with refusals(path):
-            size += path.stat().st_size * (_UNPACKED if path.suffix == ".gz" else 1)
+            size += path.stat().st_size * (_UNPACKED if path.suffix in {".gz", ".zip"} else 1)
     return Content(partial(_digest_of_files, tuple(paths), recipe), size)
 
 

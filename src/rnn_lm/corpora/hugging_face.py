@@ -154,10 +154,10 @@ def _never_too_small(sentences: int) -> UserError:
 def _content(parts: Sequence[Any], column: str, *split: float) -> Content | None:
     """By the library's own fingerprints, where it gives some: they follow the data and all that was done to it."""
     fingerprints = [getattr(part, "_fingerprint", None) for part in parts]
-    if None in fingerprints:
+    sizes = [getattr(getattr(part, "data", None), "nbytes", None) for part in parts]
+    if None in (*fingerprints, *sizes):
         return None
-    size = sum(getattr(getattr(part, "data", None), "nbytes", 0) for part in parts)
-    return Content(lambda: digest_of("hf", fingerprints, column, split), size)
+    return Content(lambda: digest_of("hf", fingerprints, column, split), sum(sizes))
 
 
 def _licence(part: Any) -> str:

@@ -65,9 +65,22 @@ def refusals(path: Path) -> Iterator[None]:
 
 def read_zip_member(path: Path, member: str) -> bytes:
     """One file out of a zip archive; raises ``UserError`` where the archive is damaged or does not hold it."""
+    with _zip_refusals(path, member), zipfile.ZipFile(path) as archive:
+        return archive.read(member)
+
+
+def zip_text_blocks(path: Path, member: str) -> Iterator[str]:
+    """The text of one file out of a zip archive, as ``text_blocks``; raises ``UserError`` likewise."""
+    with _zip_refusals(path, member), zipfile.ZipFile(path) as archive, archive.open(member) as file:
+        # A ZipExtFile is an io.BufferedIOBase, though its type is declared as another.
+        yield from _decoded(file, f"{path}: {member}")  # pyright: ignore[reportArgumentType]
+
+
+@contextlib.contextmanager
+def _zip_refusals(path: Path, member: str) -> Iterator[None]:
     try:
-        with refusals(path), zipfile.ZipFile(path) as archive:
-            return archive.read(member)
+        with refusals(path):
+            yield
     except KeyError as error:
         raise UserError(f"{path}: there is no {member} in this archive; get the archive again") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
