@@ -33,6 +33,8 @@ BLOCK_CHARACTERS = 1 << 20
 """Characters that are tokenized in one go."""
 BLOCKS_WORTH_WORKERS = 8
 """Blocks from which on processes are started for them, which takes some seconds."""
+MOST_WORKERS = 16
+"""More could not be given blocks as fast as they tokenize; each takes 170 MB."""
 
 
 @dataclass(frozen=True)
@@ -197,9 +199,10 @@ def encoded_blocks(labelled: Iterable[tuple[str, str]], cutter: Cutter, workers:
         ) from error
 
 
-def available_processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usual_workers() -> int:
+    """As many as there are processors that this process may use, up to ``MOST_WORKERS``."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, MOST_WORKERS)
 
 
 def blocks_of_lines(labelled: Iterable[tuple[str, str]]) -> Iterator[Block]:
@@ -222,6 +225,7 @@ def _in_order(
     """What the pool makes of ``blocks``, never more than ``most_waiting`` of them in memory."""
     waiting: deque[tuple[Future[EncodedBlock], str]] = deque()
     digests = _Digests(cutter.lowercase)
+    # After the last block, as many times nothing as there are that may still be waited for.
     for block in chain(blocks, [None] * most_waiting):
         if block is not None:
             waiting.append((pool.submit(encode_block, cutter, block), digests.after(block)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rnn_lm.corpora.content import Content, content_of_sentences, digest_of
 from rnn_lm.corpora.download import Downloads
-from rnn_lm.corpora.encode import Cutter, EncodedBlock, available_processors, encoded_blocks
+from rnn_lm.corpora.encode import Cutter, EncodedBlock, encoded_blocks, usual_workers
 from rnn_lm.corpora.lines import labelled
 from rnn_lm.corpora.split import Split, splits_in_memory
 from rnn_lm.corpora.store import VERSION, StoreDamagedError, TokenStore
@@ -78,7 +78,7 @@ def _stored(source: Source, content: Content, tokenization: Tokenization, downlo
         found = None
     if found is not None:
         return found
-    workers = available_processors()
+    workers = usual_workers()
     about = {"name": source.name, "tokens": tokenization.name, "lowercase": tokenization.cutter.lowercase}
     with progress.task("tokenize", float(content.size)) as task:
         blocks = encoded_blocks(labelled(source.splits), tokenization.cutter, workers)
