@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.corpora.files import SentencesOfText, read_files, sentences_of, split_in_order
-from rnn_lm.corpora.lines import Totals
+from rnn_lm.corpora.files import SentencesOfText, read_files, sentences_of, shares_of
+from rnn_lm.corpora.lines import InOrder, Totals
 from rnn_lm.errors import UserError
 
 PARTS = (0.9, 0.05, 0.05)
@@ -27,11 +27,7 @@ The end.
 
 
 def parts(sentences: list[str], split: tuple[float, float, float]) -> list[list[str]]:
-    return [list(part) for part in split_in_order(sentences, split, too_small).parts.values()]
-
-
-def too_small(sentences: int) -> UserError:
-    return UserError(f"{sentences}")
+    return [list(part) for part in InOrder(sentences, shares_of(split)).parts.values()]
 
 
 def cut_at_the_nearest_ends(sentences: list[str], split: tuple[float, float, float]) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnn_lm.config import Tokens
@@ -109,3 +109,8 @@ class Corpus:
 def normalize(line: str) -> str:
     """``line`` with each run of white space as one space, and none at its ends."""
     return " ".join(line.split())
+
+
+def in_order(parts: Mapping[str, Iterable[str]]) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:
+    """Train, valid and test of ``parts``."""
+    return parts["train"], parts["valid"], parts["test"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus, normalize
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order, normalize
 from rnn_lm.corpora.content import content_of_files
 from rnn_lm.corpora.lines import InOrder, Totals, chained
 from rnn_lm.corpora.reading import lines_of_blocks, text_blocks
@@ -41,7 +41,7 @@ def read_files(paths: Sequence[Path], split: tuple[float, float, float]) -> RawC
 
     return RawCorpus(
         paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more",
-        **split_in_order(chained(texts), split, too_small, count).parts,
+        *in_order(InOrder(chained(texts), shares_of(split), too_small, count).parts),
         source=names,
         licence="not stated",
         split_description=f"in order, {'/'.join(f'{100 * share:g}' for share in split)}% of the characters",
@@ -49,14 +49,9 @@ def read_files(paths: Sequence[Path], split: tuple[float, float, float]) -> RawC
     )
 
 
-def split_in_order(
-    sentences: Iterable[str],
-    split: tuple[float, float, float],
-    too_small: Callable[[int], UserError],
-    count: Callable[[], Totals] | None = None,
-) -> InOrder:
-    """Train, valid and test as contiguous parts of one text; see ``InOrder``."""
-    return InOrder(sentences, dict(zip(SPLITS, split, strict=True)), too_small, count)
+def shares_of(split: tuple[float, float, float]) -> dict[str, float]:
+    """Those of train, valid and test by their names."""
+    return dict(zip(SPLITS, split, strict=True))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus, normalize
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order, normalize
 from rnn_lm.corpora.content import content_of_files
 from rnn_lm.corpora.lines import Lines
 from rnn_lm.corpora.reading import lines_of_blocks, refusals, text_blocks
@@ -25,7 +25,7 @@ def read_folder(folder: Path) -> RawCorpus:
     paths = _paths(folder)
     return RawCorpus(
         folder.resolve().name,
-        **{name: sentences_in(path) for name, path in paths.items()},
+        *in_order({name: sentences_in(path) for name, path in paths.items()}),
         source=str(folder),
         licence="not stated",
         split_description="as the folder has it",

@@ -13,7 +13,7 @@ from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order
 from rnn_lm.corpora.content import Content, digest_of
 from rnn_lm.corpora.files import SentencesOfText
 from rnn_lm.corpora.lines import InOrder, Lines
@@ -73,7 +73,7 @@ def read_hugging_face(text: str, split: tuple[float, float, float]) -> RawCorpus
     missing = [part for part in SPLITS if part not in parts]
     return RawCorpus(
         "/".join(filter(None, [reference.name, reference.config])),
-        **_completed(parts, split),
+        *in_order(_completed(parts, split)),
         source=f"{text}, a Hugging Face data set, column {column}",
         licence=_licence(loaded[found["train"]]),
         split_description=f"{' and '.join(missing)} cut from the end of train" if missing else "as the data set has it",
@@ -142,20 +142,15 @@ def _completed(parts: dict[str, Lines], split: tuple[float, float, float]) -> di
         return {**parts}
     shares = {part: split[SPLITS.index(part)] for part in ("train", *missing)}
     total = sum(shares.values()) if len(missing) == 1 else 1.0
-    cut = InOrder(parts["train"], {part: share / total for part, share in shares.items()}, _never_too_small)
+    cut = InOrder(parts["train"], {part: share / total for part, share in shares.items()})
     return {**parts, **cut.parts}
-
-
-def _never_too_small(sentences: int) -> UserError:
-    """``_sentences`` refuses a short train before it could be too short to be cut."""
-    return UserError(f"{sentences} sentences are too few")
 
 
 def _content(parts: Sequence[Any], column: str, *split: float) -> Content | None:
     """By the library's own fingerprints, where it gives some: they follow the data and all that was done to it."""
     fingerprints = [getattr(part, "_fingerprint", None) for part in parts]
-    sizes = [getattr(getattr(part, "data", None), "nbytes", None) for part in parts]
-    if None in (*fingerprints, *sizes):
+    sizes = [getattr(getattr(part, "data", None), "nbytes", -1) for part in parts]
+    if None in fingerprints or -1 in sizes:
         return None
     return Content(lambda: digest_of("hf", fingerprints, column, split), sum(sizes))
 

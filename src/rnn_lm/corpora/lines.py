@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -39,6 +39,10 @@ class Totals(NamedTuple):
         return cls(count, characters)
 
 
+def _too_few(sentences: int) -> UserError:
+    return UserError(f"a text of {sentences} sentences cannot be divided; give a longer one")
+
+
 class InOrder:
     """A text in contiguous parts, none empty, with shares of its characters as close to those asked for as sentences
     allow. What the parts are is known once all characters have been counted.
@@ -54,7 +58,7 @@ class InOrder:
         self,
         sentences: Iterable[str],
         shares: dict[str, float],
-        too_small: Callable[[int], UserError],
+        too_small: Callable[[int], UserError] = _too_few,
         count: Callable[[], Totals] | None = None,
     ) -> None:
         self._sentences, self._shares, self._too_small = sentences, shares, too_small
@@ -108,7 +112,7 @@ class Part:
         return (sentence for name, sentence in self.whole.labelled() if name == self.name)
 
 
-def labelled(splits: dict[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+def labelled(splits: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
     """Every sentence of ``splits`` with its split's name before it; parts of one text are read in one go."""
     wholes = [split.whole for split in splits.values() if isinstance(split, Part)]
     if len(wholes) == len(splits) and all(whole is wholes[0] for whole in wholes):

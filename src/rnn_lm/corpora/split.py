@@ -153,12 +153,15 @@ class Sentences(Sequence[list[str]]):
     def __getitem__(self, index: slice) -> list[list[str]]: ...
     def __getitem__(self, index: int | slice) -> list[str] | list[list[str]]:
         if isinstance(index, slice):
-            return [self[one] for one in range(*index.indices(len(self)))]
+            return [self._sentence(one) for one in range(*index.indices(len(self)))]
         index = index + len(self) if index < 0 else index
         if not 0 <= index < len(self):
             raise IndexError("there are not so many sentences")
+        return self._sentence(index)
+
+    def _sentence(self, index: int) -> list[str]:
         start = self._ends_s[index - 1] + 1 if index else 0
-        return [self._types[number] for number in self._types_n[start : self._ends_s[index]].tolist()]
+        return [self._types[int(number)] for number in self._types_n[start : self._ends_s[index]].tolist()]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence) or len(self) != len(other):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, normalize
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order, normalize
 from rnn_lm.corpora.content import content_of_files
 from rnn_lm.corpora.lines import Lines
 from rnn_lm.corpora.published import PublishedSizes, count_tokens
@@ -100,7 +100,7 @@ def wikitext(variant: Variant, access: Access) -> RawCorpus:
     }
     return RawCorpus(
         variant.title,
-        **parts,
+        *in_order(parts),
         source=f"{variant.title} (Merity et al. 2017), from the English Wikipedia; {access.origin(variant.archive)}",
         licence="Creative Commons Attribution-ShareAlike",
         split_description="by article, as published",
