@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json
@@ -70,17 +70,20 @@ class EmbeddingResult(TypedDict):
     seconds: float
 
 
-class Score(TypedDict):
-    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens."""
-
+class _Score(TypedDict):
     perplexity: float
     low: float
     high: float
     per_seed: list[float]
     bits_per_token: float
     bits_per_character: float
-    perplexity_per_word: NotRequired[float | None]
     token_count: int
+
+
+class Score(_Score, total=False):
+    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens."""
+
+    perplexity_per_word: float | None
 
 
 class _MatchScore(TypedDict):
