@@ -12,8 +12,10 @@ from typing import Literal
 
 from rnn_lm.config import CorpusConfig, NgramConfig
 from rnn_lm.corpora import build_vocabulary, load_corpus, tokenize_line
-from rnn_lm.corpora.files import split_in_order
+from rnn_lm.corpora.files import shares_of
+from rnn_lm.corpora.lines import InOrder
 from rnn_lm.corpora.overlap import share_of_runs
+from rnn_lm.corpora.tokenize import words
 from rnn_lm.corpora.web_bible import PARALLEL_RUN, Verse, split_by_book, verses, web_bible
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.vocabulary import Vocabulary
@@ -35,7 +37,7 @@ def perplexity(train: Sequence[str], test: Sequence[str]) -> float:
     """Test perplexity of a Kneser-Ney 5-gram trained on ``train``, vocabulary at count 2."""
     config = CorpusConfig()
     sentences = {
-        name: [tokenize_line(line, config) for line in part] for name, part in (("train", train), ("test", test))
+        name: [tokenize_line(line, config, words) for line in part] for name, part in (("train", train), ("test", test))
     }
     vocabulary = Vocabulary.build(sentences["train"], min_count=2)
     model = NgramLanguageModel.train(vocabulary.encode_text(sentences["train"], 0), len(vocabulary), NgramConfig())
@@ -45,14 +47,14 @@ def perplexity(train: Sequence[str], test: Sequence[str]) -> float:
 def candidates() -> dict[str, tuple[Sequence[str], Sequence[str]]]:
     """(train, test) of each way to split."""
     bible = verses()
-    in_order = split_in_order([verse.text for verse in bible], (0.9, 0.05, 0.05))
+    in_order = InOrder([verse.text for verse in bible], shares_of((0.9, 0.05, 0.05))).parts
     tails = split_by_book(bible)
     chosen = web_bible()
     return {
-        "the last books": (in_order[0], in_order[2]),
+        "the last books": (list(in_order["train"]), list(in_order["test"])),
         "every 20th chapter": every_twentieth_chapter(bible),
         "the tail of every book": (tails[0], tails[2]),
-        "the same, parallels left out of train (chosen)": (chosen.train, chosen.test),
+        "the same, parallels left out of train (chosen)": (list(chosen.train), list(chosen.test)),
     }
 
 

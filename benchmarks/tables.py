@@ -78,12 +78,23 @@ def ngram(found: dict[str, Any]) -> str:
     return markdown(["order", "train, s", "score test, s", "lmplz, s"], rows)
 
 
+def corpus_memory(found: dict[str, Any]) -> str:
+    """Seconds and peaks of memory by size of the corpus."""
+    rows = []
+    for tokens, row in found["sizes"].items():
+        for job in ("tokenize", "train", "evaluate"):
+            figures = [row[job][name] for name in ("seconds", "private_mb", "resident_mb", "workers_private_mb")]
+            rows.append([f"{int(tokens):,}", job, *(f"{figure:,.0f}" for figure in figures)])
+    return markdown(["tokens", "job", "s", "private, MB", "resident, MB", "workers, private, MB"], rows)
+
+
 TABLES = {
     "training": ("training", training),
     "phases": ("training", phases),
     "inference": ("inference", inference),
     "memory": ("memory", memory),
     "ngram": ("ngram", ngram),
+    "corpus-memory": ("corpus_memory", corpus_memory),
 }
 """By marker: the results file, and what makes a table of it."""
 

@@ -260,11 +260,11 @@ def test_evaluating_prints_both_policies_and_writes_surprisal(capsys, trained, t
     assert len(table.read_text().splitlines()) > 20
 
 
-def test_models_of_different_vocabularies_are_not_compared(capsys, trained, tmp_path):
+def test_models_of_different_texts_are_not_compared(capsys, trained, tmp_path):
     other = tmp_path / "other.txt"
     other.write_text("quite other words stand here , and not the same ones .\n" * 40)
     assert main(["ngram", "--corpus", str(other), "--out", str(tmp_path / "ngram"), "--order", "2"]) == 0
-    assert "different vocabularies" in refused(capsys, "evaluate", str(trained), str(tmp_path / "ngram"))
+    assert "different texts" in refused(capsys, "evaluate", str(trained), str(tmp_path / "ngram"))
 
 
 def test_comparing_writes_a_report_and_results_that_agree(compared):
@@ -324,3 +324,14 @@ def test_help_answers_without_loading_torch():
 )
 def test_an_error_box_becomes_one_line(box):
     assert one_line(box) == "Unrecognized options: --x: did you mean --xy?"
+
+
+def test_models_of_different_tokenizations_are_compared_by_the_word(capsys, trained, corpus_folder, tmp_path):
+    out, pieces = str(tmp_path / "pieces"), ("--tokens", "bpe", "--subwords", "300")
+    assert main(["ngram", "--corpus", str(corpus_folder), "--out", out, "--order", "2", *pieces]) == 0
+    assert main(["ngram", "--corpus", str(corpus_folder), "--out", out, "--order", "2", *pieces, "--resume"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(trained), out]) == 0
+    assert "perplexity per word x" in capsys.readouterr().out
+    assert main(["generate", out, "--length", "10"]) == 0
+    assert "Ġ" not in capsys.readouterr().out

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.models.language_model import IGNORE
 from rnn_lm.stream import EncodedText, SegmentStream
+from stored_text import stored
 
 
 def text_of(length: int) -> EncodedText:
@@ -47,3 +51,25 @@ def test_the_first_input_is_the_end_of_sentence():
 
 def test_sentence_ends_are_just_past_each_eos():
     assert EncodedText(torch.tensor([5, 1, 6, 7, 1]), 1, 9).sentence_ends.tolist() == [2, 5]
+
+
+@settings(deadline=None, max_examples=40)
+@given(length=st.integers(1, 60), batch=st.integers(1, 7), bptt=st.integers(1, 9))
+def test_a_stored_text_gives_the_same_segments(length, batch, bptt):
+    text = EncodedText(torch.tensor([*(2 + index * 7 % 5 for index in range(length - 1)), 1]), 1, 3)
+    with TemporaryDirectory() as folder:
+        kept = stored(text, Path(folder))
+        pairs = zip(SegmentStream(text, batch, bptt), SegmentStream(kept, batch, bptt), strict=True)
+        for one, other in pairs:
+            assert one.input_tb.equal(other.input_tb)
+            assert one.target_tb.equal(other.target_tb)
+            assert one.token_count == other.token_count
+        assert len(kept) == length
+        assert kept.ids_n.equal(text.ids_n)
+        assert kept.sentence_ends.equal(text.sentence_ends)
+
+
+def test_what_stands_before_the_first_token_is_eos():
+    text = text_of(5)
+    assert text.before(torch.tensor([[0, 1], [4, 0]])).tolist() == [[1, 2], [5, 1]]
+    assert text.at(torch.tensor([[0, 1], [4, 0]])).tolist() == [[2, 3], [1, 2]]

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 from rnn_lm.errors import UserError, unknown_name
 
 C = TypeVar("C")
-Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes"]
+Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
 
 
 @dataclass(frozen=True)
@@ -28,15 +28,18 @@ class CorpusConfig:
     data_dir: str | None = None
     """Folder with the files of the named corpus, where a copy is there already. Default: download once, and keep."""
     tokens: Tokens | None = None
-    """What a token is: words (punctuation split off), whitespace (text tokenized already), single characters, or the
-    bytes of the text in UTF-8. Default: as the named corpus is usually read; words for any other text."""
+    """What a token is: words (punctuation split off), whitespace (text tokenized already), single characters, the
+    bytes of the text in UTF-8, or pieces of words learned from train (bpe, unigram). Default: as the named corpus is
+    usually read; words for any other text."""
+    subwords: int | None = None
+    """Most pieces that --tokens bpe or unigram learns, the 256 bytes among them. Default: 8000."""
     lowercase: bool | None = None
     """Lower-case the text: True or False. Default: as the named corpus is usually read; True for any other text."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
     """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
     min_count: int | None = None
-    """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already) or a
-    named corpus is read by its usual characters or bytes."""
+    """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already), a
+    named corpus is read by its usual characters or bytes, or tokens are pieces of words."""
     max_vocabulary: int | None = None
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
@@ -44,6 +47,9 @@ class CorpusConfig:
         _require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
         _require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
         _require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
+        trained = self.tokens in ("bpe", "unigram")
+        _require(self.subwords is None or trained, "--subwords is for --tokens bpe or unigram")
+        _require(self.subwords is None or self.subwords >= 257, "--subwords must be at least 257: 256 bytes and <unk>")
         _require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
         _require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
 

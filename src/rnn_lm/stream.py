@@ -12,7 +12,8 @@ downwards, ``bptt_length`` rows at a time, B texts side by side; the state is ca
     input         w1   w2      w5  w6         .   .         . is padding: its target is IGNORE,
     target        w2   w3      w6  w7         .   .         and it is not counted
 
-No token is dropped at the tail and none is predicted twice, so that sums over an epoch are sums over the text.
+No token is dropped at the tail and none is predicted twice, so that sums over an epoch are sums over the text. A
+segment is gathered when its turn comes, B slices of T tokens, so that the text may stay on the disk.
 """
 
 from __future__ import annotations
@@ -20,40 +21,99 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Int32
 from torch import Tensor
 
+from rnn_lm.mapped import MappedArray, blocks_of, positions_of
 from rnn_lm.models.language_model import IGNORE
 
 
-@dataclass(frozen=True)
 class EncodedText:
     """One split of a corpus as ids, sentences end to end, each closed by ``eos_id``.
 
-    Attributes:
+    Args:
         ids_n: int64 (N,), the last of which is ``eos_id``.
         eos_id: the end-of-sentence token; it is also what stands before the first sentence.
         characters: length of the split's text in characters, one separator per token counted as a reader would type
             it (the denominator of bits per character).
+        words: length of the same in words, by white space (``Split.words``); 0 where that is not known.
     """
 
-    ids_n: Int[Tensor, "N"]
-    eos_id: int
-    characters: int
+    def __init__(self, ids_n: Int[Tensor, "N"], eos_id: int, characters: int, words: int = 0) -> None:
+        self._ids_n, self.eos_id, self.characters, self.words = ids_n, eos_id, characters, words
 
     def __len__(self) -> int:
-        return len(self.ids_n)
+        return len(self._ids_n)
+
+    @property
+    def ids_n(self) -> Int[Tensor, "N"]:
+        """All ids, in memory."""
+        return self._ids_n
+
+    def at(self, position: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """The ids at some positions: what is to be predicted there."""
+        return self._ids_n[position]
+
+    def before(self, position: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """What is read where the ids at some positions are to be predicted: the text shifted by one, from ``<eos>``."""
+        return self.at((position - 1).clamp_min(0)).masked_fill(position == 0, self.eos_id)
 
     @property
     def sentence_ends(self) -> Int[Tensor, "S"]:
         """Positions just past each sentence's ``<eos>``, increasing; the last one is N."""
-        return torch.nonzero(self.ids_n == self.eos_id).squeeze(1) + 1
+        return torch.nonzero(self._ids_n == self.eos_id).squeeze(1) + 1
 
     def inputs_and_targets(self) -> tuple[Int[Tensor, "N"], Int[Tensor, "N"]]:
-        """(what is read, what is to be predicted): the text shifted by one, starting from ``<eos>``."""
+        """(what is read, what is to be predicted): the text shifted by one, starting from ``<eos>``; in memory."""
         first = torch.tensor([self.eos_id], dtype=self.ids_n.dtype)
         return torch.cat([first, self.ids_n[:-1]]), self.ids_n
+
+
+class StoredText(EncodedText):
+    """A text that stays on the disk, as types of its corpus; ids are looked up where they are asked for.
+
+    Args:
+        types_n: the type of each token.
+        ids_t: the id of each type.
+        eos_type: the type whose id is ``eos_id``.
+        eos_id, characters, words: see ``EncodedText``.
+    """
+
+    def __init__(
+        self,
+        types_n: MappedArray,
+        ids_t: Int32[np.ndarray, "types"],
+        eos_type: int,
+        eos_id: int,
+        characters: int,
+        words: int = 0,
+    ) -> None:
+        self._types_n, self._ids_t, self._eos_type = types_n, ids_t, eos_type
+        self.eos_id, self.characters, self.words = eos_id, characters, words
+
+    def __len__(self) -> int:
+        return len(self._types_n)
+
+    @property
+    def ids_n(self) -> Int[Tensor, "N"]:
+        """All ids, read into memory: eight bytes each, at every call."""
+        ids_n = np.empty(len(self), np.int64)
+        start = 0
+        for block_n in blocks_of(self._types_n):
+            ids_n[start : start + len(block_n)] = self._ids_t[block_n]
+            start += len(block_n)
+        return torch.from_numpy(ids_n)
+
+    def at(self, position: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+        """The ids at some positions, read from the disk."""
+        return torch.from_numpy(self._ids_t[self._types_n[position.numpy()]].astype(np.int64))
+
+    @property
+    def sentence_ends(self) -> Int[Tensor, "S"]:
+        """Positions just past each sentence's ``<eos>``: eight bytes in memory for each."""
+        return torch.from_numpy(positions_of(self._types_n, self._eos_type)) + 1
 
 
 @dataclass(frozen=True)
@@ -81,28 +141,24 @@ class SegmentStream:
     """
 
     def __init__(self, text: EncodedText, batch_size: int, bptt_length: int) -> None:
-        columns = min(batch_size, len(text))
-        rows = -(-len(text) // columns)
-        inputs_n, targets_n = text.inputs_and_targets()
-        self._input_rb = _columns(inputs_n, rows, columns, fill=text.eos_id)
-        self._target_rb = _columns(targets_n, rows, columns, fill=IGNORE)
-        self.batch_size = columns
+        self._text = text
+        self.batch_size = min(batch_size, len(text))
         self.bptt_length = bptt_length
+        self._rows = -(-len(text) // self.batch_size)
 
     def __len__(self) -> int:
         """Segments per epoch."""
-        return -(-len(self._input_rb) // self.bptt_length)
+        return -(-self._rows // self.bptt_length)
 
     def __getitem__(self, index: int) -> Segment:
-        rows = slice(index * self.bptt_length, (index + 1) * self.bptt_length)
-        target_tb = self._target_rb[rows]
-        return Segment(self._input_rb[rows], target_tb, int((target_tb != IGNORE).sum()))
+        rows = range(self._rows)[index * self.bptt_length : (index + 1) * self.bptt_length]
+        column_b = torch.arange(self.batch_size) * self._rows
+        position_tb = torch.arange(rows.start, rows.stop).unsqueeze(1) + column_b
+        padding_tb = position_tb >= len(self._text)
+        position_tb = position_tb.clamp_max(len(self._text) - 1)
+        input_tb = self._text.before(position_tb).masked_fill(padding_tb, self._text.eos_id)
+        target_tb = self._text.at(position_tb).masked_fill(padding_tb, IGNORE)
+        return Segment(input_tb, target_tb, target_tb.numel() - int(padding_tb.sum()))
 
     def __iter__(self) -> Iterator[Segment]:
         return (self[index] for index in range(len(self)))
-
-
-def _columns(ids_n: Tensor, rows: int, columns: int, fill: int) -> Tensor:
-    padded = torch.full((rows * columns,), fill, dtype=ids_n.dtype)
-    padded[: len(ids_n)] = ids_n
-    return padded.view(columns, rows).t().contiguous()

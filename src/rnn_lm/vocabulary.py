@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
@@ -52,30 +53,67 @@ class Vocabulary:
             raise ValueError("a token stands twice")
 
     @classmethod
-    def build(cls, sentences: Iterable[Sequence[str]], min_count: int = 1, max_size: int | None = None) -> Vocabulary:
+    def build(
+        cls,
+        sentences: Iterable[Sequence[str]],
+        min_count: int = 1,
+        max_size: int | None = None,
+        pieces: Iterable[str] = (),
+    ) -> Vocabulary:
         """The vocabulary of a train split.
 
         Args:
             sentences: the train split.
             min_count: the least count at which a token is kept.
             max_size: the most tokens kept, ``<unk>`` and ``<eos>`` not among them.
+            pieces: tokens that a ``min_count`` of 1 keeps even where train does not hold them (subwords).
 
         Raises:
             UserError: nothing would be kept.
         """
         sentences = list(sentences)
         counts = Counter(chain.from_iterable(sentences))
-        total = counts.total()
+        counts_t = np.array(list(counts.values()), np.int64)
+        return cls.from_counts(list(counts), counts_t, len(sentences), min_count, max_size, pieces)
+
+    @classmethod
+    def from_counts(
+        cls,
+        types: Iterable[str],
+        counts_t: Int64[np.ndarray, "types"],
+        sentences: int,
+        min_count: int = 1,
+        max_size: int | None = None,
+        pieces: Iterable[str] = (),
+    ) -> Vocabulary:
+        """The vocabulary of a train split of which only the counts are there.
+
+        Args:
+            types: the different tokens; a count of 0 says that one does not occur.
+            counts_t: how often each of them stands there.
+            sentences: how many end there.
+            min_count, max_size, pieces: see ``build``.
+
+        Raises:
+            UserError: nothing would be kept.
+        """
+        kept_t = counts_t >= min_count
+        if max_size is not None and max_size + 1 < len(counts_t):
+            # Of millions of types few are kept: spare the others the sorting. One more, for one may be <unk>.
+            kept_t &= counts_t >= np.partition(counts_t, -(max_size + 1))[-(max_size + 1)]
+        counts = dict(zip(compress(types, kept_t.tolist()), counts_t[kept_t].tolist(), strict=True))
         counts.pop(UNK, None)
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        kept = [(token, count) for token, count in ranked if count >= min_count][:max_size]
+        if min_count == 1:
+            counts = {**dict.fromkeys(pieces, 0), **counts}
+        kept = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:max_size]
+        total = int(counts_t.sum())
         if not kept:
             raise UserError(
                 f"no token stands {min_count} times or more in the train split ({total} tokens): "
                 "lower --min-count or give a longer text"
             )
         unknown = total - sum(count for _, count in kept)
-        return cls([UNK, EOS, *(token for token, _ in kept)], [unknown, len(sentences), *(count for _, count in kept)])
+        return cls([UNK, EOS, *(token for token, _ in kept)], [unknown, sentences, *(count for _, count in kept)])
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -94,20 +132,25 @@ class Vocabulary:
         find, unknown = self._ids.get, self.unk_id
         return [find(token, unknown) for token in tokens]
 
+    def encode_each(self, tokens: Iterable[str]) -> Iterator[int]:
+        """The same one by one, for tokens that need not be in memory."""
+        return (self._ids.get(token, self.unk_id) for token in tokens)
+
     def decode(self, ids: Iterable[int]) -> list[str]:
         """Tokens of ``ids``; raises ``IndexError`` for an id that is none."""
         return [self.tokens[index] for index in ids]
 
-    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int) -> EncodedText:
+    def encode_text(self, sentences: Iterable[Sequence[str]], characters: int, words: int = 0) -> EncodedText:
         """Sentences end to end, each closed by ``<eos>``.
 
         Args:
             sentences: one split of a corpus.
             characters: length of its text in characters (``Split.characters``).
+            words: its length in words (``Split.words``); 0 where that is not known.
         """
         closed = chain.from_iterable(chain(sentence, (EOS,)) for sentence in sentences)
         ids_n = torch.from_numpy(np.array(self.encode(closed), dtype=np.int64))
-        return EncodedText(ids_n, self.eos_id, characters)
+        return EncodedText(ids_n, self.eos_id, characters, words)
 
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""

@@ -60,6 +60,10 @@ def refusal(read: Callable[[], object]) -> str:
     return message
 
 
+def sentences(raw: RawCorpus) -> list[list[str]]:
+    return [list(split) for split in (raw.train, raw.valid, raw.test)]
+
+
 @pytest.mark.parametrize("name", [name for name in CORPORA if CORPORA[name].files])
 def test_every_downloaded_file_is_pinned(name: str) -> None:
     for file in CORPORA[name].files:
@@ -80,7 +84,7 @@ def test_wikitext_is_downloaded_and_blank_lines_count(downloads: Downloads, serv
     assert list(raw.test) == ["", "c"]
     assert raw.source.endswith(variant.archive.url)
     assert not raw.notes
-    assert raw == wikitext(variant, Access("wikitext-2", downloads))
+    assert sentences(raw) == sentences(wikitext(variant, Access("wikitext-2", downloads)))
     assert len(server.requests) == 1
 
 
@@ -104,7 +108,7 @@ def test_raw_wikitext_is_checked_by_its_lines_and_noted(downloads: Downloads, tm
         (tmp_path / f"wiki.{split}.raw").write_text(text.replace("<unk>", "of words"))
     access = Access("wikitext-2", downloads, tmp_path)
     assert "open" in wikitext(TINY_WIKI, access).notes[0]
-    message = refusal(lambda: wikitext(replace(TINY_WIKI, lines=(5, 2, 2)), access))
+    message = refusal(lambda: sentences(wikitext(replace(TINY_WIKI, lines=(5, 2, 2)), access)))
     assert "train has 4 lines, but WikiText-2 has 5" in message
 
 
@@ -112,7 +116,7 @@ def test_wikitext_of_another_size(downloads: Downloads, tmp_path: Path) -> None:
     for split, text in WIKI.items():
         (tmp_path / f"wiki.{split}.tokens").write_text(text)
     (tmp_path / "wiki.valid.tokens").write_text("a\n")
-    message = refusal(lambda: wikitext(TINY_WIKI, Access("wikitext-2", downloads, tmp_path)))
+    message = refusal(lambda: sentences(wikitext(TINY_WIKI, Access("wikitext-2", downloads, tmp_path))))
     assert f"{tmp_path}/wiki.train.tokens: valid has 2 tokens with <eos>, but WikiText-2 has 4" in message
 
 
@@ -127,7 +131,7 @@ def test_wikitext_of_another_size(downloads: Downloads, tmp_path: Path) -> None:
 )
 def test_damaged_archives(downloads: Downloads, tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "wikitext-2-v1.zip").write_bytes(content)
-    message = refusal(lambda: wikitext(TINY_WIKI, Access("wikitext-2", downloads, tmp_path)))
+    message = refusal(lambda: sentences(wikitext(TINY_WIKI, Access("wikitext-2", downloads, tmp_path))))
     assert f"{tmp_path}/wikitext-2-v1.zip: " in message
     assert reason in message
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import gzip
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.corpora.files import read_files, sentences_of, split_in_order
+from rnn_lm.corpora.files import SentencesOfText, read_files, sentences_of, shares_of
+from rnn_lm.corpora.lines import InOrder, Totals
 from rnn_lm.errors import UserError
 
 PARTS = (0.9, 0.05, 0.05)
@@ -24,13 +26,37 @@ The end.
 """
 
 
+def parts(sentences: list[str], split: tuple[float, float, float]) -> list[list[str]]:
+    return [list(part) for part in InOrder(sentences, shares_of(split)).parts.values()]
+
+
+def cut_at_the_nearest_ends(sentences: list[str], split: tuple[float, float, float]) -> list[list[str]]:
+    """The definition: each cut is at the sentence end nearest to its share, as far as no part becomes empty."""
+    ends = list(accumulate(len(sentence) + 1 for sentence in sentences))
+    cuts = [0]
+    for number, share in enumerate((split[0], split[0] + split[1])):
+        target = share * ends[-1]
+        nearest = min(range(1, len(ends) + 1), key=lambda count: (abs(ends[count - 1] - target), -count))
+        cuts.append(min(max(nearest, cuts[-1] + 1), len(sentences) - 2 + number))
+    return [sentences[start:end] for start, end in pairwise([*cuts, len(sentences)])]
+
+
+@given(
+    st.lists(st.text(alphabet="ab", min_size=1, max_size=9), min_size=3, max_size=40),
+    st.sampled_from([(0.9, 0.05, 0.05), (0.5, 0.25, 0.25), (0.01, 0.01, 0.98), (0.98, 0.01, 0.01), (0.25, 0.5, 0.25)]),
+)
+@settings(deadline=None, max_examples=150)
+def test_cuts_are_at_the_nearest_sentence_ends(sentences: list[str], split: tuple[float, float, float]) -> None:
+    assert parts(sentences, split) == cut_at_the_nearest_ends(sentences, split)
+
+
 @given(
     st.lists(st.text(alphabet="abc ", min_size=1, max_size=30), min_size=3, max_size=60),
     st.tuples(st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.01, 1)),
 )
 @settings(deadline=None, max_examples=150)
 def test_parts_are_the_text_in_order_and_none_is_empty(sentences: list[str], weights: tuple[float, ...]) -> None:
-    train, valid, test = split_in_order(sentences, tuple(weight / sum(weights) for weight in weights))  # pyright: ignore[reportArgumentType]
+    train, valid, test = parts(sentences, tuple(weight / sum(weights) for weight in weights))  # pyright: ignore[reportArgumentType]
     assert train + valid + test == sentences
     assert train
     assert valid
@@ -43,7 +69,7 @@ def test_shares_are_met_to_within_a_sentence(lengths: list[int]) -> None:
     sentences = ["x" * length for length in lengths]
     shares = (0.5, 0.25, 0.25)
     total = sum(length + 1 for length in lengths)
-    for part, share in zip(split_in_order(sentences, shares), shares, strict=True):
+    for part, share in zip(parts(sentences, shares), shares, strict=True):
         assert abs(sum(map(len, part)) + len(part) - share * total) <= max(lengths) + 1
 
 
@@ -81,6 +107,7 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
     raw = read_files([tmp_path / "a.txt", tmp_path / "b.txt.gz"], (0.5, 0.25, 0.25))
     assert list(raw.train)[:2] == ["a0", "a1"]
     assert list(raw.test)[-1] == "b49"
+    assert list(raw.train) == list(raw.train)
     assert [*raw.train, *raw.valid, *raw.test] == [f"{name}{index}" for name in "ab" for index in range(50)]
     assert raw.name == "a.txt and 1 more"
     assert "50/25/25%" in raw.split_description
@@ -93,4 +120,14 @@ def test_files_follow_each_other(tmp_path: Path) -> None:
 def test_too_small_a_text_is_refused(tmp_path: Path, content: str, found: str) -> None:
     (tmp_path / "tiny.txt").write_text(content)
     with pytest.raises(UserError, match=f"tiny.txt: {found}"):
-        read_files([tmp_path / "tiny.txt"], PARTS)
+        list(read_files([tmp_path / "tiny.txt"], PARTS).train)
+
+
+@given(st.lists(st.sampled_from(["A b. C d", "e", "", " ", "f! G", "Mr. H"]), max_size=12), st.integers(1, 4))
+@settings(deadline=None, max_examples=100)
+def test_blocks_do_not_matter(lines: list[str], size: int) -> None:
+    whole = "\n".join(lines)
+    blocks = ["\n".join([*lines[first : first + size], ""]) for first in range(0, len(lines), size)]
+    text = SentencesOfText(lambda: iter(blocks))
+    assert list(text) == sentences_of(whole)
+    assert text.totals() == Totals.of(sentences_of(whole))

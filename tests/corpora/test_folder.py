@@ -146,10 +146,10 @@ def test_gzip_under_a_plain_name(folder: Path) -> None:
 
 
 def test_unreadable_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
-        raise PermissionError(13, "Permission denied", str(path))
+    def refuse(path: Path, mode: str) -> object:
+        raise PermissionError(13, f"Permission denied to {mode}", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert "train.txt: cannot be read: Permission denied" in refusal(folder)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rnn_lm.config import CorpusConfig
-from rnn_lm.corpora import Corpus, load_corpus
-from rnn_lm.corpora.hugging_face import Reference
+from rnn_lm.corpora import Corpus, hugging_face, load_corpus
+from rnn_lm.corpora.hugging_face import Reference, read_hugging_face
 from rnn_lm.errors import UserError
 
 PARTS = (0.6, 0.2, 0.2)
@@ -140,3 +140,34 @@ def test_unusable_splits(hub: dict[Any, Any]) -> None:
 def test_without_the_library_its_installation_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     assert "pip install datasets" in refusal("hf:owner/name")
+
+
+class Fingerprinted(Part):
+    """A split as the library gives it, which knows its size and what it was made from."""
+
+    def __init__(self, fingerprint: str, **columns: list[Any]) -> None:
+        super().__init__(**columns)
+        self._fingerprint = fingerprint
+        self.data = SimpleNamespace(nbytes=100)
+
+
+def test_content_is_known_by_the_fingerprints_of_the_library(hub: dict[Any, Any]) -> None:
+    def digest(fingerprint: str, split: tuple[float, float, float] = PARTS) -> str:
+        hub["name", None] = {"train": Fingerprinted(fingerprint, text=LINES)}
+        content = read_hugging_face("hf:name", split).content
+        assert content is not None
+        assert content.size == 100
+        return content.digest()
+
+    assert digest("a") == digest("a")
+    assert len({digest("a"), digest("b"), digest("a", (0.5, 0.25, 0.25))}) == 3
+    hub["name", None] = {"train": Part(text=LINES)}
+    assert read_hugging_face("hf:name", PARTS).content is None
+
+
+def test_rows_are_read_some_at_a_time(hub: dict[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ["one. two", None, "", "\n three\nfour"] * 9
+    hub["name", None] = {"train": Part(text=rows)}
+    at_once = words(load("hf:name"))
+    monkeypatch.setattr(hugging_face, "_ROWS", 2)
+    assert words(load("hf:name")) == at_once

@@ -9,6 +9,7 @@ import pytest
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import (
     CORPORA,
+    TOKENIZERS,
     Downloads,
     NamedCorpus,
     RawCorpus,
@@ -85,9 +86,9 @@ def test_text_to_score_is_cut_as_the_corpus_was(tmp_path: Path) -> None:
     path = tmp_path / "other.txt"
     path.write_text("Don't go.\n\nYes\n")
     config = CorpusConfig()
-    split = read_split(path, config)
+    split = read_split(path, config, TOKENIZERS["words"])
     assert split.sentences == [["do", "n't", "go", "."], ["yes"]]
-    assert split.sentences[0] == tokenize_line("Don't go.", config)
+    assert split.sentences[0] == tokenize_line("Don't go.", config, TOKENIZERS["words"])
     assert split.characters == len("don't go.\nyes\n")
 
 

@@ -48,6 +48,16 @@ def test_words_used_alike_come_close(algorithm: str) -> None:
     assert algorithm in matrix.source
 
 
+def test_sentences_need_not_be_in_memory() -> None:
+    class Anew:
+        def __iter__(self) -> Iterator[list[str]]:
+            return iter(_sentences())
+
+    matrix = load_embedding(CONFIG, VOCABULARY, Anew(), generator(1, "vectors"), SilentProgress())
+    assert matrix is not None
+    assert torch.equal(matrix.vectors_ve, train(CONFIG).vectors_ve)
+
+
 def test_every_entry_is_covered_unk_and_eos_too() -> None:
     matrix = train(CONFIG)
     assert matrix.known_v.all()

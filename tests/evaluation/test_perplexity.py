@@ -10,10 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.evaluation.perplexity import Perplexity, Policy, score_text
+from rnn_lm.evaluation.perplexity import Perplexity, Policy, score_sentences, score_text
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import SilentProgress, Task
 from rnn_lm.stream import EncodedText
+from stored_text import stored
 
 POLICIES: list[Policy] = ["stream", "sentence"]
 LENGTHS = st.lists(st.integers(0, 12), min_size=1, max_size=15)
@@ -148,3 +149,24 @@ def test_a_hopeless_model_has_infinite_perplexity():
 def test_a_text_must_end_with_eos(uniform_model_of, ids):
     with pytest.raises(ValueError, match="<eos>"):
         score_text(uniform_model_of(9), EncodedText(torch.tensor(ids, dtype=torch.int64), 1, 0), "stream")
+
+
+@pytest.mark.parametrize("policy", ["stream", "sentence"])
+def test_scores_of_sentences_are_sums_of_those_of_tokens(gru_model, make_text, policy, tmp_path):
+    text, model = make_text([3, 0, 7, 1, 30, 2]), gru_model(9)
+    tokens = score_text(model, text, policy)
+    for given_text in (text, stored(text, tmp_path)):
+        sentences = score_sentences(model, given_text, policy, segment_length=5, batch_tokens=12)
+        np.testing.assert_array_equal(sentences.sentence_ends_s, tokens.sentence_ends_s)
+        starts_s = np.concatenate([[0], tokens.sentence_ends_s[:-1]])
+        np.testing.assert_allclose(sentences.nll_s, np.add.reduceat(tokens.nll_n, starts_s), rtol=1e-6)
+        assert sentences.total.token_count == tokens.total.token_count
+        assert (sentences.characters, sentences.policy) == (tokens.characters, policy)
+
+
+@pytest.mark.parametrize("policy", ["stream", "sentence"])
+def test_a_stored_text_is_scored_to_the_same_bits(gru_model, make_text, policy, tmp_path):
+    text, model = make_text([3, 0, 7, 1, 30, 2]), gru_model(9)
+    np.testing.assert_array_equal(
+        score_text(model, text, policy).nll_n, score_text(model, stored(text, tmp_path), policy).nll_n
+    )

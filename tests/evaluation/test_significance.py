@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.perplexity import TokenScores
+from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 from rnn_lm.evaluation.significance import (
     Plan,
     gain,
@@ -144,3 +144,14 @@ def test_gain_concentration_needs_tokens_of_both_kinds(noisy_scores, random):
 def test_one_group_per_token_is_required(noisy_scores):
     with pytest.raises(ValueError, match="3 groups"):
         measurements([noisy_scores(0.0)], np.array([0, 1, 0]))
+
+
+@pytest.mark.parametrize("block", [1, 3])
+def test_scores_of_sentences_are_measured_as_those_of_their_tokens(make_scores, block):
+    tokens = make_scores([[1, 2], [4], [8], [16, 32], [64]])
+    sentences = SentenceScores(np.array([3.0, 4, 8, 48, 64]), tokens.sentence_ends_s, tokens.characters, tokens.policy)
+    by_token, by_sentence = measurements([tokens], block=block), measurements([sentences], block=block)
+    np.testing.assert_array_equal(by_sentence.sums_ksg, by_token.sums_ksg)
+    np.testing.assert_array_equal(by_sentence.counts_sg, by_token.counts_sg)
+    with pytest.raises(ValueError, match="groups of tokens"):
+        measurements([sentences], np.zeros(7, dtype=np.int64))

@@ -21,8 +21,9 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.log import loss_spikes, read_log
-from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged
+from rnn_lm.training.trainer import BEST, LAST, TrainingData, TrainingDiverged
 from rnn_lm.training.validation import valid_nll, validation_columns
+from stored_text import stored
 
 from .conftest import make_trainer, tiny_text
 
@@ -55,6 +56,14 @@ def test_the_same_seed_gives_the_same_bits(tiny_data):
         trainer.run("tiny")
     assert_equal_bits(weights(first), weights(again))
     assert not torch.equal(first.model.embedding_ve, other.model.embedding_ve)
+
+
+def test_texts_on_the_disk_train_to_the_same_bits(tiny_data, tmp_path):
+    kept = TrainingData(stored(tiny_data.train, tmp_path), stored(tiny_data.valid, tmp_path), tiny_data.counts_v)
+    in_memory, mapped = make_trainer(tiny_data), make_trainer(kept)
+    found = [trainer.run("tiny").log.validations for trainer in (in_memory, mapped)]
+    assert_equal_bits(weights(in_memory), weights(mapped))
+    assert [one.valid_nll for one in found[0]] == [one.valid_nll for one in found[1]]
 
 
 def interrupt_after(trainer, steps: int) -> None:

@@ -33,7 +33,7 @@ def beginning(text: EncodedText, tokens: int) -> EncodedText:
     ends_s = text.sentence_ends
     whole = int(torch.searchsorted(ends_s, min(tokens, len(text))))
     end = int(ends_s[whole])
-    return EncodedText(text.ids_n[:end], text.eos_id, text.characters * end // len(text))
+    return EncodedText(text.at(torch.arange(end)), text.eos_id, text.characters * end // len(text))
 
 
 def cache_grid(given: CacheSettings) -> list[CacheSettings]:

@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "probe": "the long-range probe: agreement over distance, recall over delay",
     "gradients": "gradient norm by lag, Jacobians, Lyapunov exponents, what clipping does",
     "theory": "the five theory exercises: predicted against measured",
+    "cache": "where downloads and tokenized corpora are kept; empty it",
     "report": "make report.html again from results.json",
 }
 """Name to what it does, in the order in which a newcomer meets them."""

@@ -43,7 +43,7 @@ class Options:
 def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
-    from rnn_lm.experiments.evaluate import evaluate_models, split_for
+    from rnn_lm.experiments.evaluate import evaluate_models, splits_for
     from rnn_lm.experiments.evaluate_adapted import check_adaptation, evaluate_adapted
     from rnn_lm.models.storage import load_model
 
@@ -52,13 +52,13 @@ def run(options: Options) -> None:
     adaptation = options.adaptation
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation)
-    chosen = split_for(models, options.split, options.text)
+    chosen = splits_for(models, options.split, options.text, progress)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)
     if adaptation.adapt != "none":
         for line in evaluate_adapted(models, chosen, adaptation, options.bootstrap_seed, progress):
             progress.say(line)
     if options.surprisal is not None:
-        rows = surprisal(models[0].model, chosen.sentences, models[0].vocabulary, options.policy, progress)
+        rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress)
         write_surprisal(options.surprisal, rows)
         progress.say(f"surprisal of each token: {options.surprisal}")

@@ -29,7 +29,7 @@ def run(options: Options) -> None:
     from rnn_lm.models.storage import load_model
 
     stored = load_model(options.run)
-    prompt = tokenize_line(options.generation.prompt, stored.corpus)
+    prompt = tokenize_line(options.generation.prompt, stored.corpus, stored.tokenizer)
     unknown = check_prompt(prompt, stored.vocabulary)
     if unknown:
         print(f"note: not in the model's vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)

@@ -37,14 +37,17 @@ def run(options: Options) -> None:
     from rnn_lm.models.arpa import write_arpa
 
     progress = TerminalProgress()
-    prepared = prepare(options.corpus, progress)
+    prepared = prepare(options.corpus, progress, options.out)
     started = time.monotonic()
     model = train_ngram(options.out, options.ngram, prepared, resume=options.resume)
     stored = " + ".join(f"{count:,}" for count in model.ngram_counts)
     progress.say(f"order {options.ngram.order} trained in {time.monotonic() - started:.1f} s: {stored} n-grams")
     for split in ("valid", "test"):
         total = score_text(model, prepared.texts[split], options.ngram.boundary).total
-        progress.say(f"  {split:<6} perplexity {total.perplexity:.2f}  ({total.token_count:,} tokens, <eos> counted)")
+        progress.say(
+            f"  {split:<6} perplexity {total.perplexity:.2f}  ({total.token_count:,} tokens, <eos> counted)"
+            f"  {total.perplexity_per_word:.2f} per word"
+        )
     if options.arpa is not None:
         write_arpa(options.arpa, model, prepared.vocabulary.tokens)
         progress.say(f"ARPA: {options.arpa}")

@@ -34,7 +34,7 @@ def run(options: Options) -> None:
     from rnn_lm.training.log import gradient_summary
 
     progress = TerminalProgress()
-    prepared = prepare(options.corpus, progress)
+    prepared = prepare(options.corpus, progress, options.out)
     vectors = input_vectors(options.embedding, prepared, None, options.training.seed, progress)
     spec = RecurrentSpec(
         options.model.cell, options.model, options.training, options.embedding, vectors.vectors_ve, vectors.size

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from rnn_lm.config import Tokens
 from rnn_lm.corpora.access import SPLITS as SPLITS  # also for those who import this module
 from rnn_lm.corpora.access import Access, RemoteFile
+from rnn_lm.corpora.content import Content
+from rnn_lm.corpora.split import Split as Split
+from rnn_lm.corpora.split import SplitStatistics as SplitStatistics
 from rnn_lm.registry import Registry
-from rnn_lm.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,25 @@ class RawCorpus:
 
     Attributes:
         name: for titles.
-        train, valid, test: sentences. White space is normalized and none is empty, but in benchmarks that count blank
-            lines or every character: those stand here as the benchmark counts them.
+        train, valid, test: sentences, to be read as often as needed: lists, or ``Lines``. White space is normalized and
+            none is empty, but in benchmarks that count blank lines or every character: those stand here as the
+            benchmark counts them.
         source: where the text comes from.
         licence: under which terms.
         split_description: how train, valid and test were divided.
         notes: what a person should know before using it, a line each.
+        content: what the sentences depend on, where that can be told without reading them.
     """
 
     name: str
-    train: Sequence[str]
-    valid: Sequence[str]
-    test: Sequence[str]
+    train: Iterable[str]
+    valid: Iterable[str]
+    test: Iterable[str]
     source: str
     licence: str
     split_description: str
     notes: Sequence[str] = ()
+    content: Content | None = None
 
 
 @dataclass(frozen=True)
@@ -72,69 +75,15 @@ CORPORA: Registry[NamedCorpus] = Registry("corpus")
 
 
 @dataclass(frozen=True)
-class SplitStatistics:
-    """Counts of one split.
-
-    Attributes:
-        sentences: sentences.
-        tokens: tokens, with one ``<eos>`` per sentence.
-        types: different tokens, ``<eos>`` not among them.
-        oov_rate: share of the tokens, ``<eos>`` not among them, that the vocabulary reads as ``<unk>``, a literal
-            ``<unk>`` in the text among them.
-        characters: see ``Split``.
-    """
-
-    sentences: int
-    tokens: int
-    types: int
-    oov_rate: float
-    characters: int
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split, tokenized.
-
-    Attributes:
-        sentences: the tokens of each sentence, without ``<eos>``.
-        characters: characters of the text after lower-casing, with every run of white space as one space and a line
-            break after each sentence. The same for every tokenization, so that bits per character can be compared.
-    """
-
-    sentences: list[list[str]]
-    characters: int
-
-    @classmethod
-    def of(cls, lines: Sequence[str], tokenize: Callable[[str], list[str]]) -> Split:
-        """Tokenize ``lines``, each a sentence."""
-        # Equal tokens share one string: of a hundred million words only the references need room.
-        shared: dict[str, str] = {}
-        sentences = [[shared.setdefault(token, token) for token in tokenize(line)] for line in lines]
-        return cls(sentences, sum(map(len, lines)) + len(lines))
-
-    def statistics(self, vocabulary: Vocabulary) -> SplitStatistics:
-        """Counts of this split, and the share that ``vocabulary`` does not cover."""
-        counts = Counter(chain.from_iterable(self.sentences))
-        words = counts.total()
-        unknown = sum(n for token, n in counts.items() if vocabulary.encode([token]) == [vocabulary.unk_id])
-        return SplitStatistics(
-            sentences=len(self.sentences),
-            tokens=words + len(self.sentences),
-            types=len(counts),
-            oov_rate=unknown / words,
-            characters=self.characters,
-        )
-
-
-@dataclass(frozen=True)
 class Corpus:
     """Three splits of tokenized sentences.
 
     Attributes:
         name, source, licence, split_description: see ``RawCorpus``.
-        tokens: the tokenization, a name in ``TOKENIZERS``.
+        tokens: the tokenization: a name in ``TOKENIZERS``, or "bpe" or "unigram".
         lowercase: whether the text was lower-cased.
         holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
+        tokenizer: what cut the text.
         notes: what a person should know before using it, a line each.
     """
 
@@ -148,6 +97,7 @@ class Corpus:
     tokens: str
     lowercase: bool
     holds_unk: bool
+    tokenizer: Callable[[str], list[str]]
     notes: tuple[str, ...] = ()
 
     @property
@@ -159,3 +109,8 @@ class Corpus:
 def normalize(line: str) -> str:
     """``line`` with each run of white space as one space, and none at its ends."""
     return " ".join(line.split())
+
+
+def in_order(parts: Mapping[str, Iterable[str]]) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:
+    """Train, valid and test of ``parts``."""
+    return parts["train"], parts["valid"], parts["test"]

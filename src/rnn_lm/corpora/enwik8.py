@@ -7,7 +7,7 @@ for the line break, so that every byte is predicted once. A split that ends with
 from __future__ import annotations
 
 from rnn_lm.corpora.access import Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.published import PublishedSizes, cut_exactly, lines_of
 from rnn_lm.corpora.reading import read_binary_file, read_zip_member
 
@@ -29,7 +29,7 @@ def enwik8(access: Access) -> RawCorpus:
     return RawCorpus(
         "enwik8",
         # Cutting by bytes may cut a character in two: surrogateescape carries its halves through unchanged.
-        **{split: lines_of(part.decode("utf-8", "surrogateescape")) for split, part in parts.items()},
+        *in_order({split: lines_of(part.decode("utf-8", "surrogateescape")) for split, part in parts.items()}),
         source=f"enwik8 (Mahoney 2011), the English Wikipedia of 2006 as XML; {access.origin(_ARCHIVE)}",
         licence="GNU Free Documentation License and Creative Commons Attribution-ShareAlike, as Wikipedia",
         split_description="in order, 90, 5 and 5 million bytes",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus, normalize
-from rnn_lm.corpora.reading import read_text_file
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order, normalize
+from rnn_lm.corpora.content import content_of_files
+from rnn_lm.corpora.lines import InOrder, Totals, chained
+from rnn_lm.corpora.reading import lines_of_blocks, text_blocks
 from rnn_lm.errors import UserError
 
 _BLANK_SHARE_OF_PROSE = 0.02
@@ -24,62 +26,111 @@ def read_files(paths: Sequence[Path], split: tuple[float, float, float]) -> RawC
         split: the share of the characters that each split is given, up to the nearest sentence.
 
     Raises:
-        UserError: a file cannot be read, or there are not three sentences to be split.
+        UserError: (when the sentences are asked for) a file cannot be read, or there are not three to be split.
     """
-    sentences = [sentence for path in paths for sentence in sentences_of(read_text_file(path))]
+    texts = [SentencesOfText(lambda path=path: text_blocks(path)) for path in paths]
     names = ", ".join(map(str, paths))
-    if len(sentences) < len(SPLITS):
-        found = "no sentence" if not sentences else f"only {len(sentences)} sentence{'s' * (len(sentences) > 1)}"
-        raise UserError(f"{names}: {found}, too small for train, valid and test; give a longer text")
-    parts = split_in_order(sentences, split)
-    shares = "/".join(f"{100 * share:g}" for share in split)
+
+    def too_small(sentences: int) -> UserError:
+        found = "no sentence" if not sentences else f"only {sentences} sentence{'s' * (sentences > 1)}"
+        return UserError(f"{names}: {found}, too small for train, valid and test; give a longer text")
+
+    def count() -> Totals:
+        found = [text.totals() for text in texts]
+        return Totals(sum(one.sentences for one in found), sum(one.characters for one in found))
+
     return RawCorpus(
         paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more",
-        **dict(zip(SPLITS, parts, strict=True)),
+        *in_order(InOrder(chained(texts), shares_of(split), too_small, count).parts),
         source=names,
         licence="not stated",
-        split_description=f"in order, {shares}% of the characters",
+        split_description=f"in order, {'/'.join(f'{100 * share:g}' for share in split)}% of the characters",
+        content=content_of_files(paths, "files", *split),
     )
 
 
-def split_in_order(sentences: Sequence[str], split: tuple[float, float, float]) -> list[list[str]]:
-    """Three contiguous parts, none empty, with shares of the characters as close to ``split`` as sentences allow."""
-    ends = list(accumulate(len(sentence) + 1 for sentence in sentences))
-    first = _nearest(ends, split[0] * ends[-1])
-    second = _nearest(ends, (split[0] + split[1]) * ends[-1])
-    first = min(max(first, 1), len(sentences) - 2)
-    second = min(max(second, first + 1), len(sentences) - 1)
-    return [list(sentences[:first]), list(sentences[first:second]), list(sentences[second:])]
+def shares_of(split: tuple[float, float, float]) -> dict[str, float]:
+    """Those of train, valid and test by their names."""
+    return dict(zip(SPLITS, split, strict=True))
 
 
-def split_in_two(sentences: Sequence[str], share: float) -> tuple[list[str], list[str]]:
-    """Two contiguous parts, none empty; the first has ``share`` of the characters, as nearly as sentences allow."""
-    ends = list(accumulate(len(sentence) + 1 for sentence in sentences))
-    first = min(max(_nearest(ends, share * ends[-1]), 1), len(sentences) - 1)
-    return list(sentences[:first]), list(sentences[first:])
+@dataclass(frozen=True)
+class Survey:
+    """What must be known of a whole text before its sentences can be found.
+
+    Attributes:
+        lines: from the first to the last that is not blank.
+        blank: blank ones among them.
+        has_capitals: whether the text has any.
+        totals: what it comes to where each of these lines is a sentence.
+    """
+
+    lines: int
+    blank: int
+    has_capitals: bool
+    totals: Totals
+
+    @classmethod
+    def of(cls, blocks: Iterable[str]) -> Survey:
+        """Read a text once."""
+        filled = blank = pending = characters = 0
+        has_capitals = False
+        for block in blocks:
+            has_capitals = has_capitals or block != block.lower()
+            for line in lines_of_blocks([block]):
+                if sentence := normalize(line):
+                    # Blank lines before the first and after the last line do not count.
+                    blank += pending if filled else 0
+                    filled, pending, characters = filled + 1, 0, characters + len(sentence) + 1
+                else:
+                    pending += 1
+        return cls(filled + blank, blank, has_capitals, Totals(filled, characters))
+
+    @property
+    def in_paragraphs(self) -> bool:
+        """Whether blank lines set paragraphs apart, or the whole text is one line."""
+        return self.lines <= 1 or self.blank >= _BLANK_SHARE_OF_PROSE * self.lines
 
 
-def _nearest(ends: list[int], target: float) -> int:
-    """How many sentences end nearest to ``target`` characters."""
-    after = bisect_left(ends, target)
-    if after > 0 and (after == len(ends) or target - ends[after - 1] < ends[after] - target):
-        return after
-    return after + 1
-
-
-def sentences_of(text: str) -> list[str]:
+class SentencesOfText:
     """Sentences of a text, white space normalized.
 
     Where blank lines set paragraphs apart, or the whole text is one line, the lines of a paragraph are joined and cut
     after . ! ? and …; anywhere else a line is a sentence.
+
+    Args:
+        read: the text, in blocks that end where a line does, from its start.
     """
-    lines = [normalize(line) for line in text.strip().split("\n")]
-    blank = sum(not line for line in lines)
-    if len(lines) > 1 and blank < _BLANK_SHARE_OF_PROSE * len(lines):
-        return [line for line in lines if line]
-    has_capitals = text != text.lower()
-    paragraphs = (" ".join(block) for filled, block in groupby(lines, key=bool) if filled)
-    return [sentence for paragraph in paragraphs for sentence in _cut(paragraph, has_capitals)]
+
+    def __init__(self, read: Callable[[], Iterator[str]]) -> None:
+        self._read = read
+        self._surveyed: Survey | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        survey = self._survey()
+        lines = (normalize(line) for line in lines_of_blocks(self._read()))
+        return _cut_paragraphs(lines, survey.has_capitals) if survey.in_paragraphs else filter(None, lines)
+
+    def totals(self) -> Totals:
+        """How much there is, read once more only where sentences have to be looked for in paragraphs."""
+        survey = self._survey()
+        return Totals.of(self) if survey.in_paragraphs else survey.totals
+
+    def _survey(self) -> Survey:
+        if self._surveyed is None:
+            self._surveyed = Survey.of(self._read())
+        return self._surveyed
+
+
+def sentences_of(text: str) -> list[str]:
+    """Sentences of a text in memory; see ``SentencesOfText``."""
+    return list(SentencesOfText(lambda: iter([text])))
+
+
+def _cut_paragraphs(lines: Iterable[str], has_capitals: bool) -> Iterator[str]:
+    for filled, block in groupby(lines, key=bool):
+        if filled:
+            yield from _cut(" ".join(block), has_capitals)
 
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]* (?=(\S))")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus, normalize
-from rnn_lm.corpora.reading import read_text_file, refusals
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order, normalize
+from rnn_lm.corpora.content import content_of_files
+from rnn_lm.corpora.lines import Lines
+from rnn_lm.corpora.reading import lines_of_blocks, refusals, text_blocks
 from rnn_lm.errors import UserError
 
 _SUFFIXES = (".txt", ".txt.gz")
@@ -15,15 +19,17 @@ def read_folder(folder: Path) -> RawCorpus:
     """Read ``train``, ``valid`` and ``test`` (``.txt`` or ``.txt.gz``) from ``folder``.
 
     Raises:
-        UserError: a split is missing, stands there twice, holds no sentence, or is not text.
+        UserError: a split is missing or stands there twice; and, when its sentences are asked for, it is not text or
+            holds none.
     """
-    parts = {name: sentences_in(path) for name, path in _paths(folder).items()}
+    paths = _paths(folder)
     return RawCorpus(
         folder.resolve().name,
-        **parts,
+        *in_order({name: sentences_in(path) for name, path in paths.items()}),
         source=str(folder),
         licence="not stated",
         split_description="as the folder has it",
+        content=content_of_files(list(paths.values()), "folder"),
     )
 
 
@@ -41,9 +47,16 @@ def _paths(folder: Path) -> dict[str, Path]:
     return {split: folder / files[0] for split, files in found.items()}
 
 
-def sentences_in(path: Path) -> list[str]:
-    """The lines of a text file that are not blank; raises ``UserError`` where there is none."""
-    sentences = [line for raw in read_text_file(path).split("\n") if (line := normalize(raw))]
-    if not sentences:
+def sentences_in(path: Path) -> Lines:
+    """The lines of a text file that are not blank; to ask for them raises ``UserError`` where there is none."""
+    return Lines(partial(_sentences, path))
+
+
+def _sentences(path: Path) -> Iterator[str]:
+    nothing = True
+    for line in lines_of_blocks(text_blocks(path)):
+        if sentence := normalize(line):
+            nothing = False
+            yield sentence
+    if nothing:
         raise UserError(f"{path}: no sentence in it, only white space")
-    return sentences

@@ -7,18 +7,23 @@ after the other, are a text, and sentences in it are found as in any text file.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import ModuleType
 from typing import Any
 
-from rnn_lm.corpora.base import SPLITS, RawCorpus
-from rnn_lm.corpora.files import sentences_of, split_in_order, split_in_two
+from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order
+from rnn_lm.corpora.content import Content, digest_of
+from rnn_lm.corpora.files import SentencesOfText
+from rnn_lm.corpora.lines import InOrder, Lines
 from rnn_lm.errors import UserError
 
 PREFIX = "hf:"
 _ALIASES = {"train": ("train",), "valid": ("validation", "valid", "dev"), "test": ("test",)}
 """What data sets call their splits."""
+_ROWS = 1000
+"""Rows that are read at a time."""
 _TEXT = frozenset({"string", "large_string"})
 """Types of columns that hold text."""
 
@@ -64,18 +69,15 @@ def read_hugging_face(text: str, split: tuple[float, float, float]) -> RawCorpus
     if found["train"] is None:
         raise UserError(f"--corpus {text}: it has no train split, only {', '.join(loaded) or 'none at all'}")
     column = _column(loaded[found["train"]].features, reference, text)
-    parts = {part: _sentences(loaded[name][column]) for part, name in found.items() if name is not None}
-    for part, sentences in parts.items():
-        least = len(SPLITS) if part == "train" else 1
-        if len(sentences) < least:
-            raise UserError(f"--corpus {text}: {part} has {len(sentences)} sentences, at least {least} are needed")
+    parts = {part: _sentences(loaded[name][column], part, text) for part, name in found.items() if name is not None}
     missing = [part for part in SPLITS if part not in parts]
     return RawCorpus(
         "/".join(filter(None, [reference.name, reference.config])),
-        **_completed(parts, split),
+        *in_order(_completed(parts, split)),
         source=f"{text}, a Hugging Face data set, column {column}",
         licence=_licence(loaded[found["train"]]),
         split_description=f"{' and '.join(missing)} cut from the end of train" if missing else "as the data set has it",
+        content=_content([loaded[name] for name in found.values() if name is not None], column, *split),
     )
 
 
@@ -110,21 +112,47 @@ def _column(features: Mapping[str, Any], reference: Reference, text: str) -> str
     return columns[0] if len(columns) == 1 else "text"
 
 
-def _sentences(rows: Iterable[str | None]) -> list[str]:
-    return sentences_of("\n".join(row for row in rows if row is not None))
+def _sentences(rows: Iterable[str | None], part: str, text: str) -> Lines:
+    """Sentences of a split; where there are too few, to ask for them raises ``UserError``."""
+    least = len(SPLITS) if part == "train" else 1
+    found = SentencesOfText(lambda: _blocks(rows))
+
+    def read() -> Iterator[str]:
+        count = 0
+        for sentence in found:
+            count += 1
+            yield sentence
+        if count < least:
+            raise UserError(f"--corpus {text}: {part} has {count} sentences, at least {least} are needed")
+
+    return Lines(read)
 
 
-def _completed(parts: dict[str, list[str]], split: tuple[float, float, float]) -> dict[str, list[str]]:
+def _blocks(rows: Iterable[str | None]) -> Iterator[str]:
+    """The rows as lines of a text."""
+    filled = (row for row in rows if row is not None)
+    while block := list(islice(filled, _ROWS)):
+        yield "\n".join([*block, ""])
+
+
+def _completed(parts: dict[str, Lines], split: tuple[float, float, float]) -> dict[str, Iterable[str]]:
     """``parts`` with each split that is missing cut from the end of train, in the proportions of ``split``."""
-    train = parts["train"]
     missing = [part for part in SPLITS if part not in parts]
     if not missing:
-        return parts
-    if len(missing) == 2:
-        return dict(zip(SPLITS, split_in_order(train, split), strict=True))
-    share = split[0] / (split[0] + split[SPLITS.index(missing[0])])
-    kept, cut_off = split_in_two(train, share)
-    return {**parts, "train": kept, missing[0]: cut_off}
+        return {**parts}
+    shares = {part: split[SPLITS.index(part)] for part in ("train", *missing)}
+    total = sum(shares.values()) if len(missing) == 1 else 1.0
+    cut = InOrder(parts["train"], {part: share / total for part, share in shares.items()})
+    return {**parts, **cut.parts}
+
+
+def _content(parts: Sequence[Any], column: str, *split: float) -> Content | None:
+    """By the library's own fingerprints, where it gives some: they follow the data and all that was done to it."""
+    fingerprints = [getattr(part, "_fingerprint", None) for part in parts]
+    sizes = [getattr(getattr(part, "data", None), "nbytes", -1) for part in parts]
+    if None in fingerprints or -1 in sizes:
+        return None
+    return Content(lambda: digest_of("hf", fingerprints, column, split), sum(sizes))
 
 
 def _licence(part: Any) -> str:

@@ -7,7 +7,7 @@ Mikolov et al. 2010, "Recurrent neural network based language model".
 from __future__ import annotations
 
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.folder import sentences_in
 from rnn_lm.corpora.published import PublishedSizes, count_tokens
 
@@ -32,11 +32,11 @@ def ptb(access: Access) -> RawCorpus:
         paths = access.splits(_NAMES)
     if paths is None:
         raise access.not_found(_NAMES)
-    parts = {split: sentences_in(path) for split, path in paths.items()}
+    parts = {split: list(sentences_in(path)) for split, path in paths.items()}
     SIZES.require({split: count_tokens(part) for split, part in parts.items()}, str(paths["train"].parent))
     return RawCorpus(
         "Penn Treebank",
-        **parts,
+        *in_order(parts),
         source=f"Wall Street Journal, prepared by Mikolov et al. 2010; {access.origin(_FILES['train'])}",
         licence="Linguistic Data Consortium user agreement; not to be redistributed",
         split_description="sections 0-20 train, 21-22 valid, 23-24 test",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import AnyStr
 
@@ -36,6 +36,15 @@ class PublishedSizes:
                     f"{where}: {split} has {found[split]:,} {self.unit}, but {self.corpus} has {published:,}: "
                     "another version, or not whole; get it again, or name the files themselves with --corpus"
                 )
+
+    def checked(self, split: str, lines: Iterable[str], size_of: Callable[[str], int], where: str) -> Iterator[str]:
+        """``lines`` one by one; after the last, ``UserError`` if their sizes do not add up to the published one."""
+        found = 0
+        for line in lines:
+            found += size_of(line)
+            yield line
+        published = dict(zip(SPLITS, self.sizes, strict=True))
+        self.require({**published, split: found}, where)
 
 
 def count_tokens(lines: Sequence[str]) -> int:

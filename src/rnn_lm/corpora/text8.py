@@ -10,7 +10,7 @@ are stated to.
 from __future__ import annotations
 
 from rnn_lm.corpora.access import Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.published import PublishedSizes, cut_exactly
 from rnn_lm.corpora.reading import decode_text, read_binary_file, read_zip_member
 
@@ -33,7 +33,7 @@ def text8(access: Access) -> RawCorpus:
     SIZES.require({split: len(part) for split, part in parts.items()}, str(path))
     return RawCorpus(
         "text8",
-        **{split: sentences_at_spaces(part, SENTENCE) for split, part in parts.items()},
+        *in_order({split: sentences_at_spaces(part, SENTENCE) for split, part in parts.items()}),
         source=f"text8 (Mahoney 2011), from the English Wikipedia of 2006; {access.origin(_ARCHIVE)}",
         licence="GNU Free Documentation License and Creative Commons Attribution-ShareAlike, as Wikipedia",
         split_description="in order, 90, 5 and 5 million characters; sentences end at a space every 5,000 characters",

@@ -7,7 +7,7 @@ once. A split that ends within a line has one ``<eos>`` more.
 from __future__ import annotations
 
 from rnn_lm.corpora.access import Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.published import PublishedSizes, cut_exactly, lines_of
 from rnn_lm.corpora.reading import read_text_file
 
@@ -27,7 +27,7 @@ def tiny_shakespeare(access: Access) -> RawCorpus:
     SIZES.require({split: len(part) for split, part in parts.items()}, str(path))
     return RawCorpus(
         "Tiny Shakespeare",
-        **{split: lines_of(part) for split, part in parts.items()},
+        *in_order({split: lines_of(part) for split, part in parts.items()}),
         source=f"Tiny Shakespeare (Karpathy 2015); {access.origin(_FILE)}",
         licence="public domain",
         split_description="in order, 90, 5 and 5% of the characters",

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from rnn_lm.corpora.subwords import join_pieces
 from rnn_lm.registry import Registry
 from rnn_lm.vocabulary import EOS
 
@@ -102,7 +103,8 @@ def join_tokens(tokens: Iterable[str], tokenization: str) -> str:
             lines.append([])
         else:
             lines[-1].append(token)
-    join = {"words": _join_words, "whitespace": " ".join, "characters": "".join, "bytes": _join_bytes}[tokenization]
+    join = {"words": _join_words, "whitespace": " ".join, "characters": "".join, "bytes": _join_bytes,
+            "bpe": join_pieces, "unigram": join_pieces}[tokenization]  # fmt: skip
     return "\n".join(join(line) for line in lines)
 
 

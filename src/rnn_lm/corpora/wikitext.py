@@ -6,14 +6,16 @@ are lines: the published counts give each an ``<eos>``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, normalize
-from rnn_lm.corpora.published import PublishedSizes, count_tokens, lines_of
-from rnn_lm.corpora.reading import decode_text, read_text_file, read_zip_member
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order, normalize
+from rnn_lm.corpora.content import content_of_files
+from rnn_lm.corpora.lines import Lines
+from rnn_lm.corpora.published import PublishedSizes, count_tokens
+from rnn_lm.corpora.reading import lines_of_blocks, text_blocks, zip_text_blocks
 
 
 @dataclass(frozen=True)
@@ -74,45 +76,52 @@ VARIANTS = (
 
 
 def wikitext(variant: Variant, access: Access) -> RawCorpus:
-    """Read ``variant``; raises ``UserError`` where its files are not there, damaged, or of other sizes."""
+    """Read ``variant``; raises ``UserError`` where its files are not there, and, when its lines are asked for, where
+    they are damaged or of other sizes.
+    """
     paths = access.splits(variant.patterns)
     if paths is None:
-        where, texts = _unpacked(variant, access)
+        archive = access.file(variant.archive, [variant.archive_name], in_vain=variant.patterns)
+        where, files = str(archive), [archive]
+        members = {split: f"{variant.name}/wiki.{split}.tokens" for split in SPLITS}
+        blocks = {split: partial(zip_text_blocks, archive, member) for split, member in members.items()}
     else:
-        where, texts = str(paths["train"]), {split: read_text_file(path) for split, path in paths.items()}
-    parts = {split: [normalize(line) for line in lines_of(text)] for split, text in texts.items()}
+        where, files = str(paths["train"]), list(paths.values())
+        blocks = {split: partial(text_blocks, path) for split, path in paths.items()}
     is_raw = where.endswith(".raw")
     if is_raw:
         # Words stand for <unk> again there, and of such text only the number of lines is published.
-        sizes, found = PublishedSizes(variant.title, "lines", variant.lines), _each(len, parts)
+        sizes, size_of = PublishedSizes(variant.title, "lines", variant.lines), _one
     else:
-        sizes, found = PublishedSizes(variant.title, "tokens with <eos>", variant.tokens), _each(count_tokens, parts)
-    sizes.require(found, where)
+        sizes, size_of = PublishedSizes(variant.title, "tokens with <eos>", variant.tokens), _tokens
+    parts = {
+        split: Lines(lambda split=split, read=read: sizes.checked(split, _lines(read()), size_of, where))
+        for split, read in blocks.items()
+    }
     return RawCorpus(
         variant.title,
-        **parts,
+        *in_order(parts),
         source=f"{variant.title} (Merity et al. 2017), from the English Wikipedia; {access.origin(variant.archive)}",
         licence="Creative Commons Attribution-ShareAlike",
         split_description="by article, as published",
         notes=(_RAW_NOTE,) if is_raw else (),
+        content=content_of_files(files, variant.name),
     )
 
 
 _RAW_NOTE = "read from .raw files, whose vocabulary is open: published perplexities are those of the .tokens files"
 
 
-def _unpacked(variant: Variant, access: Access) -> tuple[str, dict[str, str]]:
-    """(the archive, the text of each split in it)."""
-    archive = access.file(variant.archive, [variant.archive_name], in_vain=variant.patterns)
-    members = {split: f"{variant.name}/wiki.{split}.tokens" for split in SPLITS}
-    return str(archive), {
-        split: decode_text(read_zip_member(archive, member), f"{archive}: {member}")
-        for split, member in members.items()
-    }
+def _lines(blocks: Iterable[str]) -> Iterator[str]:
+    return (normalize(line) for line in lines_of_blocks(blocks))
 
 
-def _each(count: Callable[[list[str]], int], parts: dict[str, list[str]]) -> dict[str, int]:
-    return {split: count(lines) for split, lines in parts.items()}
+def _tokens(line: str) -> int:
+    return count_tokens([line])
+
+
+def _one(line: str) -> int:  # noqa: ARG001 (every line counts the same)
+    return 1
 
 
 for _variant in VARIANTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -23,7 +23,7 @@ RANDOM = "random"
 def load_embedding(
     config: EmbeddingConfig,
     vocabulary: Vocabulary,
-    sentences: Sequence[Sequence[str]],
+    sentences: Iterable[Sequence[str]],
     generator: torch.Generator,
     progress: Progress,
 ) -> EmbeddingMatrix | None:

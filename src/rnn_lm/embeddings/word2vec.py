@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from rnn_lm.vocabulary import EOS, Vocabulary
 def train_word2vec(
     config: EmbeddingConfig,
     vocabulary: Vocabulary,
-    sentences: Sequence[Sequence[str]],
+    sentences: Iterable[Sequence[str]],
     generator: torch.Generator,
     progress: Progress,
 ) -> dict[int, Float32[np.ndarray, "E"]]:
@@ -32,11 +32,10 @@ def train_word2vec(
     Returns:
         The vector of each entry that stands in the text, by id.
     """
-    closed = [vocabulary.decode(vocabulary.encode([*sentence, EOS])) for sentence in sentences]
     seed = int(torch.randint(2**31, (), generator=generator))
     with _quiet(), progress.task("word2vec", float(config.embedding_epochs)) as task:
         model = Word2Vec(
-            closed,
+            _AsRead(sentences, vocabulary),
             vector_size=config.embedding_size,
             sg=int(config.algorithm == "skip-gram"),
             window=config.window,
@@ -48,6 +47,17 @@ def train_word2vec(
             callbacks=[_EpochReport(task)],
         )
     return {index: model.wv[token] for index, token in enumerate(vocabulary.tokens) if token in model.wv}
+
+
+class _AsRead:
+    """``sentences`` as a model reads them, made anew for each epoch: the text need not fit into memory."""
+
+    def __init__(self, sentences: Iterable[Sequence[str]], vocabulary: Vocabulary) -> None:
+        self._sentences, self._vocabulary = sentences, vocabulary
+
+    def __iter__(self) -> Iterator[list[str]]:
+        vocabulary = self._vocabulary
+        return (vocabulary.decode(vocabulary.encode([*sentence, EOS])) for sentence in self._sentences)
 
 
 class _EpochReport(CallbackAny2Vec):

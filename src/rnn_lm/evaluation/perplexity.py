@@ -43,15 +43,20 @@ class Perplexity:
         nll_sum: nats, over every token.
         token_count: tokens scored, ``<eos>`` included.
         characters: of the text those tokens make up; 0 where that is not known.
+        words: of the same text, by white space, and an end for each sentence; 0 where that is not known.
     """
 
     nll_sum: float
     token_count: int
     characters: int
+    words: int = 0
 
     def __add__(self, other: Perplexity) -> Perplexity:
         return Perplexity(
-            self.nll_sum + other.nll_sum, self.token_count + other.token_count, self.characters + other.characters
+            self.nll_sum + other.nll_sum,
+            self.token_count + other.token_count,
+            self.characters + other.characters,
+            self.words + other.words,
         )
 
     @property
@@ -62,10 +67,12 @@ class Perplexity:
     @property
     def perplexity(self) -> float:
         """exp of the mean NLL: the size of a uniform vocabulary that would be as hard to predict."""
-        try:
-            return math.exp(self.nats_per_token)
-        except OverflowError:  # more than 709 nats per token: beyond what a float holds
-            return math.inf
+        return _exp(self.nats_per_token)
+
+    @property
+    def perplexity_per_word(self) -> float | None:
+        """exp of the sum spread over the words: comparable between tokenizations of one text. None: words unknown."""
+        return _exp(self.nll_sum / self.words) if self.words else None
 
     @property
     def bits_per_token(self) -> float:
@@ -78,6 +85,13 @@ class Perplexity:
         return self.nll_sum / self.characters / math.log(2)
 
 
+def _exp(nats: float) -> float:
+    try:
+        return math.exp(nats)
+    except OverflowError:  # more than 709 nats: beyond what a float holds
+        return math.inf
+
+
 @dataclass(frozen=True)
 class TokenScores:
     """What one model, under one policy, thought of every token of a text.
@@ -87,23 +101,59 @@ class TokenScores:
         sentence_ends_s: positions just past each sentence's ``<eos>``; the last is N.
         characters: length of the text in characters.
         policy: what the model had read before each token. Scores of different policies are never compared.
+        words: length of the text in words (``Split.words``); 0 where that is not known.
     """
 
     nll_n: Float64[np.ndarray, "N"]
     sentence_ends_s: Int64[np.ndarray, "S"]
     characters: int
     policy: Policy
+    words: int = 0
 
     @property
     def total(self) -> Perplexity:
         """The whole text's perplexity."""
-        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters)
+        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters, self.words)
+
+    @property
+    def by_sentence(self) -> TokenScores:
+        """The same with each sentence as one token: what models with different tokenizations of a text share."""
+        nll_s = np.add.reduceat(self.nll_n, self.sentence_ends_s - np.diff(self.sentence_ends_s, prepend=0))
+        ends_s = np.arange(1, len(nll_s) + 1, dtype=np.int64)
+        return TokenScores(nll_s, ends_s, self.characters, self.policy, self.words)
 
     @property
     def sentence_of_n(self) -> Int64[np.ndarray, "N"]:
         """Which sentence, counted from 0, each token belongs to."""
         lengths_s = np.diff(self.sentence_ends_s, prepend=0)
         return np.repeat(np.arange(len(lengths_s)), lengths_s)
+
+
+@dataclass(frozen=True)
+class SentenceScores:
+    """The same summed over each sentence: all that a perplexity and its interval need, for texts larger than memory.
+
+    Attributes:
+        nll_s: -log P of each sentence, ``<eos>`` included, in nats, in text order.
+        sentence_ends_s, characters, policy, words: see ``TokenScores``.
+    """
+
+    nll_s: Float64[np.ndarray, "S"]
+    sentence_ends_s: Int64[np.ndarray, "S"]
+    characters: int
+    policy: Policy
+    words: int = 0
+
+    @property
+    def total(self) -> Perplexity:
+        """The whole text's perplexity."""
+        return Perplexity(float(self.nll_s.sum()), int(self.sentence_ends_s[-1]), self.characters, self.words)
+
+    @property
+    def by_sentence(self) -> TokenScores:
+        """See ``TokenScores.by_sentence``."""
+        ends_s = np.arange(1, len(self.nll_s) + 1, dtype=np.int64)
+        return TokenScores(self.nll_s, ends_s, self.characters, self.policy, self.words)
 
 
 def score_text(
@@ -128,20 +178,49 @@ def score_text(
     Raises:
         ValueError: the text is empty or its last token is not ``<eos>``.
     """
-    if len(text) == 0 or int(text.ids_n[-1]) != text.eos_id:
+    nll_n = np.zeros(len(text), dtype=np.float64)
+    for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
+        nll_n[positions_k] = nll_k
+    return TokenScores(nll_n, text.sentence_ends.numpy(), text.characters, policy, text.words)
+
+
+def score_sentences(
+    model: LanguageModel,
+    text: EncodedText,
+    policy: Policy,
+    *,
+    segment_length: int = 1024,
+    batch_tokens: int = 4096,
+    progress: Progress | None = None,
+) -> SentenceScores:
+    """-log P of every sentence of ``text``: as ``score_text``, in memory that grows with sentences alone."""
+    ends_s = text.sentence_ends.numpy()
+    nll_s = np.zeros(len(ends_s), dtype=np.float64)
+    for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
+        np.add.at(nll_s, np.searchsorted(ends_s, positions_k, side="right"), nll_k)
+    return SentenceScores(nll_s, ends_s, text.characters, policy, text.words)
+
+
+def _scored(
+    model: LanguageModel,
+    text: EncodedText,
+    policy: Policy,
+    segment_length: int,
+    batch_tokens: int,
+    progress: Progress | None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions in the text and their NLL in nats, some at a time, until each has had its turn."""
+    if len(text) == 0 or int(text.at(torch.tensor([len(text) - 1]))) != text.eos_id:
         raise ValueError("a text to score must end with <eos>")
-    column_ends = {"stream": torch.tensor([len(text)]), "sentence": text.sentence_ends}[policy]
-    input_n, _ = text.inputs_and_targets()
-    nll_n = torch.zeros(len(text), dtype=torch.float64)
+    column_ends = {"stream": lambda: torch.tensor([len(text)]), "sentence": lambda: text.sentence_ends}[policy]()
     nll_sum, done = 0.0, 0
     reporter = (progress or SilentProgress()).task("evaluate", float(len(text)))
     with evaluating(model), torch.inference_mode(), reporter as task:
         for batch in _batches(column_ends, batch_tokens):
-            for positions_k, nll_k in _score_batch(model, text, input_n, batch, segment_length):
-                nll_n[positions_k] = nll_k
+            for positions_k, nll_k in _score_batch(model, text, batch, segment_length):
+                yield positions_k.numpy(), nll_k.numpy()
                 nll_sum, done = nll_sum + float(nll_k.sum()), done + len(nll_k)
                 task.update(float(done), perplexity=Perplexity(nll_sum, done, 0).perplexity)
-    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy)
 
 
 @contextlib.contextmanager
@@ -181,7 +260,7 @@ def _batches(column_ends: Tensor, batch_tokens: int) -> Iterator[_Batch]:
 
 
 def _score_batch(
-    model: LanguageModel, text: EncodedText, input_n: Tensor, batch: _Batch, segment_length: int
+    model: LanguageModel, text: EncodedText, batch: _Batch, segment_length: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Positions in the text and their NLL (float64), segment by segment, for the columns of one batch."""
     state = model.initial_state(len(batch.start_b))
@@ -191,7 +270,7 @@ def _score_batch(
         position_tb = batch.start_b[None, :] + row_t[:, None]
         inside_tb = position_tb < batch.end_b[None, :]
         position_tb = position_tb.clamp(max=len(text) - 1)
-        input_tb = input_n[position_tb].masked_fill(~inside_tb, text.eos_id)
-        target_tb = text.ids_n[position_tb].masked_fill(~inside_tb, IGNORE)
+        input_tb = text.before(position_tb).masked_fill(~inside_tb, text.eos_id)
+        target_tb = text.at(position_tb).masked_fill(~inside_tb, IGNORE)
         nll_tb, state = model.score(input_tb.to(device), target_tb.to(device), state)
         yield position_tb[inside_tb], nll_tb.cpu()[inside_tb].double()

@@ -1,8 +1,9 @@
 """Which of two language models is better on a text, by how much, and whether that could be chance.
 
-A model is a sequence of ``TokenScores``, one per seed. Sentences are what is resampled: tokens of one sentence share
-their context and are not independent. Effects are in nats per token; a difference d of mean NLL is a ratio exp(d) of
-perplexities. The perplexity of several seeds is exp of their mean NLL (the geometric mean of theirs).
+A model is a sequence of scores (``TokenScores`` or ``SentenceScores``), one per seed. Sentences are what is resampled:
+tokens of one sentence share their context and are not independent. Effects are in nats per token; a difference d of
+mean NLL is a ratio exp(d) of perplexities. The perplexity of several seeds is exp of their mean NLL (the geometric mean
+of theirs).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Int
@@ -24,7 +26,10 @@ from rnn_lm.evaluation.bootstrap import (
     resampled_means,
     what_was_resampled,
 )
-from rnn_lm.evaluation.perplexity import TokenScores
+from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
+
+Scores: TypeAlias = TokenScores | SentenceScores
+"""Of one text by one model."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,7 @@ BY_SENTENCE = Plan()
 """Single sentences, the custom of the field."""
 
 
-def measurements(
-    seeds: Sequence[TokenScores], group_n: Int[np.ndarray, "N"] | None = None, block: int = 1
-) -> Measurements:
+def measurements(seeds: Sequence[Scores], group_n: Int[np.ndarray, "N"] | None = None, block: int = 1) -> Measurements:
     """NLL per seed, block of sentences and group of tokens, as the bootstrap wants it.
 
     Args:
@@ -57,7 +60,8 @@ def measurements(
         block: consecutive sentences that make up a unit; the last may have fewer.
 
     Raises:
-        ValueError: the scores are of different texts or policies, or ``group_n`` has another length.
+        ValueError: the scores are of different texts or policies, or ``group_n`` has another length, or is given for
+            scores of whole sentences.
         UserError: the text makes up a single block, from which nothing can be resampled.
     """
     _require_comparable(seeds)
@@ -68,6 +72,11 @@ def measurements(
             f"a text of {len(first.sentence_ends_s)} sentences in blocks of {block} gives no interval: "
             "give a longer text, a sentence per line, or smaller blocks"
         )
+    if isinstance(first, SentenceScores):
+        if group_n is not None:
+            raise ValueError("scores of whole sentences cannot be divided into groups of tokens")
+        return _measurements_of_sentences([one for one in seeds if isinstance(one, SentenceScores)], units, block)
+    seeds = [one for one in seeds if isinstance(one, TokenScores)]
     group_n = np.zeros(len(first.nll_n), dtype=np.int64) if group_n is None else group_n
     if len(group_n) != len(first.nll_n):
         raise ValueError(f"{len(group_n)} groups for {len(first.nll_n)} tokens")
@@ -79,9 +88,15 @@ def measurements(
     return Measurements(np.stack(sums), counts_sg)
 
 
-def perplexity_interval(
-    seeds: Sequence[TokenScores], generator: np.random.Generator, plan: Plan = BY_SENTENCE
-) -> Interval:
+def _measurements_of_sentences(seeds: Sequence[SentenceScores], units: int, block: int) -> Measurements:
+    unit_s = np.arange(len(seeds[0].nll_s)) // block
+    tokens_s = np.diff(seeds[0].sentence_ends_s, prepend=0)
+    counts_s = np.bincount(unit_s, weights=tokens_s, minlength=units).astype(np.int64)
+    sums = [np.bincount(unit_s, weights=scores.nll_s, minlength=units) for scores in seeds]
+    return Measurements(np.stack(sums)[:, :, None], counts_s[:, None])
+
+
+def perplexity_interval(seeds: Sequence[Scores], generator: np.random.Generator, plan: Plan = BY_SENTENCE) -> Interval:
     """One model's perplexity with its interval.
 
     Args:
@@ -95,8 +110,8 @@ def perplexity_interval(
 
 
 def gain(
-    system: Sequence[TokenScores],
-    baseline: Sequence[TokenScores],
+    system: Sequence[Scores],
+    baseline: Sequence[Scores],
     generator: np.random.Generator,
     plan: Plan = BY_SENTENCE,
 ) -> Effect:
@@ -121,6 +136,17 @@ def gain(
 def perplexity_ratio(effect: Effect) -> Interval:
     """The system's perplexity divided by the baseline's, from their ``gain``: below 1 where the system is better."""
     return Interval(math.exp(-effect.effect), math.exp(-effect.high), math.exp(-effect.low))
+
+
+def word_perplexity_ratio(effect: Effect, scores: Scores) -> Interval:
+    """The ratio of perplexities per word, from a ``gain`` in nats per sentence (``TokenScores.by_sentence``).
+
+    Args:
+        effect: the gain.
+        scores: of either model: the text's sentences and words, which are held fixed.
+    """
+    share = len(scores.sentence_ends_s) / scores.words
+    return Interval(*(math.exp(-nats * share) for nats in (effect.effect, effect.high, effect.low)))
 
 
 def gain_concentration(
@@ -157,7 +183,7 @@ def gain_concentration(
     return effect_of(gain_g[0] - gain_g[1], gain_rg[:, 0] - gain_rg[:, 1], what_was_resampled(pair))
 
 
-def _require_comparable(scores: Sequence[TokenScores]) -> None:
+def _require_comparable(scores: Sequence[Scores]) -> None:
     """Refuse scores of different texts or policies: their difference would mean nothing."""
     if len(scores) == 0:
         raise ValueError("no scores given")

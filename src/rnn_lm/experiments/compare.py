@@ -57,7 +57,8 @@ def run_compare(settings: CompareSettings, folder: Path, progress: Progress, *, 
         progress: told of everything.
         resume: finished models are read back, an unfinished one is gone on with.
     """
-    prepared = prepare(settings.corpus, progress)
+    prepared = prepare(settings.corpus, progress, folder)
+    prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
     members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, resume=resume)]
@@ -126,6 +127,7 @@ def _score(seeds: list[TokenScores], seed: int) -> dict[str, Any]:
         "per_seed": [one.total.perplexity for one in seeds],
         "bits_per_token": total.bits_per_token,
         "bits_per_character": total.bits_per_character,
+        "perplexity_per_word": total.perplexity_per_word,
         "token_count": len(seeds[0].nll_n),
     }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rnn_lm.corpora import Split, load_corpus, read_split
+from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.perplexity import TokenScores, score_text
-from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
+from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
+from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.model_runs import POLICIES
 from rnn_lm.models.storage import StoredModel
@@ -16,48 +16,86 @@ from rnn_lm.progress import Progress
 from rnn_lm.seeding import numpy_generator
 
 
-def split_for(models: Sequence[StoredModel], split: str, path: Path | None) -> Split:
-    """The text to score: a file, tokenised as the models' corpus was, or a split of that corpus.
+def splits_for(models: Sequence[StoredModel], split: str, path: Path | None, progress: Progress) -> list[Split]:
+    """The text to score, cut as each model's corpus was: a file, or a split of that corpus.
 
     Raises:
-        UserError: the models' vocabularies differ (their perplexities would not be comparable), or the text cannot be
-            read.
+        UserError: the models' texts differ (their perplexities would not be comparable), or cannot be read.
     """
-    first = models[0]
-    for other in models[1:]:
-        if other.vocabulary != first.vocabulary:
+    downloads = Downloads.from_environment(progress)
+    chosen: list[Split] = []
+    for stored in models:
+        first = models[0]
+        if chosen and (stored.corpus, stored.vocabulary) == (first.corpus, first.vocabulary):
+            chosen.append(chosen[0])
+        elif path is None:
+            chosen.append(load_corpus(stored.corpus, downloads, stored.tokenizer).splits[split])
+        else:
+            chosen.append(read_split(path, stored.corpus, stored.tokenizer, downloads))
+        if chosen[-1].digest != chosen[0].digest:
             raise UserError(
-                f"{other.name} and {first.name} have different vocabularies: their perplexities cannot be compared; "
-                "evaluate them one at a time"
+                f"{stored.name} and {first.name} read different texts: their perplexities cannot be compared; "
+                "evaluate them one at a time, or on one --text with the same --lowercase"
             )
-    return load_corpus(first.corpus).splits[split] if path is None else read_split(path, first.corpus)
+    return chosen
 
 
-def evaluate_models(models: Sequence[StoredModel], chosen: Split, seed: int, progress: Progress) -> Iterator[str]:
-    """Lines to print: each model's figures under both policies, and each later model's gain on the first."""
-    text = models[0].vocabulary.encode_text(chosen.sentences, chosen.characters)
+def evaluate_models(
+    models: Sequence[StoredModel], chosen: Sequence[Split], seed: int, progress: Progress
+) -> Iterator[str]:
+    """Lines to print: each model's figures under both policies, and each later model's gain on the first.
+
+    Models with one vocabulary are compared by the token, others by the word, each sentence's NLL as one observation.
+
+    Args:
+        models: at least one.
+        chosen: one text, as each model's tokenizer cuts it.
+        seed: of the resampling.
+        progress: told how far the scoring is.
+    """
+    texts = [split.encoded(stored.vocabulary) for stored, split in zip(models, chosen, strict=True)]
     for policy in POLICIES:
-        yield f"context policy {policy} ({len(text):,} tokens, <eos> counted)"
-        first: TokenScores | None = None
-        for stored in models:
-            scores = score_text(stored.model, text, policy, progress=progress)
+        counts = " / ".join(f"{count:,}" for count in dict.fromkeys(len(text) for text in texts))
+        yield f"context policy {policy} ({counts} tokens, {chosen[0].words:,} words, <eos> counted)"
+        first: SentenceScores | None = None
+        for stored, text in zip(models, texts, strict=True):
+            scores = score_sentences(stored.model, text, policy, progress=progress)
             yield f"  {stored.name:<20} {figures(scores, seed)}"
             if first is None:
                 first = scores
                 continue
-            effect = gain([scores], [first], numpy_generator(seed, "gain"), BLOCKS)
-            ratio = perplexity_ratio(effect)
+            by_token = stored.vocabulary == models[0].vocabulary and len(text) == len(texts[0])
+            pair = (scores, first) if by_token else (scores.by_sentence, first.by_sentence)
+            effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
+            ratio = perplexity_ratio(effect) if by_token else word_perplexity_ratio(effect, scores)
+            unit = "" if by_token else " per word"
             yield (
-                f"  {'':<20} perplexity x {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] "
+                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] "
                 f"of {models[0].name}'s, p = {effect.p_value:.2g}"
+            )
+    yield from _caveats(models, chosen)
+
+
+def _caveats(models: Sequence[StoredModel], chosen: Sequence[Split]) -> Iterator[str]:
+    """A line for each model to which some of the text is ``<unk>``."""
+    for stored, split in zip(models, chosen, strict=True):
+        rate = split.statistics(stored.vocabulary).oov_rate
+        if rate > 0:
+            yield (
+                f"note: {rate:.2%} of the tokens are <unk> to {stored.name}, which is easier to predict than what it "
+                "stands for: its figures per word and per character are too low beside a model's without <unk>"
             )
 
 
-def figures(scores: TokenScores, seed: int) -> str:
-    """Perplexity with its interval, and bits, in a line."""
+def figures(scores: SentenceScores | TokenScores, seed: int) -> str:
+    """Perplexity with its interval, and bits, in a line; per word where that is not what a token is."""
     interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
     total = scores.total
+    per_word = ""
+    if total.perplexity_per_word is not None and total.words != total.token_count:
+        per_word = f"  {total.perplexity_per_word:.2f} per word"
     return (
         f"perplexity {interval.value:8.2f} [{interval.low:.2f}, {interval.high:.2f}]  "
         f"{total.bits_per_token:.3f} bits/token  {total.bits_per_character:.3f} bits/character"
+        f"{per_word}"
     )

@@ -75,7 +75,7 @@ def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig) ->
 
 
 def evaluate_adapted(
-    models: Sequence[StoredModel], chosen: Split, config: AdaptationConfig, seed: int, progress: Progress
+    models: Sequence[StoredModel], chosen: Sequence[Split], config: AdaptationConfig, seed: int, progress: Progress
 ) -> Iterator[str]:
     """Lines to print: per model, under policy stream, its static figure and each way of adapting against it.
 
@@ -83,13 +83,12 @@ def evaluate_adapted(
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
     check_adaptation(models, config)
-    text = models[0].vocabulary.encode_text(chosen.sentences, chosen.characters)
-    splits = _other_splits(models[0], config)
     yield "context policy stream, adapting to the text while reading it (not comparable with static figures)"
     results = []
-    for stored in models:
-        model = stored.model
+    for stored, split in zip(models, chosen, strict=True):
+        model, text = stored.model, split.encoded(stored.vocabulary)
         assert isinstance(model, RecurrentLanguageModel)
+        splits = _other_splits(stored, config)
         static = score_text(model, text, "stream", progress=progress)
         yield f"  {stored.name}, static: {figures(static, seed)}"
         found = []
@@ -102,10 +101,12 @@ def evaluate_adapted(
             )
             yield f"    {'chosen on valid' if config.tune else 'settings'}: {adapted.flags}"
             found.append(result)
-        results.append({"model": stored.name, "static": _perplexity(static, seed), "adapted": found})
+        results.append(
+            {"model": stored.name, "tokens": len(text), "static": _perplexity(static, seed), "adapted": found}
+        )
         if config.adapt_results is not None:
             tuned = f"the first {config.tune_tokens} tokens of valid" if config.tune else None
-            report = {"policy": "stream", "tokens": len(text), "settings_chosen_on": tuned, "models": results}
+            report = {"policy": "stream", "settings_chosen_on": tuned, "models": results}
             write_json(Path(config.adapt_results), report)
 
 
@@ -114,8 +115,8 @@ def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, En
     names = ["valid"] if config.tune else []
     if config.adapt != "cache" and config.dynamic.dynamic_update == "rms":
         names.append("train")
-    splits = load_corpus(stored.corpus).splits if names else {}
-    return {name: stored.vocabulary.encode_text(splits[name].sentences, splits[name].characters) for name in names}
+    splits = load_corpus(stored.corpus, tokenizer=stored.tokenizer).splits if names else {}
+    return {name: splits[name].encoded(stored.vocabulary) for name in names}
 
 
 def _adapted(

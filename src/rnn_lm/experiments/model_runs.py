@@ -19,7 +19,7 @@ from rnn_lm.files import read_tensors, write_tensors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
-from rnn_lm.models.storage import NGRAM, VOCABULARY
+from rnn_lm.models.storage import NGRAM
 from rnn_lm.progress import Progress
 from rnn_lm.runs import start_run
 from rnn_lm.seeding import generator
@@ -95,7 +95,7 @@ def train_recurrent(
         "training": to_json(spec.training),
     }
     start_run(folder, "recurrent", config, resume)
-    prepared.vocabulary.save(folder / VOCABULARY)
+    prepared.save_tokens(folder)
     model = spec.build(len(prepared.vocabulary))
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trainer = Trainer(model, data, spec.training, folder, progress, on_validation)
@@ -105,7 +105,7 @@ def train_recurrent(
 def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:
     """Count, smooth and keep an n-gram model in ``folder``."""
     start_run(folder, "ngram", {"corpus": to_json(prepared.config), "ngram": to_json(config)}, resume)
-    prepared.vocabulary.save(folder / VOCABULARY)
+    prepared.save_tokens(folder)
     model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
     model.save(folder / NGRAM)
     return model
@@ -136,7 +136,9 @@ def _read_scores(path: Path, prepared: PreparedCorpus, policies: tuple[Policy, .
             nll_n, text = tensors.get(f"{policy}.{split}"), prepared.texts[split]
             if nll_n is None or len(nll_n) != len(text):
                 raise UserError(f"{path}: scores of another text; delete the file to score again")
-            scores[policy, split] = TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy)
+            scores[policy, split] = TokenScores(
+                nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy, text.words
+            )
     return scores
 
 

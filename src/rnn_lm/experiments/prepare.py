@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
-from rnn_lm.corpora.base import SplitStatistics
+from rnn_lm.corpora.split import SplitStatistics, ids_of_types
+from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
+from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
 from rnn_lm.vocabulary import Vocabulary
@@ -40,6 +43,16 @@ class PreparedCorpus:
         """Train counts by id."""
         return torch.tensor(self.vocabulary.counts_v)
 
+    def save_tokens(self, folder: Path) -> None:
+        """Keep in a model's folder what turns text into its ids: the vocabulary, and a trained tokenizer."""
+        self.vocabulary.save(folder / VOCABULARY)
+        self.save_tokenizer(folder)
+
+    def save_tokenizer(self, folder: Path) -> None:
+        """Keep a trained tokenizer in a run's folder; others need no file."""
+        if isinstance(self.corpus.tokenizer, SubwordTokenizer):
+            self.corpus.tokenizer.save(folder)
+
     def describe(self) -> dict[str, Any]:
         """The corpus part of a results file."""
         return {
@@ -55,17 +68,25 @@ class PreparedCorpus:
         }
 
 
-def prepare(config: CorpusConfig, progress: Progress) -> PreparedCorpus:
+def prepare(config: CorpusConfig, progress: Progress, folder: Path | None = None) -> PreparedCorpus:
     """Read the corpus, build its vocabulary, encode its splits, and say what came of it.
+
+    Args:
+        config: which corpus.
+        progress: told what came of it.
+        folder: of the run; a tokenizer that it holds is used again, since training one need not give the same twice.
 
     Raises:
         UserError: see ``load_corpus`` and ``Vocabulary.build``.
     """
     config = resolve(config)
-    corpus = load_corpus(config, Downloads.from_environment(progress))
+    kept = folder is not None and config.tokens in SUBWORDS and (folder / TOKENIZER).exists()
+    tokenizer = SubwordTokenizer.load(folder) if folder is not None and kept else None
+    corpus = load_corpus(config, Downloads.from_environment(progress), tokenizer)
     vocabulary = build_vocabulary(corpus, config)
-    texts = {name: vocabulary.encode_text(split.sentences, split.characters) for name, split in corpus.splits.items()}
-    statistics = {name: split.statistics(vocabulary) for name, split in corpus.splits.items()}
+    ids_t = ids_of_types(corpus.train.types, vocabulary)
+    texts = {name: split.encoded(vocabulary, ids_t) for name, split in corpus.splits.items()}
+    statistics = {name: split.statistics(vocabulary, ids_t) for name, split in corpus.splits.items()}
     prepared = PreparedCorpus(config, corpus, vocabulary, texts, statistics)
     _say(prepared, progress)
     return prepared

@@ -98,7 +98,7 @@ def small_data(data: TrainingData) -> TrainingData:
 
 
 def _reduced(text: EncodedText, tokens: int, size: int) -> EncodedText:
-    ids_n = text.ids_n[:tokens]
+    ids_n = text.at(torch.arange(min(tokens, len(text))))
     return EncodedText(ids_n.where(ids_n < size, Vocabulary.unk_id), text.eos_id, text.characters)
 
 

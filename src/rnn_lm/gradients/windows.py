@@ -46,5 +46,4 @@ def spread_windows(text: EncodedText, rows: int, columns: int) -> Windows:
     columns = min(columns, places)
     starts_b = torch.linspace(0, places - 1, columns, dtype=torch.float64).round().long()
     index_tb = torch.arange(rows).unsqueeze(1) + starts_b
-    inputs_n, targets_n = text.inputs_and_targets()
-    return Windows(inputs_n[index_tb], targets_n[index_tb])
+    return Windows(text.before(index_tb), text.at(index_tb))

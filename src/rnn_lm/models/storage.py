@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rnn_lm.config import CorpusConfig, ModelConfig, from_json
+from rnn_lm.corpora import TOKENIZERS, resolve
+from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer
+from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
@@ -29,12 +32,14 @@ class StoredModel:
         model: behind the common seam.
         vocabulary: its tokens.
         corpus: the settings under which its text was read and tokenised.
+        tokenizer: cuts text as theirs was.
         name: of the folder, for titles.
     """
 
     model: LanguageModel
     vocabulary: Vocabulary
     corpus: CorpusConfig
+    tokenizer: Tokenizer
     name: str
 
 
@@ -53,7 +58,9 @@ def load_model(folder: Path) -> StoredModel:
         model = _load_recurrent(folder, run.config, len(vocabulary))
     if model.vocabulary_size != len(vocabulary):
         raise UserError(f"{folder}: the model has {model.vocabulary_size} words, {VOCABULARY} {len(vocabulary)}")
-    return StoredModel(model, vocabulary, corpus, folder.name)
+    tokens = resolve(corpus).tokens
+    tokenizer = SubwordTokenizer.load(folder) if tokens in SUBWORDS else TOKENIZERS[tokens]
+    return StoredModel(model, vocabulary, corpus, tokenizer, folder.name)
 
 
 def _load_recurrent(folder: Path, config: dict[str, Any], vocabulary_size: int) -> RecurrentLanguageModel:

@@ -70,9 +70,7 @@ class EmbeddingResult(TypedDict):
     seconds: float
 
 
-class Score(TypedDict):
-    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens."""
-
+class _Score(TypedDict):
     perplexity: float
     low: float
     high: float
@@ -80,6 +78,12 @@ class Score(TypedDict):
     bits_per_token: float
     bits_per_character: float
     token_count: int
+
+
+class Score(_Score, total=False):
+    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens."""
+
+    perplexity_per_word: float | None
 
 
 class _MatchScore(TypedDict):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from optuna import Trial, TrialPruned
 
+from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
 from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.models.storage import VOCABULARY
@@ -91,9 +92,9 @@ class _Reporter:
 
 def trim_trial(folder: Path, keep: tuple[str, ...]) -> None:
     """Remove from the folder of a trial that has ended its checkpoints and vocabulary, but for those in ``keep``."""
-    for name in {LAST, BEST, VOCABULARY} - set(keep):
+    for name in {LAST, BEST, VOCABULARY, TOKENIZER} - set(keep):
         (folder / name).unlink(missing_ok=True)
 
 
-KEPT_OF_BEST = (BEST, VOCABULARY)
+KEPT_OF_BEST = (BEST, VOCABULARY, TOKENIZER)
 """What the best trial keeps besides its log, so that ``rnn-lm evaluate`` and ``generate`` take its folder."""

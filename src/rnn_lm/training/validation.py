@@ -33,9 +33,8 @@ def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B
     it are not, and side by side they are quicker to score. Each starts cold, which is why this figure steers training
     and is never reported as the model's perplexity.
     """
-    inputs_n, targets_n = text.inputs_and_targets()
     columns = min(COLUMNS, len(text))
     rows = max(1, min(tokens, len(text)) // columns)
     starts_b = torch.linspace(0, len(text) - rows, columns).long()
     index_tb = torch.arange(rows).unsqueeze(1) + starts_b
-    return inputs_n[index_tb], targets_n[index_tb]
+    return text.before(index_tb), text.at(index_tb)
