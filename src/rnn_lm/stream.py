@@ -94,9 +94,17 @@ class SegmentStream:
         return -(-len(self._input_rb) // self.bptt_length)
 
     def __getitem__(self, index: int) -> Segment:
-        rows = slice(index * self.bptt_length, (index + 1) * self.bptt_length)
-        target_tb = self._target_rb[rows]
-        return Segment(self._input_rb[rows], target_tb, int((target_tb != IGNORE).sum()))
+        return self.rows(index * self.bptt_length, (index + 1) * self.bptt_length)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the text in columns."""
+        return len(self._input_rb)
+
+    def rows(self, start: int, stop: int) -> Segment:
+        """The segment from row ``start`` up to row ``stop``, or to the last."""
+        target_tb = self._target_rb[start:stop]
+        return Segment(self._input_rb[start:stop], target_tb, int((target_tb != IGNORE).sum()))
 
     def __iter__(self) -> Iterator[Segment]:
         return (self[index] for index in range(len(self)))

@@ -59,7 +59,16 @@ def test_padding_scores_zero():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"layers": 3}, {"tie_weights": False}, {"hidden_size": E}, {"cell": "gru"}, {"cell": "rnn", "layers": 2}],
+    [
+        {},
+        {"layers": 3},
+        {"tie_weights": False},
+        {"hidden_size": E},
+        {"cell": "gru"},
+        {"cell": "rnn", "layers": 2},
+        {"cell": "mogrifier", "layers": 2, "mogrifier_rank": 3},
+        {"layers": 3, "last_hidden_size": E},
+    ],
 )
 def test_parameters_are_counted_without_making_the_model(settings):
     model = build(**settings)
@@ -132,12 +141,14 @@ def test_every_setting_changes_what_is_computed(field):
         "cell": "gru", "engine": "hand", "hidden_size": 4, "layers": 3, "tie_weights": False, "dropout_input": 0.5,
         "dropout_between": 0.5, "dropout_output": 0.5, "dropout_recurrent": 0.5, "forget_bias": 3.0,
         "recurrent_init": "uniform", "recurrent_gain": 0.5,
+        "last_hidden_size": 4, "mogrifier_rounds": 2, "mogrifier_rank": 3, "dropout_embedding": 0.5,
+        "embedding_range": 0.1, "init_range": 0.05,
     }  # fmt: skip
     input_tb, target_tb = some_text()
 
     def loss(**settings) -> float:
         model = build(**{"layers": 2, **settings})
-        masks = model.draw_masks(3, generator(1, "dropout"))
+        masks = model.draw_masks(3, generator(1, "dropout"), len(input_tb))
         output_tbd, _ = model.encode(input_tb, model.initial_state(3), masks)
         return float(nn_loss(model.logits(output_tbd.flatten(0, 1)), target_tb.flatten()).detach())
 
@@ -147,5 +158,11 @@ def test_every_setting_changes_what_is_computed(field):
     elif field == "decoder":  # it takes the place of an untied matrix
         untied: dict[str, Any] = {"tie_weights": False, "hidden_size": 16}
         assert loss(decoder="adaptive", **untied) != pytest.approx(loss(**untied), abs=1e-6)
+    elif field == "dropout_masks":
+        drawn: dict[str, Any] = {"dropout_input": 0.5}
+        assert loss(dropout_masks="step", **drawn) != pytest.approx(loss(**drawn), abs=1e-6)
+    elif field.startswith("mogrifier"):
+        cell: dict[str, Any] = {"cell": "mogrifier"}
+        assert loss(**cell, **{field: changed[field]}) != pytest.approx(loss(**cell), abs=1e-6)
     else:
         assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)
