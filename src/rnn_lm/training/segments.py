@@ -60,8 +60,8 @@ class DrawnSegments(EqualSegments):
 
     A length is normal around ``bptt_length``, or around half of it for one in twenty, with a standard deviation of
     ``spread``, rounded down, and ``SHORTEST`` at least; what is left of the epoch is its last segment. The step's
-    learning rate is scaled by length / ``bptt_length`` (Merity et al. 2018). An epoch's lengths follow from the seed and
-    its number alone, so that a resumed run finds them again.
+    learning rate is scaled by length / ``bptt_length`` (Merity et al. 2018). An epoch's lengths follow from the seed
+    and its number alone, so that a resumed run finds them again.
 
     Args:
         stream: the text in columns.
