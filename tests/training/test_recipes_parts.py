@@ -30,7 +30,7 @@ def test_drawn_segments_read_every_token_once_and_differ_from_epoch_to_epoch():
     lengths = []
     for start, stop in ((0, first), (first, second), (second, third)):
         places = [segments.at(step) for step in range(start, stop)]
-        assert [place.index for place in places] == list(range(stop - start))
+        assert [place.number for place in places] == list(range(stop - start))
         assert sum(place.segment.token_count for place in places) == len(text)
         lengths.append([len(place.segment.input_tb) for place in places])
     assert lengths[0] != lengths[1]
@@ -47,7 +47,7 @@ def test_drawn_segments_read_every_token_once_and_differ_from_epoch_to_epoch():
 def test_equal_segments_are_those_of_the_stream():
     stream = SegmentStream(tiny_text(200, 1), 3, 7)
     place = EqualSegments(stream).at(len(stream) + 2)
-    assert (place.epoch, place.index) == (1, 2)
+    assert (place.epoch, place.number) == (1, 2)
     assert torch.equal(place.segment.target_tb, stream[2].target_tb)
 
 

@@ -22,12 +22,12 @@ class Place(NamedTuple):
 
     Attributes:
         epoch: passes over the text completed before it.
-        index: of its segment within the epoch.
+        number: of its segment within the epoch, from 0.
         segment: what it reads.
     """
 
     epoch: int
-    index: int
+    number: int
     segment: Segment
 
 
