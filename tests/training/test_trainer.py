@@ -290,7 +290,7 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
         if field == "averaging_window":
             base["averaging"] = "non-monotone"
     if field.startswith("decay"):
-        base = {"schedule": "decay"}
+        base = {"schedule": "decay", "decay_after": 0 if field == "decay_factor" else 1}
     if field == "clip":
         base = {"clip_threshold": 1e-2}
     plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})
