@@ -105,7 +105,7 @@ class ModelConfig:
     """A recurrent language model: embedding, recurrent layers, decoder."""
 
     cell: str = "lstm"
-    """rnn (Elman, tanh), rnn-relu, gru or lstm."""
+    """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020)."""
     engine: Literal["auto", "library", "fused", "hand"] = "auto"
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
     (fused), the equations as they stand in models/cells/ (hand), or the faster of the first two for this cell and
@@ -114,21 +114,38 @@ class ModelConfig:
     """Units H per layer."""
     layers: int = 1
     """Recurrent layers L."""
+    last_hidden_size: int | None = None
+    """Units of the last layer, where they are to be others (of two layers or more): as many as the embedding has
+    dimensions, and weights are tied without a projection. Default: --hidden-size."""
+    mogrifier_rounds: int = 5
+    """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
+    mogrifier_rank: int = 90
+    """The mogrifier cell: rank of its gating matrices, each the product of two."""
     tie_weights: bool = True
     """Decode with the transposed input embedding (Press and Wolf 2017); a projection joins unequal sizes."""
     decoder: Literal["full", "adaptive"] = "full"
     """full: one product over the vocabulary. adaptive: rare words in clusters of fewer dimensions (Grave et al. 2017),
     for vocabularies of 50,000 and more; goes with --no-tie-weights and --softmax adaptive."""
+    dropout_embedding: float = 0.0
+    """Dropout of word types: each segment reads some words as zeros wherever they stand (Gal and Ghahramani 2016)."""
     dropout_input: float = 0.0
-    """Dropout on the embedded input, one mask per segment (Gal and Ghahramani 2016)."""
+    """Dropout on the embedded input."""
     dropout_between: float = 0.0
-    """Dropout between recurrent layers, one mask per segment."""
+    """Dropout between recurrent layers."""
     dropout_output: float = 0.0
-    """Dropout on the last layer's output, one mask per segment."""
+    """Dropout on the last layer's output."""
+    dropout_masks: Literal["segment", "step"] = "segment"
+    """Whether dropout on input, between layers and on output keeps one mask for a segment's time steps (Gal and
+    Ghahramani 2016) or draws one at each step (Zaremba et al. 2014)."""
     dropout_recurrent: float = 0.0
     """DropConnect on the hidden-to-hidden matrices, one mask per segment (Merity et al. 2018)."""
     forget_bias: float = 1.0
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
+    embedding_range: float = 0.4
+    """Random input vectors start uniform in plus or minus this."""
+    init_range: float | None = None
+    """Start all weights and biases uniform in plus or minus this (Zaremba et al. 2014), whatever --embedding-range and
+    --recurrent-init say; --forget-bias is added. Default: as those say."""
     recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
     """How hidden-to-hidden matrices start: orthogonal times --recurrent-gain, or uniform in +-1/sqrt(H)."""
     recurrent_gain: float = 0.9
@@ -137,14 +154,26 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("hidden_size", "layers"):
             _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        for name in ("dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
+        for name in ("dropout_embedding", "dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
             value = getattr(self, name)
             _require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
         _require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
+        _require(self.embedding_range > 0, "--embedding-range must be above 0")
+        _require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
+        _require(self.mogrifier_rounds >= 0, "--mogrifier-rounds must not be negative")
+        _require(self.mogrifier_rank >= 1, "--mogrifier-rank must be at least 1")
+        if self.last_hidden_size is not None:
+            _require(self.last_hidden_size >= 1, "--last-hidden-size must be at least 1")
+            _require(self.layers > 1, "--last-hidden-size needs --layers 2 or more; with one, use --hidden-size")
         _require(
             not (self.decoder == "adaptive" and self.tie_weights),
             "--decoder adaptive has no matrix to tie: add --no-tie-weights",
         )
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Units of each layer, from input to output."""
+        return (self.hidden_size,) * (self.layers - 1) + (self.last_hidden_size or self.hidden_size,)
 
 
 @dataclass(frozen=True)
@@ -188,6 +217,9 @@ class TrainingConfig:
     """B: texts read side by side."""
     bptt_length: int = 35
     """T: steps that the gradient flows back; the state itself is carried further."""
+    bptt_spread: float = 0.0
+    """Draw each segment's length around T with this standard deviation, around T / 2 for one in twenty, 5 at least, and
+    scale the learning rate by length / T (Merity et al. 2018). 0: T always."""
     carry: Literal["mixed", "always"] = "mixed"
     """Whether the state is carried from segment to segment always, or (mixed) starts afresh in the columns whose
     segment happens to begin with a sentence, so that the model learns to start from nothing as well."""
@@ -196,11 +228,27 @@ class TrainingConfig:
     learning_rate: float = 6e-3
     """The peak learning rate."""
     weight_decay: float = 0.0
-    """Decoupled weight decay on matrices (biases are left alone)."""
+    """Weight decay on matrices (biases are left alone): decoupled in AdamW, an L2 penalty in SGD."""
+    averaging: Literal["none", "non-monotone"] = "none"
+    """non-monotone: from the validation on that is worse than the best of those --averaging-window or more before it,
+    validate and keep the mean of the weights of all steps since then (NT-ASGD, Merity et al. 2018)."""
+    averaging_window: int = 5
+    """The n of NT-ASGD, in validations."""
+    activation_penalty: float = 0.0
+    """Activation regularization: this times the mean square of the last layer's output after dropout is added to the
+    loss (alpha of Merity et al. 2018)."""
+    temporal_penalty: float = 0.0
+    """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
+    to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
     momentum: float = 0.0
     """Momentum of --optimizer sgd."""
-    schedule: Literal["cosine", "linear", "constant", "plateau"] = "cosine"
-    """How the learning rate falls over the budget; plateau divides it by 4 when valid perplexity does not improve."""
+    schedule: Literal["cosine", "linear", "constant", "plateau", "decay"] = "cosine"
+    """How the learning rate falls over the budget; plateau divides it by 4 when valid perplexity does not improve;
+    decay keeps it for --decay-after epochs, then divides it by --decay-factor for each epoch."""
+    decay_after: int = 4
+    """Epochs at the full rate under --schedule decay."""
+    decay_factor: float = 2.0
+    """What each later epoch divides the rate by under --schedule decay."""
     warmup: float = 0.02
     """Share of the budget over which the learning rate rises linearly."""
     clip: Literal["norm", "value", "none"] = "norm"
@@ -228,7 +276,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         Budget.parse(self.budget)
-        for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens"):
+        for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens", "averaging_window"):
             _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
         _require(self.learning_rate > 0, "--learning-rate must be above 0")
         _require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
@@ -236,6 +284,9 @@ class TrainingConfig:
         _require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
         _require(self.weight_decay >= 0, "--weight-decay must not be negative")
         _require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
+        for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "decay_after"):
+            _require(getattr(self, name) >= 0, f"--{name.replace('_', '-')} must not be negative")
+        _require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")
         _require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
         _require(self.seed >= 0, "--seed must not be negative")
 

@@ -1,7 +1,8 @@
 """Presets: named settings for ``train`` and ``compare``. A preset changes defaults, and every flag still overrides it.
 
 A budget of wall-clock time picks its preset by itself, so that ``--budget 10m`` means the best that was found for about
-ten minutes on two cores. All of them were chosen on valid perplexity; ``docs/performance.md`` has the runs.
+ten minutes on two cores. Those of a time were chosen on valid perplexity; ``docs/performance.md`` has the runs. The
+published recipes of ``recipes.py`` are picked by name alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from rnn_lm.config import Budget
 from rnn_lm.errors import UserError
+from rnn_lm.recipes import RECIPES
 from rnn_lm.registry import Registry
 
 Options = TypeVar("Options")
@@ -50,6 +52,9 @@ PRESETS.register("ten-minutes")(
         },
     )
 )
+
+for _name in RECIPES:
+    PRESETS.register(_name)(Preset(f"the published recipe of {RECIPES[_name].paper}", RECIPES[_name].values))
 
 _BY_TIME = (("quick", 240.0), ("ten-minutes", float("inf")))
 """The preset of a time budget: the first whose bound, in seconds, is not below it."""

@@ -151,9 +151,17 @@ class SegmentStream:
         return -(-self._rows // self.bptt_length)
 
     def __getitem__(self, index: int) -> Segment:
-        rows = range(self._rows)[index * self.bptt_length : (index + 1) * self.bptt_length]
+        return self.rows(index * self.bptt_length, (index + 1) * self.bptt_length)
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the text in columns."""
+        return self._rows
+
+    def rows(self, start: int, stop: int) -> Segment:
+        """The segment from row ``start`` up to row ``stop``, or to the last."""
         column_b = torch.arange(self.batch_size) * self._rows
-        position_tb = torch.arange(rows.start, rows.stop).unsqueeze(1) + column_b
+        position_tb = torch.arange(start, min(stop, self._rows)).unsqueeze(1) + column_b
         padding_tb = position_tb >= len(self._text)
         position_tb = position_tb.clamp_max(len(self._text) - 1)
         input_tb = self._text.before(position_tb).masked_fill(padding_tb, self._text.eos_id)

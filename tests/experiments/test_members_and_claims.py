@@ -33,7 +33,7 @@ LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-r
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("layers", [1, 2])
 def test_sizes_are_matched_within_a_unit(cell, layers):
-    reference = ModelConfig(cell="lstm", hidden_size=40, layers=layers)
+    reference = ModelConfig(cell="lstm", hidden_size=40, layers=layers, mogrifier_rank=4)
     wanted = count_parameters(500, 30, reference)
     matched = matched_to(cell, reference, 500, 30)
     assert matched.cell == cell

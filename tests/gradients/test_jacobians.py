@@ -17,7 +17,7 @@ def draw(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=generator)
 
 
-@pytest.mark.parametrize("name", sorted(CELLS))
+@pytest.mark.parametrize("name", sorted(JACOBIANS))
 @settings(max_examples=15, deadline=None)
 @given(
     batch=st.integers(1, 3),

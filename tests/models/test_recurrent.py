@@ -59,7 +59,16 @@ def test_padding_scores_zero():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"layers": 3}, {"tie_weights": False}, {"hidden_size": E}, {"cell": "gru"}, {"cell": "rnn", "layers": 2}],
+    [
+        {},
+        {"layers": 3},
+        {"tie_weights": False},
+        {"hidden_size": E},
+        {"cell": "gru"},
+        {"cell": "rnn", "layers": 2},
+        {"cell": "mogrifier", "layers": 2, "mogrifier_rank": 3},
+        {"layers": 3, "last_hidden_size": E},
+    ],
 )
 def test_parameters_are_counted_without_making_the_model(settings):
     model = build(**settings)
@@ -132,12 +141,14 @@ def test_every_setting_changes_what_is_computed(field):
         "cell": "gru", "engine": "hand", "hidden_size": 4, "layers": 3, "tie_weights": False, "dropout_input": 0.5,
         "dropout_between": 0.5, "dropout_output": 0.5, "dropout_recurrent": 0.5, "forget_bias": 3.0,
         "recurrent_init": "uniform", "recurrent_gain": 0.5,
+        "last_hidden_size": 4, "mogrifier_rounds": 2, "mogrifier_rank": 3, "dropout_embedding": 0.5,
+        "embedding_range": 0.1, "init_range": 0.05,
     }  # fmt: skip
     input_tb, target_tb = some_text()
 
     def loss(**settings) -> float:
         model = build(**{"layers": 2, **settings})
-        masks = model.draw_masks(3, generator(1, "dropout"))
+        masks = model.draw_masks(3, generator(1, "dropout"), len(input_tb))
         output_tbd, _ = model.encode(input_tb, model.initial_state(3), masks)
         return float(nn_loss(model.logits(output_tbd.flatten(0, 1)), target_tb.flatten()).detach())
 
@@ -147,5 +158,54 @@ def test_every_setting_changes_what_is_computed(field):
     elif field == "decoder":  # it takes the place of an untied matrix
         untied: dict[str, Any] = {"tie_weights": False, "hidden_size": 16}
         assert loss(decoder="adaptive", **untied) != pytest.approx(loss(**untied), abs=1e-6)
+    elif field == "dropout_masks":
+        drawn: dict[str, Any] = {"dropout_input": 0.5}
+        assert loss(dropout_masks="step", **drawn) != pytest.approx(loss(**drawn), abs=1e-6)
+    elif field.startswith("mogrifier"):
+        cell: dict[str, Any] = {"cell": "mogrifier"}
+        assert loss(**cell, **{field: changed[field]}) != pytest.approx(loss(**cell), abs=1e-6)
     else:
         assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)
+
+
+def test_layers_of_unequal_size_step_as_they_score_and_leave_the_padding_zero():
+    model = build(layers=3, hidden_size=8, last_hidden_size=E, embedding_range=0.7)
+    assert model.projection_eh is None
+    assert [layer.weight_hh.shape[1] for layer in model.recurrent_layers] == [8, 8, E]
+    input_tb, target_tb = some_text()
+    with torch.no_grad():
+        whole, last = model.score(input_tb, target_tb, model.initial_state(3))
+        state = model.initial_state(3)
+        for step, token_b in enumerate(input_tb):
+            log_probs_bv, state = model.step(token_b, state)
+            found = -log_probs_bv.gather(1, target_tb[step, :, None]).squeeze(1)
+            torch.testing.assert_close(found, whole[step], rtol=1e-5, atol=1e-6)
+    for part in last:
+        assert part.shape == (3, 3, 8)
+        assert part[2, :, E:].abs().sum() == 0
+        assert part[2, :, :E].abs().sum() > 0
+
+
+def test_one_range_holds_for_every_number():
+    model = build(layers=2, init_range=0.01, forget_bias=0.0, tie_weights=False)
+    for parameter in model.parameters():
+        assert 0 < parameter.abs().max() <= 0.01
+
+
+def test_masks_of_each_step_differ_and_dropped_words_are_dropped_wherever_they_stand():
+    model = build(dropout_input=0.5, dropout_output=0.5, dropout_masks="step")
+    masks = model.draw_masks(3, generator(1, "dropout"), 9)
+    for mask, size in ((masks.input_be, E), (masks.output_bh, 5)):
+        assert mask is not None
+        assert mask.shape == (9, 3, size)
+        assert not torch.equal(mask[0], mask[1])
+    words = build(dropout_embedding=0.5)
+    masks = words.draw_masks(3, generator(1, "dropout"))
+    assert masks.embedding_v is not None
+    input_tb, _ = some_text()
+    dropped, _ = words.encode(input_tb, words.initial_state(3), masks)
+    with torch.no_grad():
+        words.embedding_ve.mul_(masks.embedding_v.unsqueeze(1))
+    by_hand, _ = words.hidden(input_tb, words.initial_state(3))
+    with torch.no_grad():
+        torch.testing.assert_close(dropped, words.project(by_hand))

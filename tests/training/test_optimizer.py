@@ -71,9 +71,9 @@ def test_exact_softmax_has_the_last_share_of_the_steps():
 
 
 def test_budgets_become_steps():
-    assert steps_for(TrainingConfig(budget="1.5 epochs"), 10) == 15
-    assert steps_for(TrainingConfig(budget="7steps"), 10) == 7
-    assert steps_for(TrainingConfig(budget="10m"), 10) is None
+    assert steps_for(TrainingConfig(budget="1.5 epochs"), lambda epochs: 10 * epochs) == 15
+    assert steps_for(TrainingConfig(budget="7steps"), lambda epochs: 10 * epochs) == 7
+    assert steps_for(TrainingConfig(budget="10m"), lambda epochs: 10 * epochs) is None
 
 
 def test_a_time_pays_for_validations_first_and_for_dear_steps():

@@ -275,10 +275,14 @@ def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_
     assert position.seconds == pytest.approx(3, rel=0.1)
 
 
+WILD: dict[str, Any] = {"budget": "100steps", "validations": 50, "learning_rate": 0.5, "schedule": "constant"}
+"""A rate at which validations go up and down, so that averaging is triggered."""
 CHANGED = {
     "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd",
     "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value",
     "clip_threshold": 1e-3, "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
+    "bptt_spread": 2.0, "averaging": "non-monotone", "averaging_window": 2, "activation_penalty": 2.0,
+    "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
 
@@ -290,6 +294,12 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
         return
     settings: dict[str, Any] = {"momentum": 0.9, "optimizer": "sgd"} if field == "momentum" else {field: CHANGED[field]}
     base: dict[str, Any] = {"optimizer": "sgd"} if field == "momentum" else {}
+    if field.startswith("averaging"):
+        base = {**WILD, "averaging_window": 1}
+        if field == "averaging_window":
+            base["averaging"] = "non-monotone"
+    if field.startswith("decay"):
+        base = {"schedule": "decay", "decay_after": 0 if field == "decay_factor" else 1}
     if field == "clip":
         base = {"clip_threshold": 1e-2}
     plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})

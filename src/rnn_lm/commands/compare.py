@@ -38,7 +38,8 @@ class Options:
     rnn_dropout_scale: float = 1.0
     """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
-    """quick or ten-minutes: defaults found good for that much training. Default: by a --budget of time, or quick."""
+    """quick or ten-minutes: defaults found good for that much training. Or a published recipe: zaremba-small,
+    zaremba-medium, zaremba-large, awd-lstm, mogrifier. Default: by a --budget of time, or quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     ngram: NgramConfig = field(default_factory=NgramConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

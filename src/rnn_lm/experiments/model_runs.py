@@ -164,7 +164,8 @@ def matched_to(cell: str, reference: ModelConfig, vocabulary_size: int, embeddin
 
 def dropouts(model: ModelConfig) -> dict[str, float]:
     """Every dropout probability of ``model`` by the name of its setting."""
-    return {field.name: getattr(model, field.name) for field in fields(model) if field.name.startswith("dropout_")}
+    values = {field.name: getattr(model, field.name) for field in fields(model) if field.name.startswith("dropout_")}
+    return {name: value for name, value in values.items() if not isinstance(value, str)}  # --dropout-masks is a name
 
 
 def with_dropout_scaled(model: ModelConfig, scale: float) -> ModelConfig:

@@ -8,6 +8,7 @@ lower triangular and its eigenvalues are those of the layers' own Jacobians, whi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -108,8 +109,9 @@ def jacobian_by_autograd(
 
 
 def along(trace: LayerTrace, cell_name: str, start: int = 0) -> Iterator[Float[Tensor, "B N N"]]:
-    """The Jacobians of steps ``start``... of a layer's run, one after the other."""
-    jacobian = JACOBIANS[cell_name]
+    """The Jacobians of steps ``start``... of a layer's run, one after the other; in closed form where there is one."""
+    closed_form = cell_name in JACOBIANS
+    jacobian = JACOBIANS[cell_name] if closed_form else partial(jacobian_by_autograd, trace.layer.cell)
     parameters = trace.layer.cell_parameters()
     for row in range(start, len(trace.input_tbe)):
         with torch.no_grad():

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnn_lm.models.language_model import State
-from rnn_lm.models.recurrent import RecurrentLanguageModel, RecurrentLayer
+from rnn_lm.models.recurrent import RecurrentLanguageModel, RecurrentLayer, split_state
 
 Link = Callable[[State], State]
 """What a step receives of the state that the step before it left: everything, or with some paths cut."""
@@ -90,12 +90,11 @@ def unroll(
     """
     signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding_ve)
     traces = []
-    for index, layer in enumerate(model.recurrent_layers):
-        trace = _unroll_layer(layer, signal_tbe, tuple(part[index] for part in state), link)
+    for layer, layer_state in zip(model.recurrent_layers, split_state(state, model.layer_sizes), strict=True):
+        trace = _unroll_layer(layer, signal_tbe, layer_state, link)
         signal_tbe = torch.stack([hidden_bh for hidden_bh, *_ in trace.states[1:]])
         traces.append(trace)
-    projection_eh = model.projection_eh
-    return Trace(traces, signal_tbe if projection_eh is None else signal_tbe @ projection_eh.T)
+    return Trace(traces, model.project(signal_tbe))
 
 
 def _unroll_layer(layer: RecurrentLayer, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:

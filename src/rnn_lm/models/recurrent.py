@@ -11,23 +11,23 @@ from torch import Tensor, nn
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
 from rnn_lm.models.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
-from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
+from rnn_lm.models.cells import CELLS, CellParameters, LSTMCell, engine_for
 from rnn_lm.models.language_model import IGNORE, State
 from rnn_lm.models.softmax import Decoder, chunks, nll
 
-EMBEDDING_RANGE = 0.4
-"""Input vectors start uniform in plus or minus this. Found on the default corpus' valid split: after half an epoch, an
-LSTM that started from 0.1 has perplexity 72, from 0.4 it has 52. The gates see next to nothing of shorter vectors."""
-
 
 class DropoutMasks(NamedTuple):
-    """One segment's dropout: fixed over its time steps (Gal and Ghahramani 2016). Entries are 0 or 1 / (1 - p).
+    """One segment's dropout. Entries are 0 or 1 / (1 - p).
+
+    The first three are fixed over the segment's time steps (Gal and Ghahramani 2016), or (``--dropout-masks step``)
+    have T as their first dimension.
 
     Attributes:
         input_be: multiplies the embedded input.
         between_lbh: multiplies the output of each layer but the last.
         output_bh: multiplies what the decoder reads.
         recurrent_l: one mask per layer for its hidden-to-hidden matrix (Merity et al. 2018).
+        embedding_v: multiplies the input vector of each word type.
     Where a probability is 0 its entry is None (or empty), and nothing is multiplied.
     """
 
@@ -35,18 +35,19 @@ class DropoutMasks(NamedTuple):
     between_lbh: tuple[Tensor | None, ...]
     output_bh: Tensor | None
     recurrent_l: tuple[Tensor | None, ...]
+    embedding_v: Tensor | None = None
 
 
 class RecurrentLayer(nn.Module):
     """One layer's parameters, run by hand or by torch's kernel. The parameters do not depend on which."""
 
-    def __init__(self, config: ModelConfig, input_size: int) -> None:
+    def __init__(self, config: ModelConfig, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.cell = CELLS[config.cell]
-        self.run = ENGINES[config.engine]
-        rows = self.cell.gates * config.hidden_size
+        self.cell = CELLS[config.cell].for_layer(input_size, hidden_size, config)
+        self.run = engine_for(self.cell, config)
+        rows = self.cell.gates * hidden_size
         self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(rows, config.hidden_size))
+        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
         self.bias_ih = nn.Parameter(torch.empty(rows))
         self.bias_hh = nn.Parameter(torch.empty(rows))
 
@@ -66,7 +67,8 @@ class RecurrentLayer(nn.Module):
     @torch.no_grad()
     def initialize(self, config: ModelConfig, generator: torch.Generator) -> None:
         """Draw the start: uniform in +-1/sqrt(H) but for the recurrent matrix and the forget gate."""
-        bound = config.hidden_size**-0.5
+        hidden_size = self.weight_hh.shape[1]
+        bound = hidden_size**-0.5
         for parameter in (self.weight_ih, self.weight_hh):
             parameter.uniform_(-bound, bound, generator=generator)
         self.bias_ih.zero_()
@@ -74,8 +76,15 @@ class RecurrentLayer(nn.Module):
         if config.recurrent_init == "orthogonal":
             for block in self.weight_hh.chunk(self.cell.gates):
                 nn.init.orthogonal_(block, config.recurrent_gain, generator=generator)
-        if config.cell == "lstm":
-            self.bias_ih[config.hidden_size : 2 * config.hidden_size] = config.forget_bias
+        if isinstance(self.cell, nn.Module):  # one with matrices of its own: see cells/base.py
+            for matrix in self.cell.parameters():
+                bound = matrix.shape[-1] ** -0.5
+                matrix.uniform_(-bound, bound, generator=generator)
+        if (bound := config.init_range) is not None:
+            for parameter in self.parameters():
+                parameter.uniform_(-bound, bound, generator=generator)
+        if isinstance(self.cell, LSTMCell):
+            self.bias_ih[hidden_size : 2 * hidden_size] += config.forget_bias
 
 
 class RecurrentLanguageModel(nn.Module):
@@ -91,7 +100,7 @@ class RecurrentLanguageModel(nn.Module):
     projection leads from the one to the other.
 
     Raises:
-        UserError: the cell is unknown.
+        UserError: the cell is unknown, or the engine has no code for it.
     """
 
     def __init__(
@@ -101,28 +110,34 @@ class RecurrentLanguageModel(nn.Module):
         self.vocabulary_size = vocabulary_size
         self.config = config
         self.embedding_ve = nn.Parameter(torch.empty(vocabulary_size, embedding_size))
-        sizes = [embedding_size] + [config.hidden_size] * (config.layers - 1)
-        self.layers = nn.ModuleList(RecurrentLayer(config, size) for size in sizes)
-        projected = config.tie_weights and config.hidden_size != embedding_size
-        self.projection_eh = nn.Parameter(torch.empty(embedding_size, config.hidden_size)) if projected else None
+        self.layer_sizes = config.layer_sizes
+        sizes = zip((embedding_size, *self.layer_sizes), self.layer_sizes, strict=False)
+        self.layers = nn.ModuleList(RecurrentLayer(config, *pair) for pair in sizes)
+        output_size = self.layer_sizes[-1]
+        projected = config.tie_weights and output_size != embedding_size
+        self.projection_eh = nn.Parameter(torch.empty(embedding_size, output_size)) if projected else None
         self.adaptive = None
         if config.decoder == "adaptive":
-            self.adaptive = adaptive_softmax(config.hidden_size, vocabulary_size)
+            self.adaptive = adaptive_softmax(output_size, vocabulary_size)
         of_its_own = self.adaptive is None and not config.tie_weights
-        self.decoder_vd = nn.Parameter(torch.empty(vocabulary_size, config.hidden_size)) if of_its_own else None
+        self.decoder_vd = nn.Parameter(torch.empty(vocabulary_size, output_size)) if of_its_own else None
         self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size)) if self.adaptive is None else None
         self._initialize(generator)
 
     @torch.no_grad()
     def _initialize(self, generator: torch.Generator) -> None:
-        self.embedding_ve.uniform_(-EMBEDDING_RANGE, EMBEDDING_RANGE, generator=generator)
+        self.embedding_ve.uniform_(-self.config.embedding_range, self.config.embedding_range, generator=generator)
         for layer in self.recurrent_layers:
             layer.initialize(self.config, generator)
         clusters = self.adaptive.parameters() if self.adaptive is not None else ()
-        for matrix in (self.projection_eh, self.decoder_vd, *clusters):
-            if matrix is not None:
-                bound = matrix.shape[1] ** -0.5
-                matrix.uniform_(-bound, bound, generator=generator)
+        decoding = [one for one in (self.projection_eh, self.decoder_vd, *clusters) if one is not None]
+        for matrix in decoding:
+            bound = matrix.shape[1] ** -0.5
+            matrix.uniform_(-bound, bound, generator=generator)
+        if (bound := self.config.init_range) is not None:
+            biases = [] if self.decoder_bias_v is None else [self.decoder_bias_v]
+            for parameter in (self.embedding_ve, *decoding, *biases):
+                parameter.uniform_(-bound, bound, generator=generator)
 
     @torch.no_grad()
     def load_embedding(self, vectors_ve: Float[Tensor, "V E"], frozen: bool) -> None:
@@ -155,52 +170,65 @@ class RecurrentLanguageModel(nn.Module):
         return Decoder(self.decoder_weight_vd, self.decoder_bias_v)
 
     def initial_state(self, batch: int) -> State:
-        """Zeros: one (L, B, H) tensor, or two for the LSTM."""
+        """Zeros: one (L, B, H) tensor, or two for the LSTM; of unequal layers, H is the widest's (``split_state``)."""
         parts = self.recurrent_layers[0].cell.state_parts
         like = self.embedding_ve
-        shape = (self.config.layers, batch, self.config.hidden_size)
+        shape = (self.config.layers, batch, max(self.layer_sizes))
         return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(parts))
 
-    def draw_masks(self, batch: int, generator: torch.Generator) -> DropoutMasks:
-        """Dropout masks for one segment of ``batch`` columns."""
+    def draw_masks(self, batch: int, generator: torch.Generator, steps: int = 1) -> DropoutMasks:
+        """Dropout masks for one segment of ``batch`` columns and ``steps`` rows."""
         config = self.config
-        embedding_size = self.embedding_ve.shape[1]
-        hidden = (batch, config.hidden_size)
+        rows = (steps, batch) if config.dropout_masks == "step" else (batch,)
+        sizes = self.layer_sizes
         return DropoutMasks(
-            _mask((batch, embedding_size), config.dropout_input, generator),
-            tuple(_mask(hidden, config.dropout_between, generator) for _ in range(config.layers - 1)),
-            _mask(hidden, config.dropout_output, generator),
+            _mask((*rows, self.embedding_ve.shape[1]), config.dropout_input, generator),
+            tuple(_mask((*rows, size), config.dropout_between, generator) for size in sizes[:-1]),
+            _mask((*rows, sizes[-1]), config.dropout_output, generator),
             tuple(_mask(layer.weight_hh.shape, config.dropout_recurrent, generator) for layer in self.recurrent_layers),
+            _mask((self.vocabulary_size,), config.dropout_embedding, generator),
         )
 
     def encode(
         self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
     ) -> tuple[Float[Tensor, "T B D"], State]:
         """Read ``input_tb``; returns what the decoder compares with its rows, and the state after it."""
-        masks = masks or DropoutMasks(None, (None,) * (self.config.layers - 1), None, (None,) * self.config.layers)
-        signal = _times(nn.functional.embedding(input_tb, self.embedding_ve), masks.input_be)
+        hidden_tbh, state = self.hidden(input_tb, state, masks)
+        return self.project(drop_output(hidden_tbh, masks)), state
+
+    def hidden(
+        self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
+    ) -> tuple[Float[Tensor, "T B H"], State]:
+        """Read ``input_tb``; returns the last layer's hidden states, before dropout, and the state after it."""
+        last = self.config.layers - 1
+        masks = masks or DropoutMasks(None, (None,) * last, None, (None,) * (last + 1))
+        signal = nn.functional.embedding(input_tb, self.embedding_ve)
+        if masks.embedding_v is not None:
+            signal = signal * masks.embedding_v[input_tb].unsqueeze(-1)
+        signal = _times(signal, masks.input_be)
         last_states = []
-        for index, layer in enumerate(self.recurrent_layers):
-            layer_state = tuple(part[index] for part in state)
-            signal, last = layer(signal, layer_state, masks.recurrent_l[index])
-            last_states.append(last)
-            is_last = index == self.config.layers - 1
-            signal = _times(signal, masks.output_bh if is_last else masks.between_lbh[index])
-        if self.projection_eh is not None:
-            signal = signal @ self.projection_eh.T
-        return signal, tuple(torch.stack(parts) for parts in zip(*last_states, strict=True))
+        layer_states = split_state(state, self.layer_sizes)
+        for index, (layer, layer_state) in enumerate(zip(self.recurrent_layers, layer_states, strict=True)):
+            signal, layer_state = layer(signal, layer_state, masks.recurrent_l[index])
+            last_states.append(layer_state)
+            if index < last:
+                signal = _times(signal, masks.between_lbh[index])
+        return signal, join_states(last_states, self.layer_sizes)
+
+    def project(self, output: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
+        """The last layer's output as the decoder reads it."""
+        return output if self.projection_eh is None else output @ self.projection_eh.T
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """See ``LanguageModel.step``. The cells' equations as they stand: kernels made for many steps are slow at 1."""
         signal_be = nn.functional.embedding(token_b, self.embedding_ve)
         new_states = []
-        for index, layer in enumerate(self.recurrent_layers):
-            new_states.append(layer.cell.step(signal_be, tuple(part[index] for part in state), layer.cell_parameters()))
+        layer_states = split_state(state, self.layer_sizes)
+        for layer, layer_state in zip(self.recurrent_layers, layer_states, strict=True):
+            new_states.append(layer.cell.step(signal_be, layer_state, layer.cell_parameters()))
             signal_be = new_states[-1][0]
-        if self.projection_eh is not None:
-            signal_be = signal_be @ self.projection_eh.T
-        state = tuple(torch.stack(parts) for parts in zip(*new_states, strict=True))
-        return torch.log_softmax(self.logits(signal_be), dim=-1), state
+        state = join_states(new_states, self.layer_sizes)
+        return torch.log_softmax(self.logits(self.project(signal_be)), dim=-1), state
 
     def logits(self, output_nd: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
         """Log-probabilities of every next token, unnormalised unless the decoder is adaptive."""
@@ -232,17 +260,47 @@ class RecurrentLanguageModel(nn.Module):
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
     """Numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one."""
-    hidden_size, gates = config.hidden_size, CELLS[config.cell].gates
+    cell, sizes = CELLS[config.cell], config.layer_sizes
     count = vocabulary_size * embedding_size
-    for layer in range(config.layers):
-        input_size = hidden_size if layer else embedding_size
-        count += gates * hidden_size * (input_size + hidden_size + 2)
+    for input_size, hidden_size in zip((embedding_size, *sizes), sizes, strict=False):
+        count += cell.gates * hidden_size * (input_size + hidden_size + 2)
+        count += cell.further_parameters(input_size, hidden_size, config)
+    output_size = sizes[-1]
     if config.decoder == "adaptive":
-        return count + adaptive_size(hidden_size, vocabulary_size)
+        return count + adaptive_size(output_size, vocabulary_size)
     count += vocabulary_size
     if not config.tie_weights:
-        return count + vocabulary_size * hidden_size
-    return count + (embedding_size * hidden_size if hidden_size != embedding_size else 0)
+        return count + vocabulary_size * output_size
+    return count + (embedding_size * output_size if output_size != embedding_size else 0)
+
+
+def split_state(state: State, sizes: tuple[int, ...]) -> list[State]:
+    """A stack's state, parts (L, B, H), layer by layer: parts (B, H of that layer).
+
+    Layers of unequal size share a tensor as wide as the widest; what is beyond a layer's own units is zero.
+    """
+    widest = max(sizes)
+    return [
+        tuple(part[index] if size == widest else part[index, :, :size] for part in state)
+        for index, size in enumerate(sizes)
+    ]
+
+
+def join_states(states: list[State], sizes: tuple[int, ...]) -> State:
+    """What ``split_state`` takes apart."""
+    widest = max(sizes)
+    if min(sizes) < widest:
+        padding = [widest - size for size in sizes]
+        states = [
+            tuple(nn.functional.pad(part, (0, extra)) for part in state)
+            for state, extra in zip(states, padding, strict=True)
+        ]
+    return tuple(torch.stack(parts) for parts in zip(*states, strict=True))
+
+
+def drop_output(hidden_tbh: Float[Tensor, "T B H"], masks: DropoutMasks | None) -> Float[Tensor, "T B H"]:
+    """The last layer's output after dropout."""
+    return hidden_tbh if masks is None else _times(hidden_tbh, masks.output_bh)
 
 
 def _mask(shape: tuple[int, ...] | torch.Size, probability: float, generator: torch.Generator) -> Tensor | None:

@@ -22,16 +22,20 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Opt
     return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
 
 
-def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0) -> float:
+def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0, epoch: int = 0) -> float:
     """The learning rate when ``progress`` (0 to 1) of the budget is done.
 
     Rises linearly over ``warmup``; then falls to a hundredth of the peak along a cosine or a line, stays constant, or
-    (plateau) has been divided by 4 at each of ``reductions`` validations that brought no improvement.
+    (plateau) has been divided by 4 at each of ``reductions`` validations that brought no improvement, or (decay) is
+    divided by ``decay_factor`` once for each epoch past the first ``decay_after``, ``epoch`` being the number of whole
+    epochs done (Zaremba et al. 2014, Section 4.1).
     """
     if progress < config.warmup:
         return config.learning_rate * (progress + 1e-3) / (config.warmup + 1e-3)
     if config.schedule == "plateau":
         return config.learning_rate / 4**reductions
+    if config.schedule == "decay":
+        return config.learning_rate / config.decay_factor ** max(0, epoch + 1 - config.decay_after)
     remaining = (1 - progress) / (1 - config.warmup)
     shape = {"constant": 1.0, "linear": remaining, "cosine": (1 - math.cos(math.pi * remaining)) / 2}[config.schedule]
     return config.learning_rate * max(shape, 0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rnn_lm.config import Budget, TrainingConfig
@@ -31,12 +32,15 @@ class Costs:
     validation: float
 
 
-def steps_for(config: TrainingConfig, segments_per_epoch: int) -> int | None:
-    """Steps in the budget, or None where it is a time and the costs must be measured first."""
+def steps_for(config: TrainingConfig, steps_in: Callable[[float], float]) -> int | None:
+    """Steps in the budget, or None where it is a time and the costs must be measured first.
+
+    ``steps_in`` says how many steps are in so many epochs.
+    """
     budget = Budget.parse(config.budget)
     if budget.unit == "seconds":
         return None
-    return max(1, math.ceil(budget.amount * (segments_per_epoch if budget.unit == "epochs" else 1)))
+    return max(1, math.ceil(steps_in(budget.amount) if budget.unit == "epochs" else budget.amount))
 
 
 def steps_for_time(config: TrainingConfig, costs: Costs, steps_done: int, seconds_done: float, validated: float) -> int:

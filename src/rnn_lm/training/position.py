@@ -21,6 +21,7 @@ class Position:
     reductions: int = 0
     exact_nll_sum: float = 0.0
     exact_tokens: int = 0
+    averaged_steps: int = 0
 
     @property
     def finished(self) -> bool:

@@ -17,10 +17,11 @@ from torch import Tensor
 from rnn_lm.config import Budget, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import State, detach
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText, Segment, SegmentStream
+from rnn_lm.training.averaging import WeightAverage, should_average
 from rnn_lm.training.checkpoint import (
     model_tensors,
     optimizer_tensors,
@@ -44,6 +45,8 @@ from rnn_lm.training.plan import (
     validation_steps,
 )
 from rnn_lm.training.position import Position
+from rnn_lm.training.regularization import activation_penalty, penalizes
+from rnn_lm.training.segments import segments_for
 from rnn_lm.training.validation import COLUMNS, ROWS, valid_nll
 
 LAST = "last.safetensors"
@@ -109,12 +112,14 @@ class Trainer:
         self.model, self.config, self.folder, self.progress = model, config, folder, progress
         self.on_validation = on_validation
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
+        self.segments = segments_for(self.stream, config)
         self.valid, self.eos_id = data.valid, data.train.eos_id
         self.noise, self.scratch = NoiseDistribution(data.counts_v), Scratch()
         self.optimizer = build_optimizer(model, config)
         self.generators = {purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")}
         self.state: State = model.initial_state(self.stream.batch_size)
-        self.position = Position(total_steps=steps_for(config, len(self.stream)))
+        self.position = Position(total_steps=steps_for(config, self.segments.steps))
+        self.average = WeightAverage(model)
         self.best_tensors = model_tensors(model)
         self.costs: Costs | None = None
         self.step_seconds: list[float] = []
@@ -153,38 +158,43 @@ class Trainer:
     def step(self) -> StepRecord:
         """One step of truncated BPTT, top to bottom."""
         position, config = self.position, self.config
-        index = position.step % len(self.stream)
-        segment = self.stream[index]
+        epoch, index, segment = self.segments.at(position.step)
         self.state = self._starting_state(segment, index)
 
-        masks = self.model.draw_masks(self.stream.batch_size, self.generators["dropout"])
-        output_tbd, self.state = self.model.encode(segment.input_tb, self.state, masks)
+        masks = self.model.draw_masks(self.stream.batch_size, self.generators["dropout"], len(segment.input_tb))
+        hidden_tbh, self.state = self.model.hidden(segment.input_tb, self.state, masks)
+        dropped_tbh = drop_output(hidden_tbh, masks)
         softmax = softmax_at(config, position.step, position.total_steps or 2**62)
-        loss = self._loss(softmax, output_tbd, segment)
+        loss = self._loss(softmax, self.model.project(dropped_tbh), segment)
+        mean_loss = float(loss.detach())
+        if penalizes(config):
+            loss = loss + activation_penalty(hidden_tbh, dropped_tbh, config)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
 
         parts = self._gradient_norms()
         norm_before = math.hypot(*parts.values())
-        mean_loss = float(loss.detach())
         self._require_finite(mean_loss, norm_before)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm_after = clip_gradients(gradients, norm_before, config)
 
-        rate = learning_rate(config, self.progress_share, position.reductions)
+        rate = learning_rate(config, self.progress_share, position.reductions, epoch)
+        rate *= self.segments.rate_factor(segment)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        if self.average.started:
+            position.averaged_steps += 1
+            self.average.add(position.averaged_steps)
 
         position.step += 1
         position.tokens += segment.token_count
         if softmax != "sampled":
             position.exact_nll_sum += mean_loss * segment.token_count
             position.exact_tokens += segment.token_count
-        epoch = position.step / len(self.stream)
         record = StepRecord(
-            position.step, epoch, position.tokens, position.seconds, mean_loss, softmax, rate, norm_before, norm_after,
-            parts,
+            position.step, self.segments.epochs(position.step), position.tokens, position.seconds, mean_loss, softmax,
+            rate, norm_before, norm_after, parts,
         )  # fmt: skip
         self.log.add(record)
         return record
@@ -283,14 +293,17 @@ class Trainer:
         total = position.total_steps
         if total is None or position.step not in validation_steps(self.config, total):
             return False
-        found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens)
+        with self.average.applied():
+            found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens)
+            self._note_validation(found_nll)
         train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
         position.exact_nll_sum, position.exact_tokens = 0.0, 0
         validation = ValidationRecord(
             record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, found_nll
         )
         self.log.add(validation)
-        self._note_validation(found_nll)
+        if not self.average.started and should_average(self.config, [one.valid_nll for one in self.log.validations]):
+            self.average.start()
         self.on_validation(validation)
         return True
 
@@ -326,6 +339,7 @@ class Trainer:
         tensors = {
             **model_tensors(self.model),
             **optimizer_tensors(self.optimizer),
+            **self.average.tensors(),
             **{f"generator.{purpose}": source.get_state() for purpose, source in self.generators.items()},
             **{f"state.{index}": part.detach() for index, part in enumerate(self.state)},
         }
@@ -353,6 +367,7 @@ class Trainer:
             )
         restore_model(self.model, tensors, path)
         restore_optimizer(self.optimizer, tensors)
+        self.average.restore(tensors)
         for purpose, source in self.generators.items():
             source.set_state(tensors[f"generator.{purpose}"])
         self.state = tuple(tensors[f"state.{index}"] for index in range(len(self.state)))

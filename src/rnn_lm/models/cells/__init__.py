@@ -1,16 +1,19 @@
 """Recurrent cells by name: one file each, written as their equations, and torch's kernels for the same."""
 
-from rnn_lm.models.cells import elman, gru, lstm  # noqa: F401 (each registers its cells)
+from rnn_lm.models.cells import elman, gru, mogrifier  # noqa: F401 (each registers its cells)
 from rnn_lm.models.cells.base import CELLS, Cell, CellParameters, run_by_hand
-from rnn_lm.models.cells.engines import ENGINES, run_auto
+from rnn_lm.models.cells.engines import ENGINES, engine_for, run_auto
 from rnn_lm.models.cells.fused import run_fused
 from rnn_lm.models.cells.library import run_library
+from rnn_lm.models.cells.lstm import LSTMCell
 
 __all__ = [
     "CELLS",
     "ENGINES",
     "Cell",
     "CellParameters",
+    "LSTMCell",
+    "engine_for",
     "run_auto",
     "run_by_hand",
     "run_fused",

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.config import ModelConfig
 from rnn_lm.models.language_model import State
 from rnn_lm.registry import Registry
 
@@ -28,7 +29,7 @@ class Cell(Protocol):
     Attributes:
         gates: G, blocks of H rows in the weights.
         state_parts: tensors that the state is made of; the first is always the hidden state, which is the output.
-        kernel: the name of torch's own function for the same recurrence.
+        kernel: the name of torch's own function for the same recurrence; "" where there is none.
     """
 
     gates: int
@@ -38,6 +39,24 @@ class Cell(Protocol):
     def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
         """The state after one more input: the cell's equations. Parts of ``state`` are (B, H)."""
         ...
+
+    def for_layer(self, input_size: int, hidden_size: int, config: ModelConfig) -> Cell:
+        """The cell of one layer: itself, or an ``nn.Module`` if it has parameters that ``CellParameters`` does not."""
+        ...
+
+    def further_parameters(self, input_size: int, hidden_size: int, config: ModelConfig) -> int:
+        """Numbers that those parameters consist of."""
+        ...
+
+
+class PlainCell(Cell):
+    """A cell whose parameters are ``CellParameters`` and no others."""
+
+    def for_layer(self, input_size: int, hidden_size: int, config: ModelConfig) -> Cell:  # noqa: ARG002
+        return self
+
+    def further_parameters(self, input_size: int, hidden_size: int, config: ModelConfig) -> int:  # noqa: ARG002
+        return 0
 
 
 CELLS: Registry[Cell] = Registry("cell")

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters
+from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
 from rnn_lm.models.language_model import State
 
 
-class ElmanCell:
+class ElmanCell(PlainCell):
     """h' = f(W_ih x + b_ih + W_hh h + b_hh).
 
     Args:

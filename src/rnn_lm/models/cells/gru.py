@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters
+from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
 from rnn_lm.models.language_model import State
 
 
-class GRUCell:
+class GRUCell(PlainCell):
     """Gate order r (reset), z (update), n (candidate).
 
     r  = sigmoid(W_ir x + b_ir + W_hr h + b_hr)

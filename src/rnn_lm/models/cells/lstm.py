@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters
+from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
 from rnn_lm.models.language_model import State
 
 
-class LSTMCell:
+class LSTMCell(PlainCell):
     """Gate order i (input), f (forget), g (candidate), o (output).
 
     i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.)

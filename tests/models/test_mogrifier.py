@@ -1,0 +1,86 @@
+"""The Mogrifier's gating: its equations, its gradients, and what it comes to without rounds."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rnn_lm.config import ModelConfig
+from rnn_lm.errors import UserError
+from rnn_lm.gradients.jacobians import along
+from rnn_lm.gradients.unroll import in_float64, unroll
+from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.models.cells.mogrifier import GatedMogrifierCell
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.seeding import generator
+
+E, H, K = 3, 4, 2
+
+
+def gated(rounds: int) -> GatedMogrifierCell:
+    cell = GatedMogrifierCell(E, H, rounds, K).double()
+    source = torch.Generator().manual_seed(rounds)
+    with torch.no_grad():
+        for matrix in cell.parameters():
+            matrix.normal_(generator=source)
+    return cell
+
+
+def draw(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+def test_three_rounds_are_the_equations_written_out():
+    cell, x, h = gated(3), draw(2, E), draw(2, H)
+    q1, q3 = cell.q_left_rek @ cell.q_right_rkh
+    (r2,) = cell.r_left_rhk @ cell.r_right_rke
+    x1 = 2 * torch.sigmoid(h @ q1.T) * x
+    h2 = 2 * torch.sigmoid(x1 @ r2.T) * h
+    x3 = 2 * torch.sigmoid(h2 @ q3.T) * x1
+    found_x, found_h = cell.mogrify(x, h)
+    torch.testing.assert_close(found_x, x3)
+    torch.testing.assert_close(found_h, h2)
+
+
+def test_at_zero_matrices_it_is_the_lstm_and_otherwise_not():
+    state = (draw(2, H), draw(2, H) / 2)
+    parameters = CellParameters(draw(4 * H, E), draw(4 * H, H), draw(4 * H), draw(4 * H) / 2)
+    expected = CELLS["lstm"].step(draw(2, E), state, parameters)
+    cell = gated(5)
+    assert not torch.allclose(cell.step(draw(2, E), state, parameters)[0], expected[0])
+    with torch.no_grad():
+        for matrix in cell.parameters():
+            matrix.zero_()
+    for found, part in zip(cell.step(draw(2, E), state, parameters), expected, strict=True):
+        torch.testing.assert_close(found, part)
+
+
+def test_every_matrix_learns_and_survives_a_round_trip():
+    config = ModelConfig(cell="mogrifier", hidden_size=H, layers=2, mogrifier_rank=K, init_range=0.5)
+    model = RecurrentLanguageModel(9, E, config, generator(1, "start"))
+    ids_tb = torch.randint(0, 9, (5, 2), generator=torch.Generator().manual_seed(1))
+    nll_tb, _ = model.score(ids_tb[:-1], ids_tb[1:], model.initial_state(2))
+    nll_tb.sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in model.parameters())
+    again = RecurrentLanguageModel(9, E, config, generator(2, "start"))
+    again.load_state_dict(model.state_dict())
+    found_tb, _ = again.score(ids_tb[:-1], ids_tb[1:], again.initial_state(2))
+    assert torch.equal(found_tb, nll_tb)
+
+
+def test_the_jacobian_along_its_run_is_that_of_the_gated_step():
+    config = ModelConfig(cell="mogrifier", hidden_size=H, mogrifier_rank=K, init_range=0.5)
+    model = in_float64(RecurrentLanguageModel(9, E, config, generator(1, "start")))
+    (trace,) = unroll(model, torch.tensor([[1], [4], [2]]), model.initial_state(1)).layers
+    *_, last_bnn = along(trace, "mogrifier")
+    hidden = trace.states[2][0].detach().requires_grad_()
+    after, _ = trace.layer.cell.step(trace.input_tbe[2], (hidden, trace.states[2][1]), trace.layer.cell_parameters())
+    (row,) = torch.autograd.grad(after[0, 0], hidden)
+    torch.testing.assert_close(last_bnn[0, 0, :H], row[0])
+
+
+@pytest.mark.parametrize("engine", ["library", "fused"])
+def test_an_engine_without_the_cell_is_refused_in_one_line(engine):
+    config = ModelConfig(cell="mogrifier", engine=engine)
+    with pytest.raises(UserError, match=f"--engine {engine} has no mogrifier cell: use --engine auto or hand"):
+        RecurrentLanguageModel(9, E, config, generator(1, "start"))

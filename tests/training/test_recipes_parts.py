@@ -1,0 +1,119 @@
+"""What published recipes need: drawn segment lengths, averaging, activation regularization, decay by epochs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rnn_lm.config import TrainingConfig
+from rnn_lm.stream import SegmentStream
+from rnn_lm.training.averaging import WeightAverage, should_average
+from rnn_lm.training.interrupt import TrainingInterrupted
+from rnn_lm.training.optimizer import learning_rate
+from rnn_lm.training.regularization import activation_penalty
+from rnn_lm.training.segments import DrawnSegments, EqualSegments
+
+from .conftest import make_trainer, tiny_text
+from .test_trainer import assert_equal_bits, interrupt_after, weights
+
+AVERAGED = {
+    "budget": "60steps", "validations": 30, "optimizer": "sgd", "learning_rate": 20.0, "schedule": "constant",
+    "averaging": "non-monotone", "averaging_window": 1, "bptt_spread": 2.0, "softmax": "exact",
+    "activation_penalty": 2.0, "temporal_penalty": 1.0,
+}  # fmt: skip
+
+
+def test_drawn_segments_read_every_token_once_and_differ_from_epoch_to_epoch():
+    text = tiny_text(4000, 1)
+    segments = DrawnSegments(SegmentStream(text, 2, 20), 3.0, seed=1)
+    first, second, third = (int(segments.steps(epochs)) for epochs in (1, 2, 3))
+    lengths = []
+    for start, stop in ((0, first), (first, second), (second, third)):
+        places = [segments.at(step) for step in range(start, stop)]
+        assert [place.number for place in places] == list(range(stop - start))
+        assert sum(place.segment.token_count for place in places) == len(text)
+        lengths.append([len(place.segment.input_tb) for place in places])
+    assert lengths[0] != lengths[1]
+    inner = torch.tensor([length for epoch in lengths for length in epoch[:-1]]).double()
+    assert inner.min() >= 5
+    assert inner.median() == pytest.approx(20, abs=2)
+    assert segments.epochs(second) == 2
+    place = segments.at(first + 1)
+    assert segments.rate_factor(place.segment) == len(place.segment.input_tb) / 20
+    again = DrawnSegments(segments.stream, 3.0, seed=1).at(first + 1)
+    assert torch.equal(again.segment.input_tb, place.segment.input_tb)
+
+
+def test_equal_segments_are_those_of_the_stream():
+    stream = SegmentStream(tiny_text(200, 1), 3, 7)
+    place = EqualSegments(stream).at(len(stream) + 2)
+    assert (place.epoch, place.number) == (1, 2)
+    assert torch.equal(place.segment.target_tb, stream[2].target_tb)
+
+
+@pytest.mark.parametrize(
+    ("nlls", "expected"),
+    [
+        ([3.0], False),
+        ([2.0, 3.0], False),  # there are none before the window
+        ([3.0, 2.0, 2.5, 2.6], True),  # worse than the 2 before the window
+        ([3.0, 2.0, 1.0, 1.5], False),  # worse than the one within the window alone
+    ],
+)
+def test_averaging_begins_when_no_progress_was_made_for_a_window(nlls, expected):
+    config = TrainingConfig(averaging="non-monotone", averaging_window=1)
+    assert should_average(config, nlls) is expected
+    assert not should_average(TrainingConfig(averaging_window=1), nlls)
+
+
+def test_the_average_is_the_mean_of_the_steps_and_leaves_the_weights_alone():
+    model = torch.nn.Linear(2, 1, bias=False)
+    average = WeightAverage(model)
+    average.start()
+    for count, value in enumerate((1.0, 2.0, 6.0), start=1):
+        torch.nn.init.constant_(model.weight, value)
+        average.add(count)
+    with average.applied():
+        torch.testing.assert_close(model.weight, torch.full((1, 2), 3.0))
+    assert torch.equal(model.weight, torch.full((1, 2), 6.0))
+
+
+def test_a_run_that_averages_keeps_the_average_and_resumes_to_the_bit(tiny_data, tmp_path):
+    whole = make_trainer(tiny_data, **AVERAGED)
+    log = whole.run("tiny").log
+    assert 20 < whole.position.averaged_steps < 60
+    stopped = make_trainer(tiny_data, tmp_path, **AVERAGED)
+    interrupt_after(stopped, 45)
+    with pytest.raises(TrainingInterrupted):
+        stopped.run("tiny")
+    assert stopped.position.averaged_steps > 0
+    resumed = make_trainer(tiny_data, tmp_path, **AVERAGED)
+    resumed_log = resumed.run("tiny").log
+    assert_equal_bits(weights(resumed), weights(whole))
+    assert_equal_bits(resumed.average.tensors(), whole.average.tensors())
+    assert [one.valid_nll for one in resumed_log.validations] == [one.valid_nll for one in log.validations]
+    plain = make_trainer(tiny_data, **{**AVERAGED, "averaging": "none"}).run("tiny").log
+    assert [one.loss for one in plain.steps] == [one.loss for one in log.steps]  # the average never flows back
+    assert plain.validations[-1].valid_nll != log.validations[-1].valid_nll
+
+
+def test_activation_penalty_is_what_the_paper_writes():
+    hidden_tbh = torch.tensor([1.0, 3.0, 2.0]).view(3, 1, 1)
+    dropped_tbh = torch.tensor([2.0, 0.0, 4.0]).view(3, 1, 1)
+    config = TrainingConfig(activation_penalty=3.0, temporal_penalty=2.0)
+    found = activation_penalty(hidden_tbh, dropped_tbh, config)
+    assert float(found) == pytest.approx(3 * (4 + 16) / 3 + 2 * (4 + 1) / 2)
+    assert float(activation_penalty(hidden_tbh[:1], dropped_tbh[:1], config)) == pytest.approx(3 * 4)
+
+
+def test_the_logged_loss_is_the_nll_without_the_penalty(tiny_data):
+    plain, penalized = make_trainer(tiny_data), make_trainer(tiny_data, activation_penalty=50.0)
+    first, other = plain.step(), penalized.step()
+    assert first.loss == other.loss
+    assert first.norm_before != other.norm_before
+
+
+def test_decay_divides_once_for_each_later_epoch():
+    config = TrainingConfig(schedule="decay", learning_rate=1.0, warmup=0.0, decay_after=4, decay_factor=2.0)
+    rates = [learning_rate(config, 0.5, epoch=epoch) for epoch in range(7)]
+    assert rates == [1.0, 1.0, 1.0, 1.0, 0.5, 0.25, 0.125]
