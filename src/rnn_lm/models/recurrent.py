@@ -36,6 +36,15 @@ class DropoutMasks(NamedTuple):
     output_bh: Tensor | None
     recurrent_l: tuple[Tensor | None, ...]
 
+    def part(self, columns: slice, device: torch.device) -> DropoutMasks:
+        """The masks of some of the columns, on ``device``; those of matrices are the same for all columns."""
+
+        def cut(mask: Tensor | None) -> Tensor | None:
+            return None if mask is None else mask[columns].to(device)
+
+        recurrent_l = tuple(None if mask is None else mask.to(device) for mask in self.recurrent_l)
+        return DropoutMasks(cut(self.input_be), tuple(map(cut, self.between_lbh)), cut(self.output_bh), recurrent_l)
+
 
 class RecurrentLayer(nn.Module):
     """One layer's parameters, run by hand or by torch's kernel. The parameters do not depend on which."""
