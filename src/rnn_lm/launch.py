@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -28,6 +29,7 @@ def launch(arguments: Sequence[str], processes: int) -> int:
     on stderr says which it was.
     """
     assert not in_process_group()
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # our own line says it
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
     context = multiprocessing.start_processes(
         _rank, args=(list(arguments), processes, _free_port()), nprocs=processes, join=False, start_method="spawn"
@@ -85,7 +87,7 @@ def _verdict(codes: Sequence[Any], arguments: Sequence[str]) -> int:
         return max(refused)
     if culprits:
         rank, number = culprits[0]
-        again = "" if "--resume" in arguments else " and --resume"
+        again = "" if "--resume" in arguments else " with --resume"
         print(
             f"rnn-lm: process {rank} of {len(codes)} was ended by {signal.Signals(number).name}, and the others were "
             f"stopped; the same command{again} goes on from the last checkpoint, with any number of --processes",
