@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import os
 import re
 import sys
 from typing import Any
@@ -31,15 +32,34 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(arguments)
     except UserError as error:
-        print(f"rnn-lm: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _refused(error)
     except KeyboardInterrupt:
-        print("rnn-lm: stopped; what is finished is kept, and --resume goes on from there", file=sys.stderr)
+        if _speaks():
+            print("rnn-lm: stopped; what is finished is kept, and --resume goes on from there", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
         sys.stderr.close()
         return 0
+
+
+def _speaks() -> bool:
+    """Whether what every process of a run finds out is for this one to say."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _refused(error: UserError) -> int:
+    if os.environ.get("RANK") is not None:
+        from rnn_lm.launch import RANK_LOST, WATCHED
+        from rnn_lm.runtime import RankLost
+
+        if isinstance(error, RankLost):
+            if WATCHED not in os.environ:
+                print(f"rnn-lm: {error}", file=sys.stderr)
+            return RANK_LOST
+    if _speaks():
+        print(f"rnn-lm: {error}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _run(arguments: list[str]) -> int:
@@ -55,6 +75,10 @@ def _run(arguments: list[str]) -> int:
     module = importlib.import_module(f"rnn_lm.commands.{name}")
     options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")
     keep_freed_memory()
+    if hasattr(options, "runtime") and options.runtime.processes > 1 and "RANK" not in os.environ:
+        from rnn_lm.launch import launch
+
+        return launch(arguments, options.runtime.processes)
     return module.run(options) or 0
 
 

@@ -292,6 +292,25 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class RuntimeConfig:
+    """Where a run computes. None of it is part of a run's settings: a run may be resumed elsewhere."""
+
+    device: str = "auto"
+    """cpu, cuda, cuda:N or mps. auto: a CUDA device where there is one, else the CPU."""
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32."""
+    processes: int = 1
+    """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
+
+    def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
+            f"--device {self.device}: write auto, cpu, cuda, cuda:N or mps",
+        )
+        _require(self.processes >= 1, "--processes must be at least 1")
+
+
+@dataclass(frozen=True)
 class GenerationConfig:
     """How text is sampled from a model."""
 

@@ -130,6 +130,11 @@ class Segment:
     target_tb: Int[Tensor, "T B"]
     token_count: int
 
+    def part(self, columns: slice, device: torch.device) -> Segment:
+        """Some of the columns, on ``device``; ``token_count`` stays that of all, by which losses are divided."""
+        input_tb, target_tb = self.input_tb[:, columns], self.target_tb[:, columns]
+        return Segment(input_tb.to(device), target_tb.to(device), self.token_count)
+
 
 class SegmentStream:
     """The training text as a sequence of segments; position k can be reached directly, which exact resume needs.

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
-from rnn_lm.progress import TerminalProgress, duration
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, RuntimeConfig, TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.progress import SilentProgress, TerminalProgress, duration
 
 
 @dataclass(frozen=True)
@@ -25,22 +26,35 @@ class Options:
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
 
 def run(options: Options) -> None:
     """Train, and say what came of it."""
+    from rnn_lm.corpora.subwords import TOKENIZER
     from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
     from rnn_lm.experiments.prepare import prepare
     from rnn_lm.experiments.vectors import input_vectors
+    from rnn_lm.runtime import start_runtime
     from rnn_lm.training.log import gradient_summary
 
-    progress = TerminalProgress()
-    prepared = prepare(options.corpus, progress, options.out)
-    vectors = input_vectors(options.embedding, prepared, None, options.training.seed, progress)
+    runtime = start_runtime(options.runtime)
+    progress = TerminalProgress() if runtime.first else SilentProgress()
+    if runtime.size > 1 and options.corpus.tokens == "unigram" and not (options.out / TOKENIZER).exists():
+        raise UserError("--tokens unigram learns other pieces in each process: give --tokens bpe, or --processes 1")
+    with runtime.first_goes_first():
+        prepared = prepare(options.corpus, progress, options.out)
+    vectors = None
+    if runtime.first:
+        vectors = input_vectors(options.embedding, prepared, None, options.training.seed, progress)
+    vectors = runtime.from_first(vectors)
+    assert vectors is not None
     spec = RecurrentSpec(
         options.model.cell, options.model, options.training, options.embedding, vectors.vectors_ve, vectors.size
     )
-    result = train_recurrent(options.out, spec, prepared, progress, resume=options.resume).result
+    result = train_recurrent(options.out, spec, prepared, progress, runtime=runtime, resume=options.resume).result
+    if not runtime.first:
+        return
     position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)
     progress.say(
         f"trained {position.step:,} steps in {duration(position.seconds)}; best valid perplexity "

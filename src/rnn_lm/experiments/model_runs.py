@@ -22,6 +22,7 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.models.storage import NGRAM
 from rnn_lm.progress import Progress
 from rnn_lm.runs import start_run
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, unobserved
 
@@ -78,6 +79,7 @@ def train_recurrent(
     prepared: PreparedCorpus,
     progress: Progress,
     on_validation: OnValidation = unobserved,
+    runtime: Runtime | None = None,
     *,
     resume: bool,
 ) -> TrainedModel:
@@ -94,12 +96,16 @@ def train_recurrent(
         "model": to_json(spec.model),
         "training": to_json(spec.training),
     }
-    start_run(folder, "recurrent", config, resume)
-    prepared.save_tokens(folder)
-    model = spec.build(len(prepared.vocabulary))
+    runtime = runtime or Runtime()
+    with runtime.first_goes_first():
+        if runtime.first:
+            start_run(folder, "recurrent", config, resume)
+            prepared.save_tokens(folder)
+    model = spec.build(len(prepared.vocabulary)).to(runtime.device)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
-    trainer = Trainer(model, data, spec.training, folder, progress, on_validation)
-    return TrainedModel(model, trainer.run(spec.name))
+    trainer = Trainer(model, data, spec.training, folder, progress, on_validation, runtime)
+    result = trainer.run(spec.name)
+    return TrainedModel(model.cpu(), result)
 
 
 def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:

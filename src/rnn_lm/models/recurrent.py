@@ -37,6 +37,20 @@ class DropoutMasks(NamedTuple):
     recurrent_l: tuple[Tensor | None, ...]
     embedding_v: Tensor | None = None
 
+    def part(self, columns: slice, device: torch.device) -> DropoutMasks:
+        """The masks of some of the columns, on ``device``; those of matrices are the same for all columns."""
+
+        def cut(mask: Tensor | None) -> Tensor | None:
+            return None if mask is None else mask[..., columns, :].to(device)
+
+        return DropoutMasks(
+            cut(self.input_be),
+            tuple(map(cut, self.between_lbh)),
+            cut(self.output_bh),
+            tuple(None if mask is None else mask.to(device) for mask in self.recurrent_l),
+            None if self.embedding_v is None else self.embedding_v.to(device),
+        )
+
 
 class RecurrentLayer(nn.Module):
     """One layer's parameters, run by hand or by torch's kernel. The parameters do not depend on which."""

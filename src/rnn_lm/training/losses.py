@@ -35,6 +35,20 @@ class Scratch:
         return memory[:wanted].view(rows, columns)
 
 
+def _product_dtype(like: Tensor) -> torch.dtype:
+    """What products are computed in: that of autocast where it is on, which does not reach products into ``out``."""
+    kind = like.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
+
+
+def _multiply(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> Tensor:
+    """out = keep * out + scale * left @ right, where ``left`` and ``right`` may be of fewer digits than ``out``."""
+    if left.dtype == out.dtype:
+        return torch.addmm(out, left, right, beta=keep, alpha=scale, out=out)
+    product = torch.mm(left, right)
+    return out.copy_(product).mul_(scale) if keep == 0 else out.mul_(keep).add_(product, alpha=scale)
+
+
 class _ClosedForm(torch.autograd.Function):
     """Shared backward: the gradients of output, weight and bias were found on the way forward.
 
@@ -62,22 +76,31 @@ class _ExactLoss(_ClosedForm):
     ) -> Tensor:
         count, size = len(target_n), len(bias_v)
         total = torch.zeros((), dtype=torch.float64, device=output_nd.device)
-        grad_output_nd, grad_weight_vd = torch.empty_like(output_nd), torch.empty_like(weight_vd)
-        grad_bias_v = torch.zeros_like(bias_v)
+        digits = _product_dtype(weight_vd)
+        output_nd, factor_vd = output_nd.to(digits), weight_vd.to(digits)
+        grad_output_nd = torch.empty_like(output_nd, dtype=weight_vd.dtype)
+        grad_weight_vd, grad_bias_v = torch.empty_like(weight_vd), torch.zeros_like(bias_v)
         for rows in chunks(count, size):
             output_rd, target_r = output_nd[rows], target_n[rows]
-            logits_rv = scratch.take("logits", len(target_r), size, output_nd)
-            torch.addmm(bias_v, output_rd, weight_vd.T, out=logits_rv)
+            logits_rv = scratch.take("logits", len(target_r), size, weight_vd)
+            _logits(output_rd, factor_vd, bias_v, logits_rv)
             total += probabilities_and_nll(logits_rv, target_r).sum(dtype=torch.float64)
-            slope_rv = _minus_one_hot(logits_rv, target_r)
-            torch.addmm(grad_output_nd[rows], slope_rv, weight_vd, beta=0, alpha=scale, out=grad_output_nd[rows])
-            # beta = 0 does not read what is there: the first chunk needs no zeros.
-            first = float(rows.start > 0)
-            torch.addmm(grad_weight_vd, slope_rv.T, output_rd, beta=first, alpha=scale, out=grad_weight_vd)
-            grad_bias_v.add_(slope_rv.sum(0), alpha=scale)
+            grad_bias_v.add_(_minus_one_hot(logits_rv, target_r).sum(0), alpha=scale)
+            slope_rv = logits_rv.to(digits)
+            _multiply(slope_rv, factor_vd, grad_output_nd[rows], scale)
+            # keep = 0 does not read what is there: the first chunk needs no zeros.
+            _multiply(slope_rv.T, output_rd, grad_weight_vd, scale, keep=float(rows.start > 0))
         ctx.gradients = grad_output_nd, grad_weight_vd, grad_bias_v
         ctx.others = 3
-        return (total * scale).to(output_nd.dtype)
+        return (total * scale).to(weight_vd.dtype)
+
+
+def _logits(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tensor) -> None:
+    """out = output_rd @ weight_vd.T + bias_v, where the factors may be of fewer digits than ``out``."""
+    if output_rd.dtype == out.dtype:
+        torch.addmm(bias_v, output_rd, weight_vd.T, out=out)
+    else:
+        _multiply(output_rd, weight_vd.T, out).add_(bias_v)
 
 
 def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor) -> Tensor:
@@ -108,12 +131,13 @@ class NoiseDistribution:
 
     Args:
         counts_v: how often each token occurs in train; tokens never seen are given count 1.
+        device: where the loss is computed. Noise itself is drawn on the CPU, so that it is the same for every device.
     """
 
-    def __init__(self, counts_v: Int[Tensor, "V"]) -> None:
+    def __init__(self, counts_v: Int[Tensor, "V"], device: torch.device | None = None) -> None:
         weights = counts_v.clamp_min(1).double().pow(0.75)
         probabilities = weights / weights.sum()
-        self.log_probability_v = probabilities.log().float()
+        self.log_probability_v = probabilities.log().float().to(device)
         self._cumulative_v = probabilities.cumsum(0)
 
     def draw(self, count: int, generator: torch.Generator) -> Int[Tensor, "S"]:
@@ -140,22 +164,26 @@ class _SampledLoss(_ClosedForm):
         count = len(target_n)
         # One gather for targets and noise together: its gradient is then one scatter into the weight matrix.
         ids_m = torch.cat([target_n, noise_s])
+        digits = _product_dtype(weight_vd)
+        output_nd = output_nd.to(weight_vd.dtype)
         weight_md = weight_vd.index_select(0, ids_m)
         bias_m = bias_v.index_select(0, ids_m) - correction_m.to(bias_v.dtype)
         target_nd, noise_sd = weight_md[:count], weight_md[count:]
         logits_nm = scratch.take("sampled", count, 1 + len(noise_s), output_nd)
         logits_ns = logits_nm[:, 1:]
-        torch.addmm(bias_m[count:], output_nd, noise_sd.T, out=logits_ns)
+        factor_nd, factor_sd = output_nd.to(digits), noise_sd.to(digits)
+        _logits(factor_nd, factor_sd, bias_m[count:], logits_ns)
         logits_ns.masked_fill_(target_n.unsqueeze(1) == noise_s, -math.inf)
         torch.sum(output_nd * target_nd, dim=1, out=logits_nm[:, 0]).add_(bias_m[:count])
         column_n = torch.zeros_like(target_n)
         total = probabilities_and_nll(logits_nm, column_n).sum(dtype=torch.float64)
 
         slope_n = logits_nm[:, :1].sub_(1.0)
-        grad_output_nd = torch.addmm(slope_n * target_nd, logits_ns, noise_sd, beta=scale, alpha=scale)
+        slope_ns = logits_ns.to(digits)
+        grad_output_nd = _multiply(slope_ns, factor_sd, slope_n * target_nd, scale, keep=scale)
         grad_md = torch.empty_like(weight_md)
         torch.mul(output_nd, slope_n * scale, out=grad_md[:count])
-        torch.addmm(grad_md[count:], logits_ns.T, output_nd, beta=0, alpha=scale, out=grad_md[count:])
+        _multiply(slope_ns.T, factor_nd, grad_md[count:], scale)
         grad_bias_m = torch.cat([slope_n.squeeze(1), logits_ns.sum(0)]) * scale
         ctx.gradients = (
             grad_output_nd,
@@ -184,6 +212,7 @@ def sampled_loss(
     counted_n = target_n != IGNORE
     if not bool(counted_n.all()):
         output_nd, target_n = output_nd[counted_n], target_n[counted_n]
+    noise_s = noise_s.to(target_n.device)
     ids_m = torch.cat([target_n, noise_s])
     correction_m = noise.log_probability_v[ids_m] + math.log(len(noise_s))
     loss = _SampledLoss.apply(

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from rnn_lm.config import Budget, TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.language_model import State, detach
+from rnn_lm.models.language_model import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText, Segment, SegmentStream
 from rnn_lm.training.averaging import WeightAverage, should_average
@@ -94,6 +95,7 @@ class Trainer:
         folder: where checkpoints and the log go; a checkpoint already there is resumed from. None keeps nothing.
         progress: told of every step.
         on_validation: see ``OnValidation``; a search over settings prunes a run through it.
+        runtime: device, precision and processes; default: the CPU, alone. The model is on its device already.
 
     Raises:
         TrainingDiverged: NaN or infinity; the last good checkpoint stays on the disk.
@@ -108,16 +110,19 @@ class Trainer:
         folder: Path | None,
         progress: Progress,
         on_validation: OnValidation = unobserved,
+        runtime: Runtime | None = None,
     ) -> None:
+        self.runtime = runtime or Runtime()
         self.model, self.config, self.folder, self.progress = model, config, folder, progress
         self.on_validation = on_validation
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
         self.segments = segments_for(self.stream, config)
         self.valid, self.eos_id = data.valid, data.train.eos_id
-        self.noise, self.scratch = NoiseDistribution(data.counts_v), Scratch()
+        self.columns = self.runtime.columns(self.stream.batch_size)
+        self.noise, self.scratch = NoiseDistribution(data.counts_v, self.runtime.device), Scratch()
         self.optimizer = build_optimizer(model, config)
         self.generators = {purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")}
-        self.state: State = model.initial_state(self.stream.batch_size)
+        self.state: State = self._initial_state()
         self.position = Position(total_steps=steps_for(config, self.segments.steps))
         self.average = WeightAverage(model)
         self.best_tensors = model_tensors(model)
@@ -126,28 +131,27 @@ class Trainer:
         if folder is not None and (folder / LAST).exists():
             self._restore(folder / LAST)
         self.planned_at = self.position.seconds
-        self.log = TrainingLog(folder, self.position.step)
+        self.log = TrainingLog(folder if self.runtime.first else None, self.position.step)
 
     def run(self, name: str) -> TrainingResult:
         """Train until the budget is spent, or patience is; ``name`` is shown in the progress line."""
         try:
             with Interrupt() as interrupt, self.progress.task(name, 1.0) as task:
                 started = time.monotonic() - self.position.seconds
-                saved = time.monotonic()
+                saved = self.position.seconds
                 while not self.position.finished:
                     step_started = time.monotonic()
                     record = self.step()
-                    self.step_seconds.append(time.monotonic() - step_started)
-                    self.position.seconds = time.monotonic() - started
+                    asked = self._read_clock(started, step_started, interrupt.asked)
                     self._plan()
                     validated = self._validate_if_due(record)
                     self._show(task, record)
                     if self._out_of_patience():
                         break
-                    if validated or interrupt.asked or time.monotonic() - saved > self.config.checkpoint_seconds:
+                    if validated or asked or self.position.seconds - saved > self.config.checkpoint_seconds:
                         self._checkpoint()
-                        saved = time.monotonic()
-                    if interrupt.asked:
+                        saved = self.position.seconds
+                    if asked:
                         raise TrainingInterrupted
                 self._checkpoint()
         finally:
@@ -159,23 +163,25 @@ class Trainer:
         """One step of truncated BPTT, top to bottom."""
         position, config = self.position, self.config
         epoch, index, segment = self.segments.at(position.step)
+        segment = segment.part(self.columns, self.runtime.device)
         self.state = self._starting_state(segment, index)
 
         masks = self.model.draw_masks(self.stream.batch_size, self.generators["dropout"], len(segment.input_tb))
-        hidden_tbh, self.state = self.model.hidden(segment.input_tb, self.state, masks)
-        dropped_tbh = drop_output(hidden_tbh, masks)
+        masks = masks.part(self.columns, self.runtime.device)
         softmax = softmax_at(config, position.step, position.total_steps or 2**62)
-        loss = self._loss(softmax, self.model.project(dropped_tbh), segment)
-        mean_loss = float(loss.detach())
-        if penalizes(config):
-            loss = loss + activation_penalty(hidden_tbh, dropped_tbh, config)
+        with self.runtime.autocast():
+            hidden_tbh, self.state = self.model.hidden(segment.input_tb, self.state, masks)
+            dropped_tbh = drop_output(hidden_tbh, masks)
+            nll = self._loss(softmax, self.model.project(dropped_tbh), segment)
+            loss = nll + self._penalty(hidden_tbh, dropped_tbh) if penalizes(config) else nll
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        self.runtime.sum_in_place([*gradients, nll.detach()])
 
         parts = self._gradient_norms()
-        norm_before = math.hypot(*parts.values())
+        norm_before, mean_loss = math.hypot(*parts.values()), float(nll.detach())
         self._require_finite(mean_loss, norm_before)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         norm_after = clip_gradients(gradients, norm_before, config)
 
         rate = learning_rate(config, self.progress_share, position.reductions, epoch)
@@ -201,13 +207,18 @@ class Trainer:
 
     def _starting_state(self, segment: Segment, index: int) -> State:
         """The state that a segment is read from: carried over but not differentiated through, or afresh."""
-        fresh = self.model.initial_state(self.stream.batch_size)
+        fresh = self._initial_state()
         if index == 0:
             return fresh
+        # Carried in the parameters' precision, in which the state of a checkpoint is, too.
+        carried = tuple(old.detach().to(new.dtype) for new, old in zip(fresh, self.state, strict=True))
         if self.config.carry == "always":
-            return detach(self.state)
+            return carried
         begins_b1 = (segment.input_tb[0] == self.eos_id).unsqueeze(1)
-        return tuple(torch.where(begins_b1, new, old.detach()) for new, old in zip(fresh, self.state, strict=True))
+        return tuple(torch.where(begins_b1, new, old) for new, old in zip(fresh, carried, strict=True))
+
+    def _initial_state(self) -> State:
+        return self.model.initial_state(self.columns.stop - self.columns.start)
 
     @property
     def progress_share(self) -> float:
@@ -224,6 +235,11 @@ class Trainer:
             return exact_loss(output_nd, self.model.decoder, target_n, scale, self.scratch)
         noise_s = self.noise.draw(self.config.softmax_samples, self.generators["noise words"])
         return sampled_loss(output_nd, self.model.decoder, target_n, noise_s, self.noise, scale, self.scratch)
+
+    def _penalty(self, hidden_tbh: Tensor, dropped_tbh: Tensor) -> Tensor:
+        """This process's share of the penalty on activations, which is a mean over all columns."""
+        share = hidden_tbh.shape[1] / self.stream.batch_size
+        return activation_penalty(hidden_tbh, dropped_tbh, self.config) * share
 
     def _gradient_norms(self) -> dict[str, float]:
         """Gradient norm of each part of the model: embedding, every layer, decoder."""
@@ -245,7 +261,15 @@ class Trainer:
             f"--clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
         )
 
-    # Around the step: plan, validation, progress.
+    # Around the step: clock, plan, validation, progress.
+
+    def _read_clock(self, started: float, step_started: float, asked: bool) -> bool:
+        """The first process's clock counts for all, so that all plan alike; returns whether any was interrupted."""
+        now = time.monotonic()
+        times = (now - started, now - step_started) if self.runtime.first else (0.0, 0.0)
+        self.position.seconds, seconds_of_step, wishes = self.runtime.totals(*times, float(asked))
+        self.step_seconds.append(seconds_of_step)
+        return wishes > 0
 
     def _plan(self) -> None:
         """Where the budget is a time: how many steps it comes to, by what steps have cost lately."""
@@ -263,7 +287,7 @@ class Trainer:
         per_step = sum(recent) / len(recent)
         if self.costs is None:
             exact = self._seconds_of_exact_step() if config.softmax == "sampled" else per_step
-            self.costs = Costs(per_step, exact, self._seconds_of_validation())
+            self.costs = self.runtime.from_first(Costs(per_step, exact, self._seconds_of_validation()))
         # What the exact step and a validation cost was timed once; both are as much slower as a step has become.
         slower = per_step / self.costs.sampled_step
         costs = Costs(per_step, self.costs.exact_step * slower, self.costs.validation * slower)
@@ -274,10 +298,12 @@ class Trainer:
 
     def _seconds_of_exact_step(self) -> float:
         """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
-        segment = self.stream[0]
+        segment = self.stream[0].part(self.columns, self.runtime.device)
         started = time.monotonic()
-        output_tbd, _ = self.model.encode(segment.input_tb, self.model.initial_state(self.stream.batch_size))
-        self._loss("exact", output_tbd, segment).backward()
+        with self.runtime.autocast():
+            output_tbd, _ = self.model.encode(segment.input_tb, self._initial_state())
+            loss = self._loss("exact", output_tbd, segment)
+        loss.backward()
         self.optimizer.zero_grad(set_to_none=True)
         return time.monotonic() - started
 
@@ -285,7 +311,7 @@ class Trainer:
         started = time.monotonic()
         tokens = min(self.config.valid_tokens, len(self.valid))
         timed = min(tokens, COLUMNS * ROWS)
-        valid_nll(self.model, self.valid, timed)
+        valid_nll(self.model, self.valid, timed, self.runtime)
         return (time.monotonic() - started) * tokens / timed
 
     def _validate_if_due(self, record: StepRecord) -> bool:
@@ -294,7 +320,7 @@ class Trainer:
         if total is None or position.step not in validation_steps(self.config, total):
             return False
         with self.average.applied():
-            found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens)
+            found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens, self.runtime)
             self._note_validation(found_nll)
         train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
         position.exact_nll_sum, position.exact_tokens = 0.0, 0
@@ -312,7 +338,7 @@ class Trainer:
         if nll < position.best_valid_nll:
             position.best_valid_nll, position.best_step, position.stale_validations = nll, position.step, 0
             self.best_tensors = {name: tensor.clone() for name, tensor in model_tensors(self.model).items()}
-            if self.folder is not None:
+            if self.folder is not None and self.runtime.first:
                 facts = {"step": position.step, "valid_nll": nll}
                 write_checkpoint(self.folder / BEST, self.best_tensors, facts)
         else:
@@ -325,7 +351,7 @@ class Trainer:
     def _show(self, task: Task, record: StepRecord) -> None:
         position = self.position
         figures: dict[str, float | str] = {"loss": record.loss, "gradient": record.norm_before}
-        if math.isfinite(position.best_valid_nll):
+        if self.log.validations:
             figures["valid ppl"] = math.exp(self.log.validations[-1].valid_nll)
         figures["tokens/s"] = position.tokens / max(position.seconds, 1e-9)
         task.update(self.progress_share, **figures)
@@ -335,20 +361,27 @@ class Trainer:
     def _checkpoint(self) -> None:
         if self.folder is None:
             return
+        state = [self.runtime.whole(part.detach(), self.stream.batch_size) for part in self.state]
+        if self.runtime.first:
+            self._write_checkpoint(self.folder / LAST, state)
+        self.runtime.wait()
+
+    def _write_checkpoint(self, path: Path, state: list[Tensor]) -> None:
         self.log.flush()
         tensors = {
             **model_tensors(self.model),
             **optimizer_tensors(self.optimizer),
             **self.average.tensors(),
             **{f"generator.{purpose}": source.get_state() for purpose, source in self.generators.items()},
-            **{f"state.{index}": part.detach() for index, part in enumerate(self.state)},
+            **{f"state.{index}": part for index, part in enumerate(state)},
         }
         facts: dict[str, Any] = {
             "training": asdict(self.config),
             "position": self.position.to_json(),
             "threads": torch.get_num_threads(),
+            "processes": self.runtime.size,
         }
-        write_checkpoint(self.folder / LAST, tensors, facts)
+        write_checkpoint(path, tensors, facts)
 
     def _restore(self, path: Path) -> None:
         tensors, facts = read_checkpoint(path)
@@ -359,18 +392,20 @@ class Trainer:
                 f"{path}: the run there was started with another --{changed[0].replace('_', '-')} "
                 f"({written.get(changed[0])}); give the same settings to resume, or choose another folder"
             )
-        threads = torch.get_num_threads()
-        if facts.get("threads", threads) != threads:
-            self.progress.say(
-                f"note        {path}: written with {facts['threads']} threads, goes on with {threads}; sums are "
-                "rounded in another order, so the weights will differ in their last bits from an unbroken run's"
-            )
+        here = {"threads": torch.get_num_threads(), "processes": self.runtime.size}
+        for what, count in here.items():
+            if facts.get(what, count) != count:
+                self.progress.say(
+                    f"note        {path}: written with {facts[what]} {what}, goes on with {count}; sums are "
+                    "rounded in another order, so the weights will differ in their last bits from an unbroken run's"
+                )
         restore_model(self.model, tensors, path)
         restore_optimizer(self.optimizer, tensors)
         self.average.restore(tensors)
         for purpose, source in self.generators.items():
             source.set_state(tensors[f"generator.{purpose}"])
-        self.state = tuple(tensors[f"state.{index}"] for index in range(len(self.state)))
+        parts = (tensors[f"state.{index}"] for index in range(len(self.state)))
+        self.state = tuple(part[:, self.columns].to(self.runtime.device) for part in parts)
         self.position = Position.from_json(facts["position"])
         if self.position.best_step:
             self.best_tensors, _ = read_checkpoint(path.with_name(BEST))

@@ -7,6 +7,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.runtime import Runtime
 from rnn_lm.stream import EncodedText
 
 COLUMNS = 16
@@ -16,14 +17,21 @@ ROWS = 64
 
 
 @torch.no_grad()
-def valid_nll(model: LanguageModel, text: EncodedText, tokens: int) -> float:
-    """Mean NLL in nats over about ``tokens`` of ``text``: stretches spread evenly over it, read side by side."""
+def valid_nll(model: LanguageModel, text: EncodedText, tokens: int, runtime: Runtime | None = None) -> float:
+    """Mean NLL in nats over about ``tokens`` of ``text``: stretches spread evenly over it, read side by side.
+
+    Several processes share the stretches, and each is told the mean over all.
+    """
+    runtime = runtime or Runtime()
     input_tb, target_tb = validation_columns(text, tokens)
-    state, total = model.initial_state(input_tb.shape[1]), 0.0
-    for inputs, targets in zip(input_tb.split(ROWS), target_tb.split(ROWS), strict=True):
-        nll_tb, state = model.score(inputs, targets, state)
-        total += float(nll_tb.sum(dtype=torch.float64))
-    return total / target_tb.numel()
+    count, own = target_tb.numel(), runtime.share(input_tb.shape[1])
+    state, total = model.initial_state(own.stop - own.start), 0.0
+    device = runtime.device
+    for inputs, targets in zip(input_tb[:, own].split(ROWS), target_tb[:, own].split(ROWS), strict=True):
+        nll_tb, state = model.score(inputs.to(device), targets.to(device), state)
+        # On the CPU, since not every accelerator has float64.
+        total += float(nll_tb.cpu().sum(dtype=torch.float64))
+    return runtime.totals(total)[0] / count
 
 
 def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B"], Int[Tensor, "T B"]]:

@@ -265,7 +265,10 @@ def run_fused(
     cell: Cell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time; returns every hidden state and the last state, as ``run_by_hand`` does."""
-    output_tbh, *rest = _Layer.apply(cell.kernel, input_tbe, *parameters, *state)  # pyright: ignore[reportGeneralTypeIssues]
+    # Under autocast some of these products would be cast and those into memory of ours would not.
+    with torch.autocast(input_tbe.device.type, enabled=False):
+        inputs = (tensor.to(parameters.weight_hh.dtype) for tensor in (input_tbe, *parameters, *state))
+        output_tbh, *rest = _Layer.apply(cell.kernel, *inputs)  # pyright: ignore[reportGeneralTypeIssues]
     return output_tbh, (output_tbh[-1], *rest)
 
 

@@ -17,6 +17,8 @@ def run_library(
     kernel = getattr(torch, cell.kernel)
     parts = [part.unsqueeze(0) for part in state]
     initial = parts[0] if cell.state_parts == 1 else parts
+    # cuDNN keeps what a backward pass needs only if it is told that there will be one.
+    training = input_tbe.device.type != "cpu" and torch.is_grad_enabled()
     # (input, state, weights, has_biases, layers, dropout, training, bidirectional, batch_first)
-    output_tbh, *last = kernel(input_tbe, initial, list(parameters), True, 1, 0.0, False, False, False)
+    output_tbh, *last = kernel(input_tbe, initial, list(parameters), True, 1, 0.0, training, False, False)
     return output_tbh, tuple(part.squeeze(0) for part in last)

@@ -1,0 +1,96 @@
+"""``--processes N``: start the command N times over as ranks of one process group, and watch over them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any
+
+import torch
+from torch.multiprocessing.spawn import ProcessExitedException, start_processes
+
+from rnn_lm.runtime import in_process_group
+
+WATCHED = "RNN_LM_WATCHED"
+"""Set in ranks that ``launch`` has started: it says what happened to them, so that they need not."""
+RANK_LOST = 3
+"""Exit code where a rank died."""
+
+
+def launch(arguments: Sequence[str], processes: int) -> int:
+    """Run ``rnn-lm`` with ``arguments`` in ``processes`` ranks on this machine; returns the exit code of all.
+
+    Ctrl-C is passed on to every rank, which write a checkpoint and end. A rank that dies ends the others, and one line
+    on stderr says which it was.
+    """
+    assert not in_process_group()
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # our own line says it
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
+    context = start_processes(
+        _rank, args=(list(arguments), processes, _free_port()), nprocs=processes, join=False, start_method="spawn"
+    )
+    assert context is not None
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        for pid in context.pids():
+            if pid is not None:
+                os.kill(pid, number)
+
+    previous = signal.signal(signal.SIGINT, pass_on)
+    try:
+        while not context.join(timeout=1.0):
+            pass
+    except ProcessExitedException:
+        return _verdict([process.exitcode if process else None for process in context.processes], arguments)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return 0
+
+
+def _rank(rank: int, arguments: list[str], processes: int, port: int) -> None:
+    """One rank: the environment that torchrun would give it, then the command as it was typed."""
+    os.setsid()  # Ctrl-C in the terminal reaches the watching process alone, which passes it on once
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE=str(processes),
+        LOCAL_WORLD_SIZE=str(processes),
+        GROUP_RANK="0",
+        MASTER_ADDR="127.0.0.1",
+        MASTER_PORT=str(port),
+        TORCHELASTIC_RUN_ID=f"rnn-lm-{port}",
+        **{WATCHED: "1"},
+    )
+    sys.argv[1:] = arguments
+    from rnn_lm.cli import main
+
+    sys.exit(main(arguments))
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def _verdict(codes: Sequence[Any], arguments: Sequence[str]) -> int:
+    """The exit code of the whole; says which rank died, if one did. The ranks that we stopped show SIGTERM."""
+    dead = [(rank, -code) for rank, code in enumerate(codes) if code is not None and code < 0]
+    culprits = [(rank, number) for rank, number in dead if number != signal.SIGTERM] or dead
+    refused = [code for code in codes if code is not None and code > 0 and code != RANK_LOST]
+    if refused and not [number for _, number in dead if number != signal.SIGTERM]:
+        return max(refused)
+    if culprits:
+        rank, number = culprits[0]
+        again = "" if "--resume" in arguments else " with --resume"
+        print(
+            f"rnn-lm: process {rank} of {len(codes)} was ended by {signal.Signals(number).name}, and the others were "
+            f"stopped; the same command{again} goes on from the last checkpoint, with any number of --processes",
+            file=sys.stderr,
+        )
+    return RANK_LOST

@@ -1,0 +1,227 @@
+"""Where a run computes: its device, its precision, and the processes it is shared between.
+
+Data-parallel training of a recurrent model shares the *columns* of the text: rank r of R processes reads its block of
+the B columns of every segment and carries their state, and gradients are summed::
+
+    columns of a segment      0 1 2 3 | 4 5 6 7          B = 8, two ranks
+                              rank 0  | rank 1
+    loss of a rank            sum of its NLLs / tokens of the WHOLE segment
+    gradient                  sum over the ranks = the gradient that one process would have found
+
+Whatever is drawn at random is drawn for the whole segment by every rank, from equal generators, and then cut; so the
+number of processes changes no more than the order in which numbers are added.
+
+Lightning Fabric finds the device, sets up the process group (gloo on CPUs, NCCL on GPUs) and casts to the precision. It
+is imported where there is something for it to do: one process on the CPU in float32 does not wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from rnn_lm.config import RuntimeConfig
+from rnn_lm.errors import UserError
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+T = TypeVar("T")
+
+TIMEOUT = timedelta(hours=1)
+"""How long ranks wait for one that is alive and does not come; one that died is noticed at once."""
+
+
+class RankLost(UserError):
+    """Another process of the run has died, so that this one cannot go on."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another process of this run is gone; the same command with --resume goes on from the last checkpoint, "
+            "with any number of processes"
+        )
+
+
+class Runtime:
+    """One process, on the CPU, in float32: nothing to move, nobody to share with.
+
+    Attributes:
+        device: where parameters and segments are.
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
+
+    device = torch.device("cpu")
+    rank, size = 0, 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and speaks."""
+        return self.rank == 0
+
+    def columns(self, batch_size: int) -> slice:
+        """The block of ``batch_size`` columns that this process reads; blocks differ by one column at most."""
+        if batch_size < self.size:
+            raise UserError(f"--batch-size {batch_size}: fewer columns than the {self.size} processes that share them")
+        return self.share(batch_size)
+
+    def share(self, count: int) -> slice:
+        """This process's part of ``count`` things, which may be none."""
+        return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Within it, products run in the precision of the run."""
+        return contextlib.nullcontext()
+
+    def sum_in_place(self, tensors: Sequence[Tensor]) -> None:
+        """Replace each tensor by its sum over the processes."""
+
+    def totals(self, *values: float) -> list[float]:
+        """Each value summed over the processes."""
+        return list(values)
+
+    def from_first(self, value: T) -> T:
+        """What the first process gave, in all of them."""
+        return value
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+
+    @contextlib.contextmanager
+    def first_goes_first(self) -> Iterator[None]:
+        """The block runs in the first process, then in the others: they find what it has downloaded or cached."""
+        if not self.first:
+            self.wait()
+        yield
+        if self.first:
+            self.wait()
+
+    def whole(self, part: Tensor, batch_size: int, dim: int = 1) -> Tensor:
+        """All columns, of which ``part`` holds this process's along ``dim``."""
+        if self.size == 1:
+            return part
+        shape = list(part.shape)
+        shape[dim] = batch_size
+        columns = self.columns(batch_size)
+        full = part.new_zeros(shape)
+        full.narrow(dim, columns.start, columns.stop - columns.start).copy_(part)
+        self.sum_in_place([full])
+        return full
+
+
+class FabricRuntime(Runtime):
+    """An accelerator, another precision, or several processes, through Lightning Fabric."""
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric = fabric
+        self.device, self.rank, self.size = fabric.device, fabric.global_rank, fabric.world_size
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        return self.fabric.autocast()
+
+    def sum_in_place(self, tensors: Sequence[Tensor]) -> None:
+        if self.size > 1:
+            for tensor in tensors:
+                with _ranks_present():
+                    total = self.fabric.all_reduce(tensor.contiguous(), reduce_op="sum")
+                assert isinstance(total, Tensor)
+                tensor.copy_(total)
+
+    def totals(self, *values: float) -> list[float]:
+        if self.size == 1:
+            return list(values)
+        shared = torch.tensor(values, dtype=torch.float64, device=self.device)
+        self.sum_in_place([shared])
+        return shared.tolist()
+
+    def from_first(self, value: T) -> T:
+        with _ranks_present():
+            return self.fabric.broadcast(value)
+
+    def wait(self) -> None:
+        with _ranks_present():
+            self.fabric.barrier()
+
+
+@contextlib.contextmanager
+def _ranks_present() -> Iterator[None]:
+    """A collective operation fails with a message of the transport's where a rank has died: say what it means."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RankLost from error
+
+
+def in_process_group() -> bool:
+    """Whether this process is a rank that ``rnn_lm.launch`` or torchrun has started."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def start_runtime(config: RuntimeConfig) -> Runtime:
+    """Set up what ``config`` and the environment ask for; in several processes, each of them calls this.
+
+    Raises:
+        UserError: there is no such device here, or torchrun has started another number of processes.
+    """
+    size = int(os.environ["WORLD_SIZE"]) if in_process_group() else 1
+    if config.processes not in (1, size):
+        raise UserError(f"--processes {config.processes}: {size} were started; leave the flag out under torchrun")
+    accelerator, index = _accelerator(config.device)
+    if (accelerator, config.precision, size) == ("cpu", "32-true", 1):
+        return Runtime()
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+    devices: Any = here if accelerator == "cpu" or index is None else [index]
+    strategy: Any = DDPStrategy(timeout=TIMEOUT) if size > 1 else "auto"
+    with quiet():
+        fabric = Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            num_nodes=size // here,
+            strategy=strategy,
+            precision=config.precision,
+        )
+        fabric.launch()
+    return FabricRuntime(fabric)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what Fabric tells of its start on stderr, which says nothing that our own lines do not."""
+    import logging
+    import warnings
+
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _accelerator(device: str) -> tuple[str, int | None]:
+    """Kind of device and its number, where one was given; raises ``UserError`` where it is not here."""
+    kind, _, number = device.partition(":")
+    if kind == "auto":
+        return ("cuda" if torch.cuda.is_available() else "cpu"), None
+    if kind == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            raise UserError("--device cuda: torch finds no CUDA device here; leave the flag out, or say --device cpu")
+        if number and int(number) >= count:
+            raise UserError(f"--device {device}: there are {count}, cuda:0 to cuda:{count - 1}")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UserError("--device mps: torch finds no Apple GPU here; leave the flag out, or say --device cpu")
+    return kind, int(number) if number else None
