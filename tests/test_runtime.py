@@ -1,0 +1,110 @@
+"""Devices, precision and the sharing of columns."""
+
+import pytest
+import torch
+
+from rnn_lm.cli import main
+from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.softmax import Decoder
+from rnn_lm.progress import SilentProgress
+from rnn_lm.runtime import Runtime, start_runtime
+from rnn_lm.seeding import generator
+from rnn_lm.stream import EncodedText
+from rnn_lm.training.losses import NoiseDistribution, exact_loss, sampled_loss
+from rnn_lm.training.trainer import Trainer, TrainingData
+
+V = 30
+
+
+class Rank(Runtime):
+    """One of several, with nobody to talk to."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self.rank, self.size = rank, size
+
+
+@pytest.mark.parametrize(("batch", "size"), [(8, 2), (5, 2), (7, 3), (3, 3)])
+def test_every_column_belongs_to_one_process_and_none_to_none(batch: int, size: int) -> None:
+    blocks = [Rank(rank, size).columns(batch) for rank in range(size)]
+    assert [column for block in blocks for column in range(batch)[block]] == list(range(batch))
+    lengths = [block.stop - block.start for block in blocks]
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_more_processes_than_columns_are_refused() -> None:
+    with pytest.raises(UserError, match="--batch-size 2: fewer columns than the 3 processes"):
+        Rank(0, 3).columns(2)
+
+
+@pytest.mark.parametrize("flag", ["--device=tpu", "--processes=0", "--precision=fp8"])
+def test_flags_are_refused_in_one_line(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", flag]) == 2
+    said = capsys.readouterr().err
+    assert flag.split("=")[0] in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_here_is_refused() -> None:
+    with pytest.raises(UserError, match="--device cuda: torch finds no CUDA device here"):
+        start_runtime(RuntimeConfig(device="cuda"))
+
+
+def test_the_plain_case_needs_no_fabric() -> None:
+    assert type(start_runtime(RuntimeConfig(device="cpu"))) is Runtime
+
+
+def gradients(loss_of, output_nd: torch.Tensor, decoder: Decoder) -> list[torch.Tensor]:
+    leaves = [tensor.detach().requires_grad_() for tensor in (output_nd, *decoder)]
+    loss = loss_of(leaves[0], Decoder(leaves[1], leaves[2]))
+    return [loss.detach(), *torch.autograd.grad(loss, leaves)]
+
+
+@pytest.mark.parametrize("softmax", ["exact", "sampled"])
+def test_losses_under_autocast_are_those_in_float32_but_for_the_digits_of_bfloat16(softmax: str) -> None:
+    source = torch.Generator().manual_seed(3)
+    output_nd = torch.randn(50, 16, generator=source)
+    decoder = Decoder(torch.randn(V, 16, generator=source), torch.randn(V, generator=source))
+    target_n = torch.randint(V, (50,), generator=source)
+    noise = NoiseDistribution(torch.arange(1, V + 1))
+    noise_s = noise.draw(20, source)
+
+    def loss_of(output: torch.Tensor, parts: Decoder) -> torch.Tensor:
+        if softmax == "exact":
+            return exact_loss(output, parts, target_n, 0.02)
+        return sampled_loss(output, parts, target_n, noise_s, noise, 0.02)
+
+    expected = gradients(loss_of, output_nd, decoder)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = gradients(loss_of, output_nd, decoder)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == torch.float32
+        error = float((one - other).norm() / other.norm())
+        # Factors are rounded to 8 binary digits: errors of 2^-9 each, amplified by logits of size 4 to 10.
+        assert 0 < error < 0.03
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_training_with_bfloat16_products_stays_near_float32(cell: str) -> None:
+    ids_n = torch.arange(1, V).repeat(40)
+    ids_n[-1] = 0
+    text = EncodedText(ids_n, 0, len(ids_n))
+
+    def loss_after(precision: str) -> list[float]:
+        model = RecurrentLanguageModel(V, 12, ModelConfig(cell=cell, hidden_size=16), generator(1, "initialization"))
+        config = TrainingConfig(
+            budget="60steps", batch_size=4, bptt_length=10, softmax="exact", learning_rate=0.03, exact_share=1
+        )
+        data = TrainingData(text, text, torch.bincount(ids_n, minlength=V))
+        runtime = start_runtime(RuntimeConfig(device="cpu", precision=precision))  # pyright: ignore[reportArgumentType]
+        trainer = Trainer(model, data, config, None, SilentProgress(), runtime=runtime)
+        losses = [trainer.step().loss for _ in range(60)]
+        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+        return losses
+
+    exact, rounded = loss_after("32-true"), loss_after("bf16-mixed")
+    assert exact != rounded
+    assert rounded[-1] < 0.5 * rounded[0]
+    assert rounded[-1] == pytest.approx(exact[-1], abs=0.15)
