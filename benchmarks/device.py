@@ -2,9 +2,9 @@
 
     python benchmarks/device.py [--device cuda] [--turns 5]
 
-Tokens per second of the step of ``rnn-lm train`` (AWD-LSTM's sizes: embedding 400, layers of 1150, 1150 and 400), and of
-cuDNN's forward and backward pass through three layers of 1150 with nothing around them. Where there is no accelerator it
-says so.
+Tokens per second of the step of ``rnn-lm train`` (AWD-LSTM's sizes: embedding 400, layers of 1150, 1150 and 400), and
+of cuDNN's forward and backward pass through three layers of 1150 with nothing around them. Where there is no
+accelerator it says so.
 """
 
 from __future__ import annotations
