@@ -71,8 +71,8 @@ def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_p
     assert rnn.training.learning_rate == 0.001
     assert lstm.training.learning_rate == TrainingConfig().learning_rate
     assert dropouts(rnn.model) == {
-        "dropout_input": 0.125, "dropout_between": 0, "dropout_output": 0.25, "dropout_recurrent": 0,
-        "dropout_embedding": 0,
+        "dropout_embedding": 0, "dropout_input": 0.125, "dropout_between": 0, "dropout_output": 0.25,
+        "dropout_recurrent": 0,
     }  # fmt: skip
     assert (lstm.model.dropout_input, lstm.model.dropout_output) == (0.25, 0.5)
     assert random.vectors_ve is None
