@@ -20,12 +20,13 @@ from torch.profiler import ProfilerActivity, profile
 
 import peer
 from bound import Shape, decoder_products, layer_products, multiply, operations
-from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.files import write_json
 from rnn_lm.memory import keep_freed_memory
 from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress
+from rnn_lm.runtime import start_runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.trainer import Trainer, TrainingData
 from text import zipfian
@@ -44,15 +45,20 @@ DROPOUT: dict[str, Any] = {
 
 
 def our_trainer(
-    model: ModelConfig, embedding_size: int = peer.SIZE, vocabulary_size: int = V, **settings: Any
+    model: ModelConfig,
+    embedding_size: int = peer.SIZE,
+    vocabulary_size: int = V,
+    precision: Any = "32-true",
+    **settings: Any,
 ) -> Trainer:
     """The trainer as ``rnn-lm train`` runs it, its log kept in memory."""
+    runtime = start_runtime(RuntimeConfig(device="cpu", precision=precision))
     text = zipfian(TOKENS, vocabulary_size)
     counts_v = torch.bincount(text.ids_n, minlength=vocabulary_size)
     data = TrainingData(text, zipfian(2_000, vocabulary_size, seed=2), counts_v)
     network = RecurrentLanguageModel(vocabulary_size, embedding_size, model, generator(1, "initialization"))
     defaults: dict[str, Any] = {"budget": "1000000steps", "bptt_length": peer.BPTT, "schedule": "constant", "warmup": 0}
-    return Trainer(network, data, TrainingConfig(**{**defaults, **settings}), None, SilentProgress())
+    return Trainer(network, data, TrainingConfig(**{**defaults, **settings}), None, SilentProgress(), runtime=runtime)
 
 
 def peer_training(batch: int = peer.BATCH, vocabulary_size: int = V) -> peer.PeerTraining:
@@ -106,12 +112,12 @@ def product_steps(batch: int) -> Callable[[], None]:
     return repeated(multiply(products(batch)), batch)
 
 
-def our_steps(batch: int, softmax: str) -> Callable[[], None]:
+def our_steps(batch: int, softmax: str, precision: str = "32-true") -> Callable[[], None]:
     """One step of the training loop on the peer's model, all that it measures and logs included."""
     same = ModelConfig(cell="lstm", hidden_size=peer.SIZE, layers=peer.LAYERS, **DROPOUT)
     share = float(softmax == "exact")
     descent = {"optimizer": "sgd", "learning_rate": 1.0, "clip_threshold": peer.CLIP}
-    trainer = our_trainer(same, softmax=softmax, exact_share=share, batch_size=batch, **descent)
+    trainer = our_trainer(same, precision=precision, softmax=softmax, exact_share=share, batch_size=batch, **descent)
     return repeated(trainer.step, batch)
 
 
@@ -123,6 +129,8 @@ CASES = {
     "products at the best batch": (BEST_EXACT_BATCH, Case(partial(product_steps, BEST_EXACT_BATCH))),
     "exact, best batch": (BEST_EXACT_BATCH, Case(partial(our_steps, BEST_EXACT_BATCH, "exact"))),
     "sampled": (SAMPLED_BATCH, Case(partial(our_steps, SAMPLED_BATCH, "sampled"))),
+    "exact, bfloat16 products": (BEST_EXACT_BATCH, Case(partial(our_steps, BEST_EXACT_BATCH, "exact", "bf16-mixed"))),
+    "sampled, bfloat16 products": (SAMPLED_BATCH, Case(partial(our_steps, SAMPLED_BATCH, "sampled", "bf16-mixed"))),
 }
 """Batch and what is timed, by name."""
 

@@ -56,10 +56,12 @@ class Runtime:
         device: where parameters and segments are.
         rank: number of this process, from 0.
         size: number of processes.
+        precision: see ``RuntimeConfig``.
     """
 
     device = torch.device("cpu")
     rank, size = 0, 1
+    precision = "32-true"
 
     @property
     def first(self) -> bool:
@@ -119,8 +121,8 @@ class Runtime:
 class FabricRuntime(Runtime):
     """An accelerator, another precision, or several processes, through Lightning Fabric."""
 
-    def __init__(self, fabric: Fabric) -> None:
-        self.fabric = fabric
+    def __init__(self, fabric: Fabric, precision: str) -> None:
+        self.fabric, self.precision = fabric, precision
         self.device, self.rank, self.size = fabric.device, fabric.global_rank, fabric.world_size
 
     def autocast(self) -> AbstractContextManager[Any]:
@@ -191,7 +193,7 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
             precision=config.precision,
         )
         fabric.launch()
-    return FabricRuntime(fabric)
+    return FabricRuntime(fabric, config.precision)
 
 
 @contextlib.contextmanager

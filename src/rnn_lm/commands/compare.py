@@ -12,6 +12,7 @@ from rnn_lm.config import (
     GenerationConfig,
     ModelConfig,
     NgramConfig,
+    RuntimeConfig,
     TrainingConfig,
     to_json,
 )
@@ -46,10 +47,13 @@ class Options:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     generation: GenerationConfig = field(default_factory=GenerationConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise UserError("--seeds must be at least 1")
+        if self.runtime.processes > 1:
+            raise UserError("--processes is for rnn-lm train; compare trains one model after the other in one process")
         if not 0 <= self.rnn_dropout_scale <= 1:
             raise UserError("--rnn-dropout-scale must be in [0, 1]")
         if not self.cells or len(set(self.cells)) < len(self.cells):
@@ -68,6 +72,7 @@ def run(options: Options) -> None:
     from rnn_lm.report.html import write_report
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import start_run
+    from rnn_lm.runtime import start_runtime
 
     check_parts(options.parts)
     for cell in (*options.cells, options.model.cell):
@@ -85,6 +90,7 @@ def run(options: Options) -> None:
         options.seeds,
         options.parts,
     )
+    runtime = start_runtime(options.runtime)
     progress = TerminalProgress()
     started = time.monotonic()
     start_run(options.out, "compare", to_json(settings), options.resume)
@@ -92,9 +98,10 @@ def run(options: Options) -> None:
         "format": "rnn_lm results",
         "version": 1,
         "config": to_json(settings),
-        **run_compare(settings, options.out, progress, resume=options.resume),
+        **run_compare(settings, options.out, progress, runtime, resume=options.resume),
     }
-    results["made"] = provenance(time.monotonic() - started)
+    where = {"device": str(runtime.device), "precision": runtime.precision}
+    results["made"] = {**provenance(time.monotonic() - started), **where}
     write_json(options.out / "results.json", results)
     write_report(results, options.out / "report.html")
     print_results(results, progress.console)

@@ -25,6 +25,7 @@ from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import Progress
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
 
@@ -48,20 +49,23 @@ Matches = Mapping[Policy, Int[np.ndarray, "N"]]
 """Per policy, for each test token, how much of its context was seen in training."""
 
 
-def run_compare(settings: CompareSettings, folder: Path, progress: Progress, *, resume: bool) -> dict[str, Any]:
+def run_compare(
+    settings: CompareSettings, folder: Path, progress: Progress, runtime: Runtime | None = None, *, resume: bool
+) -> dict[str, Any]:
     """Train, score and test everything; returns the parts of results.json that this job makes.
 
     Args:
         settings: what to compare.
         folder: a started run; each model gets a folder in it.
         progress: told of everything.
+        runtime: where the recurrent models are trained; default: the CPU.
         resume: finished models are read back, an unfinished one is gone on with.
     """
     prepared = prepare(settings.corpus, progress, folder)
     prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
-    members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, resume=resume)]
+    members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, runtime, resume=resume)]
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
     context = PartContext(prepared, members, LABELS, folder, progress)

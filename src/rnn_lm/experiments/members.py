@@ -26,6 +26,7 @@ from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.progress import Progress, duration
+from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingResult
 
 RANDOM = "-random"
@@ -142,6 +143,7 @@ def make_recurrent(
     prepared: PreparedCorpus,
     vectors: InputVectors,
     progress: Progress,
+    runtime: Runtime | None = None,
     *,
     resume: bool,
 ) -> list[Member]:
@@ -151,7 +153,7 @@ def make_recurrent(
     for number, spec in enumerate(specs, start=1):
         progress.say(f"[{number}/{len(specs)}] {_described(spec, len(prepared.vocabulary))}")
         own = folder / f"{spec.name}-seed{spec.training.seed}"
-        trained = train_recurrent(own, spec, prepared, progress, resume=resume)
+        trained = train_recurrent(own, spec, prepared, progress, runtime=runtime, resume=resume)
         scores = score_model(own, trained.model, prepared, progress, POLICIES)
         made.setdefault(spec.name, []).append((spec, trained.model, trained.result, scores))
         _say(_member(made[spec.name][-1:], len(prepared.vocabulary)), progress)

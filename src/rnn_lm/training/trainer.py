@@ -378,10 +378,14 @@ class Trainer:
         facts: dict[str, Any] = {
             "training": asdict(self.config),
             "position": self.position.to_json(),
-            "threads": torch.get_num_threads(),
-            "processes": self.runtime.size,
+            **self._machine(),
         }
         write_checkpoint(path, tensors, facts)
+
+    def _machine(self) -> dict[str, Any]:
+        """What decides how numbers are rounded."""
+        runtime = self.runtime
+        return {"threads": torch.get_num_threads(), "processes": runtime.size, "precision": runtime.precision}
 
     def _restore(self, path: Path) -> None:
         tensors, facts = read_checkpoint(path)
@@ -392,12 +396,12 @@ class Trainer:
                 f"{path}: the run there was started with another --{changed[0].replace('_', '-')} "
                 f"({written.get(changed[0])}); give the same settings to resume, or choose another folder"
             )
-        here = {"threads": torch.get_num_threads(), "processes": self.runtime.size}
+        here = self._machine()
         for what, count in here.items():
             if facts.get(what, count) != count:
                 self.progress.say(
-                    f"note        {path}: written with {facts[what]} {what}, goes on with {count}; sums are "
-                    "rounded in another order, so the weights will differ in their last bits from an unbroken run's"
+                    f"note        {path}: written with {facts[what]} {what}, goes on with {count}; numbers are "
+                    "rounded otherwise, so the weights will differ in their last bits from an unbroken run's"
                 )
         restore_model(self.model, tensors, path)
         restore_optimizer(self.optimizer, tensors)
