@@ -108,3 +108,18 @@ def test_training_with_bfloat16_products_stays_near_float32(cell: str) -> None:
     assert exact != rounded
     assert rounded[-1] < 0.5 * rounded[0]
     assert rounded[-1] == pytest.approx(exact[-1], abs=0.15)
+
+
+def test_every_process_has_the_gradients_that_any_has() -> None:
+    class OneOfTwo(Runtime):
+        """The other process has used the first two of three parameters."""
+
+        def totals(self, *values: float) -> list[float]:
+            return [value + other for value, other in zip(values, (1.0, 1.0, 0.0), strict=True)]
+
+    parameters = [torch.zeros(2, requires_grad=True) for _ in range(3)]
+    parameters[0].grad = torch.ones(2)
+    gradients = OneOfTwo().sum_gradients(parameters)
+    assert [gradient.tolist() for gradient in gradients] == [[1, 1], [0, 0]]
+    assert parameters[1].grad is gradients[1]
+    assert parameters[2].grad is None

@@ -89,6 +89,20 @@ class Runtime:
         """Each value summed over the processes."""
         return list(values)
 
+    def sum_gradients(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Sum each parameter's gradient over the processes; returns those that there are.
+
+        A parameter that only some processes used (a cluster of the adaptive softmax, of which the others' columns hold
+        no word) has a gradient in all of them after; one that none used has none, as in a single process.
+        """
+        used = self.totals(*(float(parameter.grad is not None) for parameter in parameters))
+        for parameter, processes in zip(parameters, used, strict=True):
+            if processes > 0 and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        self.sum_in_place(gradients)
+        return gradients
+
     def from_first(self, value: T) -> T:
         """What the first process gave, in all of them."""
         return value

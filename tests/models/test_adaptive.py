@@ -16,6 +16,7 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.progress import SilentProgress
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText
+from rnn_lm.training.losses import adaptive_loss
 from rnn_lm.training.trainer import Trainer, TrainingData
 
 V, E = 60, 8
@@ -65,6 +66,17 @@ def test_it_learns() -> None:
     assert result.position.best_valid_nll < 0.5 * math.log(V)
     assert result.log.validations[0].train_nll is not None
     assert {"adaptive", "embedding", "layers.0"} == set(result.log.steps[0].parts)
+
+
+def test_padding_alone_has_a_gradient_of_zero() -> None:
+    output_nd = torch.ones(3, 16, requires_grad=True)
+    adaptive = build().adaptive
+    assert adaptive is not None
+    loss = adaptive_loss(output_nd, adaptive, torch.full((3,), IGNORE))
+    loss.backward()
+    assert loss.item() == 0
+    assert output_nd.grad is not None
+    assert not output_nd.grad.any()
 
 
 def test_decoder_and_loss_go_together() -> None:

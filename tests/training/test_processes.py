@@ -69,6 +69,18 @@ def test_two_processes_give_the_weights_of_one(corpus: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
+def test_a_cluster_of_words_that_one_process_alone_meets(tmp_path: Path) -> None:
+    corpus, alone, shared = tmp_path / "text.txt", tmp_path / "alone", tmp_path / "shared"
+    corpus.write_text("".join(f"the cat sat on the mat and the dog ran to w{line % 40}\n" for line in range(200)))
+    adaptive = ("--decoder", "adaptive", "--softmax", "adaptive", "--no-tie-weights", "--batch-size", "2")
+    budget = ("--budget", "30steps", "--bptt-length", "4")
+    assert main(arguments(corpus, alone, *budget, *adaptive)) == 0
+    done = run(arguments(corpus, shared, *budget, *adaptive, "--processes", "2"))
+    assert done.returncode == 0, done.stderr
+    assert largest_difference(alone, shared) < 1e-6
+
+
+@pytest.mark.slow
 def test_ctrl_c_keeps_everything_and_another_number_of_processes_goes_on(corpus: Path, tmp_path: Path) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     budget = ("--budget", "150steps", "--learning-rate", "0.1")

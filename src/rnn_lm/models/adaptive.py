@@ -51,8 +51,8 @@ def adaptive_nll(
 ) -> Float[Tensor, "N"]:
     """-log P(target) of every position, in nats; 0 where the target is ``IGNORE``."""
     counted_n = target_n != IGNORE
-    nll_n = output_nd.new_zeros(len(target_n))
     if not bool(counted_n.any()):
-        return nll_n
+        return output_nd.sum(1) * 0.0  # differentiable all the same: one process's columns may be padding alone
+    nll_n = output_nd.new_zeros(len(target_n))
     log_probability, _ = adaptive(output_nd[counted_n], target_n[counted_n])
     return nll_n.masked_scatter(counted_n, -log_probability)

@@ -176,8 +176,8 @@ class Trainer:
             loss = nll + self._penalty(hidden_tbh, dropped_tbh) if penalizes(config) else nll
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        self.runtime.sum_in_place([*gradients, nll.detach()])
+        gradients = self.runtime.sum_gradients(list(self.model.parameters()))
+        self.runtime.sum_in_place([nll.detach()])
 
         parts = self._gradient_norms()
         norm_before, mean_loss = math.hypot(*parts.values()), float(nll.detach())
