@@ -77,7 +77,9 @@ def evaluate_models(
 
 
 def _caveats(models: Sequence[StoredModel], chosen: Sequence[Split]) -> Iterator[str]:
-    """A line for each model to which some of the text is ``<unk>``."""
+    """A line for each model to which some of the text is ``<unk>``, where models of different vocabularies meet."""
+    if all(stored.vocabulary == models[0].vocabulary for stored in models):
+        return
     for stored, split in zip(models, chosen, strict=True):
         rate = split.statistics(stored.vocabulary).oov_rate
         if rate > 0:
