@@ -29,6 +29,8 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	$(BIN)/python benchmarks/memory.py --json benchmarks/results/memory.json
 	$(BIN)/python benchmarks/corpus_memory.py --json benchmarks/results/corpus_memory.json
 	-$(BIN)/python benchmarks/ngram.py --json benchmarks/results/ngram.json
+	$(BIN)/python benchmarks/processes.py --json benchmarks/results/processes.json
+	$(BIN)/python docs/update_devices.py --speeds benchmarks/results/processes.json
 	$(BIN)/python benchmarks/tables.py
 
 readme: demo  ## the demo's tables into README.md

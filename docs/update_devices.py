@@ -1,0 +1,92 @@
+"""Fill in docs/devices.md: a run of two processes one of which is killed, and the table of speeds.
+
+    python docs/update_devices.py --data-dir path/to/ptb [--speeds benchmarks/results/processes.json]
+
+The killed run is a real one, on Penn Treebank; what it prints is what the page shows, progress lines left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rnn_lm.files import write_atomically
+
+PAGE = Path(__file__).parent / "devices.md"
+STEPS_BEFORE_THE_KILL = 200
+
+
+def transcript(data_dir: str) -> str:
+    """Two processes, the second killed; then the same command with ``--resume`` and one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "two"
+        command = ["train", "--corpus", "ptb", "--data-dir", data_dir, "--embedding", "random", "--budget", "400steps"]
+        command += ["--checkpoint-seconds", "5", "--out", str(out)]
+
+        def shown(text: str, *more: str) -> str:
+            words = " ".join(["$ rnn-lm", *command, *more])
+            lines = [line for line in text.splitlines() if line and "\u2501" not in line and "\u254c" not in line]
+            found = "\n".join([words, *lines])
+            return found.replace(str(out), "runs/two").replace(data_dir, "path/to/ptb")
+
+        run = [sys.executable, "-m", "rnn_lm", *command]
+        process = subprocess.Popen(
+            [*run, "--processes", "2"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        log = out / "training.jsonl"
+        while not (out / "last.safetensors").exists() or log.read_text().count("\n") < STEPS_BEFORE_THE_KILL:
+            time.sleep(0.2)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        ranks = [pid for pid in children if b"--multiprocessing-fork" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(int(ranks[1]), signal.SIGKILL)
+        said, _ = process.communicate()
+        resumed = subprocess.run([*run, "--resume"], capture_output=True, text=True, check=True)
+        killed = f"{shown(said, '--processes 2')}\n$ echo $?\n{process.returncode}"
+        return f"```\n{killed}\n{shown(resumed.stdout + resumed.stderr, '--resume')}\n```"
+
+
+def speeds(path: Path) -> str:
+    """The table of ``benchmarks/processes.py``."""
+    lines = ["| | tokens/s | against one process |", "| --- | ---: | ---: |"]
+    for name, row in json.loads(path.read_text()).items():
+        ratio = row["against_one"]
+        lines.append(
+            f"| {name} | {row['tokens_per_second']:,.0f} | "
+            f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}] |"
+        )
+    return "\n".join(lines)
+
+
+def put(page: str, name: str, text: str) -> str:
+    """``page`` with ``text`` between the marks of ``name``."""
+    return re.sub(
+        rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+        lambda marks: f"{marks[1]}{text}\n{marks[2]}",
+        page,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fill in docs/devices.md.")
+    parser.add_argument("--data-dir", help="folder with Penn Treebank; without it the transcript stays")
+    parser.add_argument("--speeds", type=Path, help="what benchmarks/processes.py has written")
+    arguments = parser.parse_args()
+    page = PAGE.read_text(encoding="utf-8")
+    if arguments.data_dir:
+        page = put(page, "transcript", transcript(arguments.data_dir))
+    if arguments.speeds:
+        page = put(page, "processes", speeds(arguments.speeds))
+    write_atomically(PAGE, page)
+
+
+if __name__ == "__main__":
+    main()
