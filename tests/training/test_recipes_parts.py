@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rnn_lm.config import TrainingConfig
+from rnn_lm.runtime import Runtime
 from rnn_lm.stream import SegmentStream
 from rnn_lm.training.averaging import WeightAverage, should_average
 from rnn_lm.training.interrupt import TrainingInterrupted
@@ -95,6 +96,21 @@ def test_a_run_that_averages_keeps_the_average_and_resumes_to_the_bit(tiny_data,
     plain = make_trainer(tiny_data, **{**AVERAGED, "averaging": "none"}).run("tiny").log
     assert [one.loss for one in plain.steps] == [one.loss for one in log.steps]  # the average never flows back
     assert plain.validations[-1].valid_nll != log.validations[-1].valid_nll
+
+
+def test_all_processes_begin_to_average_when_the_first_does(tiny_data):
+    class Follower(Runtime):
+        """The second of two after a resumption: its own log holds no validation from before."""
+
+        rank, size = 1, 2
+
+        def from_first(self, value):
+            return True if isinstance(value, bool) else value
+
+    trainer = make_trainer(tiny_data, averaging="non-monotone", averaging_window=100)
+    trainer.runtime = Follower()
+    trainer.run("follower")
+    assert trainer.average.started
 
 
 def test_activation_penalty_is_what_the_paper_writes():

@@ -328,7 +328,9 @@ class Trainer:
             record.step, record.epoch, record.tokens, position.seconds, record.learning_rate, train_nll, found_nll
         )
         self.log.add(validation)
-        if not self.average.started and should_average(self.config, [one.valid_nll for one in self.log.validations]):
+        # Only the first process's log reaches back before a resumption.
+        wanted = should_average(self.config, [one.valid_nll for one in self.log.validations])
+        if self.runtime.from_first(wanted) and not self.average.started:
             self.average.start()
         self.on_validation(validation)
         return True
