@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -94,7 +95,7 @@ def measure(tokens: int, folder: Path) -> dict[str, object]:
     held_out = min(HELD_OUT / tokens, 0.05)
     corpus = ["--corpus", str(text), "--split", f"{1 - 2 * held_out:.9f}", f"{held_out:.9f}", f"{held_out:.9f}"]
     environment = {**os.environ, "RNN_LM_CACHE": str(cache)}
-    program = [sys.executable, "-c", "import sys; from rnn_lm.cli import main; sys.exit(main())"]
+    program = [sys.executable, "-m", "rnn_lm"]
     train = [*program, "train", *corpus, *SETTINGS, "--out", str(run)]
     jobs = {
         "tokenize": [*train, "--budget", "1steps"],
@@ -104,7 +105,7 @@ def measure(tokens: int, folder: Path) -> dict[str, object]:
     found: dict[str, object] = {"text_mb": round(text.stat().st_size / 1e6, 1)}
     for name, command in jobs.items():
         if name == "train":
-            subprocess.run(["rm", "-r", str(run)], check=True)
+            shutil.rmtree(run)
         found[name] = watched(command, environment)
         print(f"{tokens:>13,} tokens  {name:<9} {found[name]}", flush=True)
     kept = sum(path.stat().st_size for path in cache.rglob("*") if path.is_file())

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
-from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.errors import UserError, require, unknown_name
 
 C = TypeVar("C")
 Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
@@ -44,14 +44,14 @@ class CorpusConfig:
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
     def __post_init__(self) -> None:
-        _require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
-        _require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
-        _require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
+        require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
+        require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
+        require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
         trained = self.tokens in ("bpe", "unigram")
-        _require(self.subwords is None or trained, "--subwords is for --tokens bpe or unigram")
-        _require(self.subwords is None or self.subwords >= 257, "--subwords must be at least 257: 256 bytes and <unk>")
-        _require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
-        _require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
+        require(self.subwords is None or trained, "--subwords is for --tokens bpe or unigram")
+        require(self.subwords is None or self.subwords >= 257, "--subwords must be at least 257: 256 bytes and <unk>")
+        require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
+        require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class NgramConfig:
     """Whether n-grams end at <eos> (sentence: each sentence starts afresh) or run across it (stream)."""
 
     def __post_init__(self) -> None:
-        _require(1 <= self.order <= 6, f"--order must be 1 to 6, not {self.order}")
+        require(1 <= self.order <= 6, f"--order must be 1 to 6, not {self.order}")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class EmbeddingConfig:
 
     def __post_init__(self) -> None:
         for name in ("embedding_size", "window", "negatives", "embedding_epochs"):
-            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -153,19 +153,19 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "layers"):
-            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
         for name in ("dropout_embedding", "dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
             value = getattr(self, name)
-            _require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
-        _require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
-        _require(self.embedding_range > 0, "--embedding-range must be above 0")
-        _require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
-        _require(self.mogrifier_rounds >= 0, "--mogrifier-rounds must not be negative")
-        _require(self.mogrifier_rank >= 1, "--mogrifier-rank must be at least 1")
+            require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
+        require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
+        require(self.embedding_range > 0, "--embedding-range must be above 0")
+        require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
+        require(self.mogrifier_rounds >= 0, "--mogrifier-rounds must not be negative")
+        require(self.mogrifier_rank >= 1, "--mogrifier-rank must be at least 1")
         if self.last_hidden_size is not None:
-            _require(self.last_hidden_size >= 1, "--last-hidden-size must be at least 1")
-            _require(self.layers > 1, "--last-hidden-size needs --layers 2 or more; with one, use --hidden-size")
-        _require(
+            require(self.last_hidden_size >= 1, "--last-hidden-size must be at least 1")
+            require(self.layers > 1, "--last-hidden-size needs --layers 2 or more; with one, use --hidden-size")
+        require(
             not (self.decoder == "adaptive" and self.tie_weights),
             "--decoder adaptive has no matrix to tie: add --no-tie-weights",
         )
@@ -277,18 +277,18 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         Budget.parse(self.budget)
         for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens", "averaging_window"):
-            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        _require(self.learning_rate > 0, "--learning-rate must be above 0")
-        _require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
-        _require(0 <= self.exact_share <= 1, "--exact-share must be in [0, 1]")
-        _require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
-        _require(self.weight_decay >= 0, "--weight-decay must not be negative")
-        _require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
+            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        require(self.learning_rate > 0, "--learning-rate must be above 0")
+        require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
+        require(0 <= self.exact_share <= 1, "--exact-share must be in [0, 1]")
+        require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
+        require(self.weight_decay >= 0, "--weight-decay must not be negative")
+        require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
         for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "decay_after"):
-            _require(getattr(self, name) >= 0, f"--{name.replace('_', '-')} must not be negative")
-        _require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")
-        _require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
-        _require(self.seed >= 0, "--seed must not be negative")
+            require(getattr(self, name) >= 0, f"--{name.replace('_', '-')} must not be negative")
+        require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")
+        require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
+        require(self.seed >= 0, "--seed must not be negative")
 
 
 @dataclass(frozen=True)
@@ -303,11 +303,11 @@ class RuntimeConfig:
     """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
             f"--device {self.device}: write auto, cpu, cuda, cuda:N or mps",
         )
-        _require(self.processes >= 1, "--processes must be at least 1")
+        require(self.processes >= 1, "--processes must be at least 1")
 
 
 @dataclass(frozen=True)
@@ -332,16 +332,11 @@ class GenerationConfig:
     """Seeds the sampling."""
 
     def __post_init__(self) -> None:
-        _require(self.length >= 1, "--length must be at least 1")
-        _require(self.temperature >= 0, "--temperature must not be negative")
-        _require(self.top_k is None or self.top_k >= 1, "--top-k must be at least 1")
-        _require(self.top_p is None or 0 < self.top_p <= 1, "--top-p must be in (0, 1]")
-        _require(self.sentences is None or self.sentences >= 1, "--sentences must be at least 1")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
+        require(self.length >= 1, "--length must be at least 1")
+        require(self.temperature >= 0, "--temperature must not be negative")
+        require(self.top_k is None or self.top_k >= 1, "--top-k must be at least 1")
+        require(self.top_p is None or 0 < self.top_p <= 1, "--top-p must be in (0, 1]")
+        require(self.sentences is None or self.sentences >= 1, "--sentences must be at least 1")
 
 
 def to_json(config: Any) -> dict[str, Any]:

@@ -14,6 +14,12 @@ class UserError(Exception):
     """
 
 
+def require(condition: bool, message: str) -> None:
+    """Raise ``UserError`` with ``message`` where ``condition`` does not hold: how settings check themselves."""
+    if not condition:
+        raise UserError(message)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not in a list: names the closest one, or all of them where none is close."""
     known = sorted(known)

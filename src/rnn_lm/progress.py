@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -33,6 +34,18 @@ class Progress(Protocol):
     def task(self, name: str, total: float) -> contextlib.AbstractContextManager[Task]:
         """Begin a piece of work of ``total`` units; it ends with the ``with`` block."""
         ...
+
+
+@contextlib.contextmanager
+def quiet_logger(name: str) -> Iterator[None]:
+    """Keep what a library's logger says below an error off the terminal."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _SilentTask:

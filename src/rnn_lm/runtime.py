@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -29,6 +30,7 @@ from torch import Tensor
 
 from rnn_lm.config import RuntimeConfig
 from rnn_lm.errors import UserError
+from rnn_lm.progress import quiet_logger
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -119,17 +121,15 @@ class Runtime:
         if self.first:
             self.wait()
 
-    def whole(self, part: Tensor, batch_size: int, dim: int = 1) -> Tensor:
-        """All columns, of which ``part`` holds this process's along ``dim``."""
+    def whole(self, part_lbh: Tensor, batch_size: int) -> Tensor:
+        """The state of all columns, of which this process holds ``part_lbh``."""
         if self.size == 1:
-            return part
-        shape = list(part.shape)
-        shape[dim] = batch_size
-        columns = self.columns(batch_size)
-        full = part.new_zeros(shape)
-        full.narrow(dim, columns.start, columns.stop - columns.start).copy_(part)
-        self.sum_in_place([full])
-        return full
+            return part_lbh
+        layers, _, width = part_lbh.shape
+        whole_lbh = part_lbh.new_zeros(layers, batch_size, width)
+        whole_lbh[:, self.columns(batch_size)] = part_lbh
+        self.sum_in_place([whole_lbh])
+        return whole_lbh
 
 
 class FabricRuntime(Runtime):
@@ -198,7 +198,9 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
     here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
     devices: Any = here if accelerator == "cpu" or index is None else [index]
     strategy: Any = DDPStrategy(timeout=TIMEOUT) if size > 1 else "auto"
-    with quiet():
+    # What Fabric tells of its start says nothing that our own lines do not.
+    with quiet_logger("lightning_fabric"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         fabric = Fabric(
             accelerator=accelerator,
             devices=devices,
@@ -208,23 +210,6 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
         )
         fabric.launch()
     return FabricRuntime(fabric, config.precision)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without what Fabric tells of its start on stderr, which says nothing that our own lines do not."""
-    import logging
-    import warnings
-
-    logger = logging.getLogger("lightning_fabric")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def _accelerator(device: str) -> tuple[str, int | None]:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rnn_lm.errors import UserError
+from rnn_lm.errors import require
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class CacheSettings:
     """Its share of the probability, the lambda of the paper."""
 
     def __post_init__(self) -> None:
-        _require(self.cache_window >= 1, "--cache-window must be at least 1")
-        _require(math.isfinite(self.cache_theta) and self.cache_theta >= 0, "--cache-theta must be a number >= 0")
-        _require(0 <= self.cache_weight < 1, f"--cache-weight must be in [0, 1), not {self.cache_weight:g}")
+        require(self.cache_window >= 1, "--cache-window must be at least 1")
+        require(math.isfinite(self.cache_theta) and self.cache_theta >= 0, "--cache-theta must be a number >= 0")
+        require(0 <= self.cache_weight < 1, f"--cache-weight must be in [0, 1), not {self.cache_weight:g}")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class DynamicSettings:
 
     def __post_init__(self) -> None:
         rate = self.dynamic_rate
-        _require(rate is None or (math.isfinite(rate) and rate >= 0), "--dynamic-rate must be a number >= 0")
-        _require(0 <= self.dynamic_decay <= 1, f"--dynamic-decay must be in [0, 1], not {self.dynamic_decay:g}")
-        _require(self.dynamic_length >= 1, "--dynamic-length must be at least 1")
+        require(rate is None or (math.isfinite(rate) and rate >= 0), "--dynamic-rate must be a number >= 0")
+        require(0 <= self.dynamic_decay <= 1, f"--dynamic-decay must be in [0, 1], not {self.dynamic_decay:g}")
+        require(self.dynamic_length >= 1, "--dynamic-length must be at least 1")
 
     @property
     def rate(self) -> float:
@@ -69,14 +69,9 @@ class AdaptationConfig:
     dynamic: DynamicSettings = field(default_factory=DynamicSettings)
 
     def __post_init__(self) -> None:
-        _require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
+        require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
         adapts = self.adapt != "none"
-        _require(adapts or not self.tune, "--tune chooses the settings of --adapt: give that, too")
-        _require(adapts or self.adapt_results is None, "--adapt-results writes what --adapt found: give that, too")
+        require(adapts or not self.tune, "--tune chooses the settings of --adapt: give that, too")
+        require(adapts or self.adapt_results is None, "--adapt-results writes what --adapt found: give that, too")
         for name, given in (("cache", self.cache != CacheSettings()), ("dynamic", self.dynamic != DynamicSettings())):
-            _require(not given or self.adapt in (name, "both"), f"--{name}-... has no effect without --adapt {name}")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
+            require(not given or self.adapt in (name, "both"), f"--{name}-... has no effect without --adapt {name}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -13,7 +11,7 @@ from gensim.models.callbacks import CallbackAny2Vec
 from jaxtyping import Float32
 
 from rnn_lm.config import EmbeddingConfig
-from rnn_lm.progress import Progress, Task
+from rnn_lm.progress import Progress, Task, quiet_logger
 from rnn_lm.vocabulary import EOS, Vocabulary
 
 
@@ -33,7 +31,7 @@ def train_word2vec(
         The vector of each entry that stands in the text, by id.
     """
     seed = int(torch.randint(2**31, (), generator=generator))
-    with _quiet(), progress.task("word2vec", float(config.embedding_epochs)) as task:
+    with quiet_logger("gensim"), progress.task("word2vec", float(config.embedding_epochs)) as task:
         model = Word2Vec(
             _AsRead(sentences, vocabulary),
             vector_size=config.embedding_size,
@@ -70,15 +68,3 @@ class _EpochReport(CallbackAny2Vec):
     def on_epoch_end(self, model: Word2Vec) -> None:  # noqa: ARG002 (gensim's signature)
         self._epochs += 1.0
         self._task.update(self._epochs)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep gensim's advice on worker threads, which are ours to choose, off the terminal."""
-    logger = logging.getLogger("gensim")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.errors import require, unknown_name
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
@@ -51,20 +51,15 @@ class ProbeConfig:
             for name in names:
                 if name not in known:
                     raise unknown_name(kind, name, known)
-            _require(len(set(names)) == len(names) > 0, f"--{kind}s needs one name or more, each once")
+            require(len(set(names)) == len(names) > 0, f"--{kind}s needs one name or more, each once")
         for name in ("seeds", "steps", "batch_size", "sentences", "trained_distance"):
-            _require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        _require(self.items >= 2, "--items must be at least 2")
-        _require(self.symbols >= 2, "--symbols must be at least 2")
-        _require(2 <= self.nouns <= 32, "--nouns must be 2 to 32")
-        _require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
+            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        require(self.items >= 2, "--items must be at least 2")
+        require(self.symbols >= 2, "--symbols must be at least 2")
+        require(2 <= self.nouns <= 32, "--nouns must be 2 to 32")
+        require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
         rising = list(self.distances) == sorted(set(self.distances)) and min(self.distances, default=-1) >= 0
-        _require(rising and len(self.distances) >= 3, "--distances needs three rising numbers or more, from 0 up")
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise UserError(message)
+        require(rising and len(self.distances) >= 3, "--distances needs three rising numbers or more, from 0 up")
 
 
 SMALL = ProbeConfig(probes=("agreement", "reference"), seeds=2, steps=800, items=100)
