@@ -123,6 +123,7 @@ def test_what_every_process_refuses_is_said_once(corpus: Path, tmp_path: Path) -
     done = run(arguments(corpus, tmp_path / "out", "--processes", "6"))
     assert done.returncode == 2
     assert done.stderr == "rnn-lm: --batch-size 5: fewer columns than the 6 processes that share them\n"
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

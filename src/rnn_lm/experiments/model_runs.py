@@ -97,11 +97,13 @@ def train_recurrent(
         "training": to_json(spec.training),
     }
     runtime = runtime or Runtime()
+    # What cannot be trained is refused before there is a folder whose settings would bind the next attempt.
+    runtime.columns(spec.training.batch_size)
+    model = spec.build(len(prepared.vocabulary)).to(runtime.device)
     with runtime.first_goes_first():
         if runtime.first:
             start_run(folder, "recurrent", config, resume)
             prepared.save_tokens(folder)
-    model = spec.build(len(prepared.vocabulary)).to(runtime.device)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trainer = Trainer(model, data, spec.training, folder, progress, on_validation, runtime)
     result = trainer.run(spec.name)
