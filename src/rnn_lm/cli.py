@@ -41,6 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
         sys.stderr.close()
         return 0
+    finally:
+        if "RANK" in os.environ:
+            from rnn_lm.runtime import leave_process_group
+
+            leave_process_group()
 
 
 def _speaks() -> bool:

@@ -180,6 +180,12 @@ def in_process_group() -> bool:
     return "RANK" in os.environ and "WORLD_SIZE" in os.environ
 
 
+def leave_process_group() -> None:
+    """End this process's part in the group: a process that exits with the group's threads still running may abort."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def start_runtime(config: RuntimeConfig) -> Runtime:
     """Set up what ``config`` and the environment ask for; in several processes, each of them calls this.
 
