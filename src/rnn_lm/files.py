@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +27,25 @@ def user_errors(path: Path, doing: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise UserError(f"{path}: cannot {doing}: there is no such file or folder") from error
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"{path}: cannot {doing}: {reason}; free space or choose another folder") from error
+        raise UserError(f"{path}: cannot {doing}: {error.strerror or error}; {_mend(error)}") from error
+
+
+def _mend(error: OSError) -> str:
+    """What a person can do about what the operating system said."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free space or choose another folder"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "change who may use it, or choose another place"
+    if error.errno == errno.EISDIR:
+        return "that is a folder; give a file"
+    if error.errno == errno.ENOTDIR:
+        return "a part of the path is a file, not a folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return "choose a shorter name"
+    return "choose another place"
 
 
 def make_folder(path: Path) -> Path:
@@ -39,22 +58,85 @@ def make_folder(path: Path) -> Path:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write ``data`` so that ``path`` holds either its old content or all of the new, whatever happens meanwhile.
 
-    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename.
+    The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename. A
+    symlink stays one: what it points to is replaced. What is no regular file (a device, a pipe) is written through,
+    since a rename would put a file in its place.
+
+    Raises:
+        UserError: the operating system refuses.
+        BrokenPipeError: the reader of a pipe has gone.
     """
     content = data.encode() if isinstance(data, str) else data
     with user_errors(path, "write"):
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        if _is_special(path):
+            _write_through(path, content)
+            return
+        target = path.resolve()
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            os.chmod(temporary, _mode_for(target))
+            os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+
+
+def require_output(path: Path, flag: str, *, overwrite: bool) -> None:
+    """Find out before the work begins whether its result can be written, and whether that would destroy something.
+
+    Args:
+        path: the file to be written.
+        flag: that named it, for the message.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        UserError: ``path`` is a folder; its folder does not exist or cannot be written; or it is a file with content,
+            and ``overwrite`` is not set.
+    """
+    with user_errors(path, f"write {flag} there"):
+        if path.is_dir():
+            raise UserError(f"{flag} {path}: is a folder; give the name of a file")
+        if _is_special(path):
+            return
+        folder = path.resolve().parent
+        if not folder.is_dir():
+            raise UserError(f"{flag} {path}: there is no folder {folder}; make it first, or choose another place")
+        exists = path.exists()
+        if not os.access(path if exists else folder, os.W_OK):
+            raise UserError(f"{flag} {path}: may not be written by you; choose another place")
+        if exists and path.stat().st_size > 0 and not overwrite:
+            raise UserError(f"{flag} {path}: is there already; add --overwrite to replace it, or choose another name")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether ``path`` leads to something that is neither a regular file nor a folder: a device, a pipe, a socket."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb", buffering=0) as file:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[file.write(rest) :]
+
+
+def _mode_for(path: Path) -> int:
+    """Who may read and write a file that takes the place of ``path``: as before, or as the umask says."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        umask = os.umask(0)
+        os.umask(umask)
+        return 0o666 & ~umask
 
 
 def read_text(path: Path) -> str:
@@ -76,10 +158,22 @@ def read_json(path: Path) -> Any:
     """Read JSON; raises ``UserError`` naming file, line and column where it is cut off or garbled."""
     text = read_text(path)
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         line = error.lineno
         raise UserError(f"{path}: line {line}: not JSON ({error.msg}); the file is damaged or cut off") from error
+    except (ValueError, RecursionError) as error:  # NaN, a number of thousands of digits, thousands of brackets
+        raise UserError(f"{path}: not JSON that can be read ({error}); the file is damaged") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    if not math.isfinite(number := float(digits)):
+        raise ValueError(f"{digits[:20]} is larger than any number here")
+    return number
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

@@ -6,14 +6,14 @@ again later without the models.
 
 from __future__ import annotations
 
-import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json
+from rnn_lm.schema import first_problem
 
 FORMAT = "rnn_lm results"
 VERSION = 1
@@ -212,46 +212,7 @@ def check_results(value: Any, source: str) -> Results:
     if value.get("version") != VERSION:
         versions = f"results version {value.get('version')!r}, but this rnn_lm reads {VERSION}"
         raise UserError(f"{source}: {versions}; run the comparison again")
-    problem = _problem(value, Results, "")
+    problem = first_problem(value, Results)
     if problem:
         raise UserError(f"{source}: {problem}; the file is damaged or incomplete, run the comparison again")
     return typing.cast(Results, value)
-
-
-def _problem(value: Any, kind: Any, where: str) -> str | None:
-    """The first way in which ``value`` is not a ``kind``, or None."""
-    if typing.is_typeddict(kind):
-        return _problem_in_record(value, kind, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin is list and isinstance(value, list):
-        if set(map(type, value)) <= _plain_types(arguments[0]):  # long curves, without a call per number
-            return None
-        return _first(_problem(item, arguments[0], f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict and isinstance(value, Mapping):
-        return _first(_problem(item, arguments[1], f"{where}.{key}") for key, item in value.items())
-    if origin in (typing.Union, types.UnionType):
-        problems = [_problem(value, option, where) for option in arguments]
-        return None if None in problems else problems[0]
-    fits = value in arguments if origin is Literal else kind is Any or type(value) in _plain_types(kind)
-    return None if fits else f"{where.lstrip('.')} is not as expected"
-
-
-def _plain_types(kind: Any) -> set[type]:
-    """The types of JSON values that a number, text, truth value, None or a choice of those may have; else nothing."""
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
-        return {found for option in typing.get_args(kind) for found in _plain_types(option)}
-    return {float, int} if kind is float else {kind} & {int, str, bool, type(None)}
-
-
-def _problem_in_record(value: Any, kind: Any, where: str) -> str | None:
-    if not isinstance(value, Mapping):
-        return f"{where.lstrip('.')} is not as expected"
-    missing = [key for key in typing.get_type_hints(kind) if key in kind.__required_keys__ and key not in value]
-    if missing:
-        return f"{where}.{missing[0]}".lstrip(".") + " is missing"
-    hints = typing.get_type_hints(kind)
-    return _first(_problem(value[key], hint, f"{where}.{key}") for key, hint in hints.items() if key in value)
-
-
-def _first(problems: Iterable[str | None]) -> str | None:
-    return next((problem for problem in problems if problem), None)
