@@ -79,7 +79,11 @@ def _problem_in_record(value: Any, kind: Any, where: str, depth: int) -> str | N
 
 def _required(kind: Any) -> frozenset[str]:
     if typing.is_typeddict(kind):
-        return kind.__required_keys__
+        # Where annotations are strings, as in every file here, Python overlooks NotRequired among them.
+        hints = typing.get_type_hints(kind, include_extras=True)
+        return frozenset(
+            name for name in kind.__required_keys__ if typing.get_origin(hints[name]) is not typing.NotRequired
+        )
     missing = dataclasses.MISSING
     fields = dataclasses.fields(kind)
     return frozenset(one.name for one in fields if one.default is missing and one.default_factory is missing)
