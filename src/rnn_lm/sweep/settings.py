@@ -40,7 +40,7 @@ class SweepSettings:
     sampler_seed: int
 
     def parts(self) -> dict[str, Any]:
-        """The configs by their names in ``to_json``; through them, settings that a version before lacked are filled in."""
+        """The configs by their names in ``to_json``; through them, settings that an older file lacks are filled in."""
         return {"corpus": self.corpus, **vars(self.configs)}
 
     def to_json(self) -> dict[str, Any]:
