@@ -35,7 +35,7 @@ def user_errors(path: Path, doing: str) -> Iterator[None]:
 
 def _mend(error: OSError) -> str:
     """What a person can do about what the operating system said."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "free space or choose another folder"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "change who may use it, or choose another place"
@@ -156,12 +156,13 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str, source: str) -> Any:
-    """The value that ``text`` is as JSON; raises ``UserError`` naming ``source`` where it is none."""
+    """The value that ``text`` is as JSON; raises ``UserError`` naming ``source``, a file or a line of one, where it is
+    none."""
     try:
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_of_64_bits)
     except json.JSONDecodeError as error:
-        line = error.lineno
-        raise UserError(f"{source}: line {line}: not JSON ({error.msg}); the file is damaged or cut off") from error
+        place = source if ": line " in source else f"{source}: line {error.lineno}"
+        raise UserError(f"{place}: not JSON ({error.msg}); the file is damaged or cut off") from error
     except (ValueError, RecursionError) as error:  # NaN, a number of thousands of digits, thousands of brackets
         reason = str(error).partition(";")[0]
         raise UserError(f"{source}: not JSON that can be read ({reason}); the file is damaged") from error
