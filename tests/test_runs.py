@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_atomically
-from rnn_lm.runs import read_run, start_run
+from rnn_lm.runs import bind_run, read_run, start_run
 
 CONFIG = {"training": {"learning_rate": 0.1}, "cells": ["rnn", "lstm"]}
 
@@ -32,6 +33,85 @@ def test_a_resumed_run_must_have_the_same_settings(tmp_path):
     start_run(tmp_path, "compare", CONFIG, resume=False)
     with pytest.raises(UserError, match=r"learning-rate 0.1, not 0.2"):
         start_run(tmp_path, "compare", {**CONFIG, "training": {"learning_rate": 0.2}}, resume=True)
+
+
+DIGESTS = {"train text": "12", "vocabulary": "34"}
+SETTINGS = {"model": ModelConfig(hidden_size=7), "training": TrainingConfig()}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def change(path: Path, edit) -> None:
+    """Edit a manifest as a hand or another version would, without a checksum."""
+    values = json.loads(path.read_text())
+    values.pop("sha256", None)
+    edit(values["config"])
+    path.write_text(json.dumps(values))
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_a_run_is_of_one_text_and_one_vocabulary(tmp_path, name):
+    start_run(tmp_path, "recurrent", SETTINGS, False, DIGESTS)
+    before = contents(tmp_path)
+    with pytest.raises(UserError, match=f"the {name} is not the one that the run there was started with") as caught:
+        start_run(tmp_path, "recurrent", SETTINGS, True, {**DIGESTS, name: "56"})
+    assert "\n" not in str(caught.value)
+    assert contents(tmp_path) == before
+    assert start_run(tmp_path, "recurrent", SETTINGS, True, DIGESTS).digests == DIGESTS
+
+
+def test_a_run_without_digests_gets_them_and_keeps_them(tmp_path):
+    run = start_run(tmp_path, "compare", SETTINGS, resume=False)
+    assert bind_run(run, DIGESTS) == read_run(tmp_path, "compare")
+    with pytest.raises(UserError, match="vocabulary"):
+        bind_run(read_run(tmp_path, "compare"), {**DIGESTS, "vocabulary": "56"})
+
+
+def test_a_run_made_before_a_setting_existed_is_resumed(tmp_path):
+    start_run(tmp_path, "recurrent", SETTINGS, False, DIGESTS)
+    change(tmp_path / "run.json", lambda config: config["training"].pop("momentum"))
+    start_run(tmp_path, "recurrent", SETTINGS, True, DIGESTS)
+    with pytest.raises(UserError, match=r"has momentum 0.0, not 0.5"):
+        start_run(tmp_path, "recurrent", {**SETTINGS, "training": TrainingConfig(momentum=0.5)}, True, DIGESTS)
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda config: config["model"].update(hidden_size="300"), "hidden_size is not as expected"),
+        (lambda config: config["model"].update(hidden_size=-1), "--hidden-size must be at least 1"),
+        (lambda config: config["model"].update(hidden_size=3e2), "hidden_size is not as expected"),
+        (lambda config: config["model"].update(engine="steam"), "engine is not as expected"),
+        (lambda config: config["model"].update(hiden_size=1), "did you mean 'hidden_size'"),
+        (lambda config: config.update(model=[]), "model: holds no settings"),
+        (lambda config: config.pop("model"), "has model None"),
+    ],
+)
+def test_a_setting_that_can_not_be_is_one_line_naming_the_file(tmp_path, edit, message):
+    start_run(tmp_path, "recurrent", SETTINGS, resume=False)
+    change(tmp_path / "run.json", edit)
+    with pytest.raises(UserError) as caught:
+        start_run(tmp_path, "recurrent", SETTINGS, resume=True)
+    assert message in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_beyond_all_bounds_are_no_json_of_ours(tmp_path):
+    for number in ("1e400", "-1e999", "1" * 25, "NaN"):
+        (tmp_path / "run.json").write_text(f'{{"a": {number}}}')
+        with pytest.raises(UserError, match="the file is damaged"):
+            read_json(tmp_path / "run.json")
+
+
+def test_a_digit_that_flipped_is_noticed(tmp_path):
+    start_run(tmp_path, "recurrent", SETTINGS, resume=False)
+    path = tmp_path / "run.json"
+    path.write_text(path.read_text().replace('"mogrifier_rounds": 5', '"mogrifier_rounds": 4'))
+    with pytest.raises(UserError, match="was changed since it was written"):
+        read_run(tmp_path, "recurrent")
 
 
 @pytest.mark.parametrize("resume", [False, True])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.errors import UserError, require, unknown_name
+from rnn_lm.schema import first_problem
 
 C = TypeVar("C")
 Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
@@ -344,20 +346,41 @@ def to_json(config: Any) -> dict[str, Any]:
     return dataclasses.asdict(config)
 
 
-def from_json(kind: type[C], values: dict[str, Any], source: str) -> C:
-    """Read a config written by ``to_json``.
+def from_json(kind: type[C], values: Any, source: str) -> C:
+    """Read a config written by ``to_json``, perhaps by an earlier version.
+
+    A setting that is missing was not there yet when the file was written: it becomes what its field's metadata has as
+    "before", which is how runs behaved then, or else its default.
 
     Args:
-        kind: the dataclass.
+        kind: the dataclass; fields may be such dataclasses themselves.
         values: what was read.
         source: the file it was read from, named in the error.
 
     Raises:
-        UserError: a field is unknown (a newer or older version wrote it) or a value is refused.
+        UserError: a field is unknown (a newer version wrote it), or a value has the wrong type or is refused.
     """
+    if not isinstance(values, dict):
+        raise UserError(f"{source}: holds no settings where {kind.__name__} is expected; the file is damaged")
     fields = {field.name: field for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
     for name in values:
         if name not in fields:
             raise UserError(f"{source}: {unknown_name(f'{kind.__name__} setting', name, fields)}")
-    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-    return kind(**{**values, **tuples})
+    before = {name: field.metadata["before"] for name, field in fields.items() if "before" in field.metadata}
+    values = {**before, **values}
+    problem = first_problem(values, kind)
+    if problem is not None:
+        raise UserError(f"{source}: {problem}; the file is damaged, or of another version")
+    hints = typing.get_type_hints(kind)
+    read = {name: _read_value(hints[name], value, source) for name, value in values.items()}
+    try:
+        return kind(**read)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
+
+
+def _read_value(kind: Any, value: Any, source: str) -> Any:
+    """A field's value as the config has it: configs for objects, tuples for lists."""
+    if dataclasses.is_dataclass(kind) and isinstance(value, dict):
+        return from_json(kind, value, source)  # pyright: ignore[reportArgumentType]
+    return tuple(value) if isinstance(value, list) else value

@@ -8,7 +8,6 @@ import json
 import math
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from rnn_lm.errors import UserError
+from rnn_lm.temporary import remove_abandoned, temporary_name
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def user_errors(path: Path, doing: str) -> Iterator[None]:
 
 def _mend(error: OSError) -> str:
     """What a person can do about what the operating system said."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "free space or choose another folder"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "change who may use it, or choose another place"
@@ -60,7 +60,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
 
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename. A
     symlink stays one: what it points to is replaced. What is no regular file (a device, a pipe) is written through,
-    since a rename would put a file in its place.
+    since a rename would put a file in its place. What killed processes left of earlier attempts is removed.
 
     Raises:
         UserError: the operating system refuses.
@@ -72,13 +72,16 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             _write_through(path, content)
             return
         target = path.resolve()
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.", suffix=".tmp")
+        remove_abandoned(target.parent, target.name)
+        temporary = target.parent / temporary_name(target.name)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            # Made by the mode that the umask leaves, as any file; one that is replaced keeps its own.
+            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, _mode_for(target))
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(temporary, stat.S_IMODE(target.stat().st_mode))
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
@@ -129,16 +132,6 @@ def _write_through(path: Path, content: bytes) -> None:
             rest = rest[file.write(rest) :]
 
 
-def _mode_for(path: Path) -> int:
-    """Who may read and write a file that takes the place of ``path``: as before, or as the umask says."""
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except FileNotFoundError:
-        umask = os.umask(0)
-        os.umask(umask)
-        return 0o666 & ~umask
-
-
 def read_text(path: Path) -> str:
     """The UTF-8 text of ``path``; raises ``UserError`` where it is missing, unreadable or not UTF-8."""
     with user_errors(path, "read"):
@@ -151,19 +144,28 @@ def read_text(path: Path) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON, atomically. NaN is refused: JSON has none."""
-    write_atomically(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if any("\ud800" <= character <= "\udfff" for character in text):  # halves of characters have no UTF-8
+        text = json.dumps(value, indent=1, allow_nan=False) + "\n"
+    write_atomically(path, text)
 
 
 def read_json(path: Path) -> Any:
     """Read JSON; raises ``UserError`` naming file, line and column where it is cut off or garbled."""
-    text = read_text(path)
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, source: str) -> Any:
+    """The value that ``text`` is as JSON; raises ``UserError`` naming ``source``, a file or a line of one, where it is
+    none."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_of_64_bits)
     except json.JSONDecodeError as error:
-        line = error.lineno
-        raise UserError(f"{path}: line {line}: not JSON ({error.msg}); the file is damaged or cut off") from error
+        place = source if ": line " in source else f"{source}: line {error.lineno}"
+        raise UserError(f"{place}: not JSON ({error.msg}); the file is damaged or cut off") from error
     except (ValueError, RecursionError) as error:  # NaN, a number of thousands of digits, thousands of brackets
-        raise UserError(f"{path}: not JSON that can be read ({error}); the file is damaged") from error
+        reason = str(error).partition(";")[0]
+        raise UserError(f"{source}: not JSON that can be read ({reason}); the file is damaged") from error
 
 
 def _refuse_constant(name: str) -> None:
@@ -176,6 +178,12 @@ def _finite(digits: str) -> float:
     return number
 
 
+def _of_64_bits(digits: str) -> int:
+    if len(digits) > 20 or abs(number := int(digits)) >= 2**64:
+        raise ValueError(f"{digits[:20]}... is larger than any number here")
+    return number
+
+
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write a safetensors file atomically; nothing in it can execute on load."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -184,12 +192,26 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file; raises ``UserError`` where it is missing or damaged."""
+    with _opened(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        return tensors, dict(file.metadata() or {})
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The metadata of a safetensors file alone, which is quick however large it is; raises as ``read_tensors``."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     with user_errors(path, "read"):
         if not path.is_file():
             raise FileNotFoundError
         try:
             with safe_open(str(path), framework="pt") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-                return tensors, dict(file.metadata() or {})
-        except SafetensorError as error:
-            raise UserError(f"{path}: damaged, not a whole safetensors file ({error})") from error
+                yield file
+        # Not only its own error: torch refuses shapes and types that safetensors lets pass.
+        except (SafetensorError, ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{path}: damaged, not a whole safetensors file ({reason})") from error

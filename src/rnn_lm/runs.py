@@ -1,17 +1,42 @@
-"""Run folders: what a command writes, so that it can be resumed, read back and told apart from anybody else's files."""
+"""Run folders: what a command writes, so that it can be resumed, read back and told apart from anybody else's files.
+
+``run.json`` says what a run is: its kind, its settings, and digests of what it works on (the text of each split, the
+vocabulary, a trained tokenizer). Whoever takes a run up compares all of that before writing anything.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
+from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, user_errors, write_json
+from rnn_lm.schema import first_problem
+from rnn_lm.temporary import remove_abandoned
 
 FORMAT = "rnn_lm run"
 VERSION = 1
 MANIFEST = "run.json"
+
+_UNOWNED = r"\..+\.[a-z0-9_]{8}\.tmp"
+"""Temporary files of version 0.1, which did not say whose they were."""
+
+
+class Manifest(TypedDict):
+    """What ``run.json`` holds; see ``docs/formats.md``."""
+
+    format: str
+    version: int
+    kind: str
+    config: dict[str, Any]
+    digests: NotRequired[dict[str, str]]
+    sha256: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -22,27 +47,35 @@ class Run:
         folder: where it is.
         kind: what wrote it: "compare", "recurrent", "ngram", "probe", "gradients", "theory", "sweep".
         config: its settings as plain JSON values.
+        digests: of what it works on, by name; empty where it was begun by version 0.1, or is not known yet.
     """
 
     folder: Path
     kind: str
     config: dict[str, Any]
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """A digest that another run has only if it is the same in kind, settings and what it works on."""
+        return digest_of_json({"kind": self.kind, "config": self.config, "digests": self.digests})
 
 
-def start_run(folder: Path, kind: str, config: dict[str, Any], resume: bool) -> Run:
-    """Make ``folder`` a run's, or take up the run that it holds.
+def start_run(folder: Path, kind: str, config: Any, resume: bool, digests: Mapping[str, str] | None = None) -> Run:
+    """Make ``folder`` a run's, or take up the run that it holds, of which nothing is changed where it is refused.
 
     Args:
         folder: new, empty, or (with ``resume``) holding a run of the same kind and settings.
         kind: see ``Run``.
-        config: see ``Run``.
+        config: the settings: a dataclass, or a mapping to dataclasses and plain JSON values. Through the dataclasses,
+            settings that a run of an earlier version lacks are filled in.
         resume: whether going on with what is there is wanted.
+        digests: see ``Run``; None where they are not known yet: see ``bind_run``.
 
     Raises:
-        UserError: the folder holds other files, a run that was not asked to be resumed, one with other settings, or
-            one of another kind or version; or it cannot be written.
+        UserError: the folder holds other files, a run that was not asked to be resumed, one with other settings or of
+            another text, or one of another kind or version; or it cannot be written.
     """
-    manifest = folder / MANIFEST
     # Looked at once: of several processes that start in one folder together, each sees all of another's files or none.
     with user_errors(folder, "read"):
         names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
@@ -50,14 +83,31 @@ def start_run(folder: Path, kind: str, config: dict[str, Any], resume: bool) -> 
         found = read_run(folder, kind)
         if not resume:
             raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
-        _require_same(folder, found.config, config)
+        _require_same(found, config)
+        _require_same_digests(found, digests or {})
+        remove_abandoned(folder, others=_UNOWNED)
         return found
     strangers = [name for name in names if not name.startswith(".")]
     if strangers:
         raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
-    make_folder(folder)
-    write_json(manifest, {"format": FORMAT, "version": VERSION, "kind": kind, "config": config})
-    return Run(folder, kind, config)
+    remove_abandoned(make_folder(folder), others=_UNOWNED)
+    run = Run(folder, kind, _as_json(config), dict(digests or {}))
+    _write(run)
+    return run
+
+
+def bind_run(run: Run, digests: Mapping[str, str]) -> Run:
+    """Hold a run to what it works on, where that became known, or digests came into being, only after it was started.
+
+    Raises:
+        UserError: it was bound to something else already; or its folder cannot be written.
+    """
+    _require_same_digests(run, digests)
+    if all(name in run.digests for name in digests):
+        return run
+    bound = dataclasses.replace(run, digests={**run.digests, **digests})
+    _write(bound)
+    return bound
 
 
 def read_run(folder: Path, *kinds: str) -> Run:
@@ -70,26 +120,92 @@ def read_run(folder: Path, *kinds: str) -> Run:
     if not manifest.is_file():
         raise UserError(f"{folder}: no run here ({MANIFEST} is missing); give the folder that a command wrote")
     values = read_json(manifest)
-    if not isinstance(values, dict) or values.get("format") != FORMAT or not isinstance(values.get("config"), dict):
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{manifest}: not the manifest of a run; choose another folder")
     if values.get("version") != VERSION:
         raise UserError(
-            f"{manifest}: of version {values.get('version')}, this rnn-lm reads version {VERSION}; "
+            f"{manifest}: of version {_shown(values.get('version'))}, this rnn-lm reads version {VERSION}; "
             "use the rnn-lm that wrote it, or choose another folder"
         )
-    if values.get("kind") not in kinds:
-        raise UserError(f"{folder}: holds a {values.get('kind')!r} run, {' or '.join(map(repr, kinds))} is needed here")
-    return Run(folder, values["kind"], values["config"])
-
-
-def _require_same(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    differing = first_difference(found, _as_json(wanted))
-    if differing is not None:
-        name, was, now = differing
+    problem = first_problem(values, Manifest)
+    if problem is not None:
+        raise UserError(f"{manifest}: {problem}; the file is damaged: restore it, or choose another folder")
+    if values["kind"] not in kinds:
+        kind = _shown(values["kind"])
+        raise UserError(f"{folder}: holds a {kind} run, {' or '.join(map(repr, kinds))} is needed here")
+    if "sha256" in values and values["sha256"] != _digest_of_manifest(values):
         raise UserError(
-            f"{folder}: the run there has {name.rpartition('.')[2].replace('_', '-')} {was!r}, not {now!r}; "
-            "repeat its settings to resume it, or choose another --out"
+            f"{manifest}: was changed since it was written (its checksum does not match its content); restore it"
         )
+    return Run(folder, values["kind"], values["config"], values.get("digests", {}))
+
+
+def identity_of(folder: Path) -> str | None:
+    """``Run.identity`` of the run that ``folder`` holds; None where it holds none."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return None
+    values = read_json(manifest)
+    if first_problem(values, Manifest) is not None:
+        return None
+    return Run(folder, values["kind"], values["config"], values.get("digests", {})).identity
+
+
+def digest_of_json(value: Any) -> str:
+    """SHA-256, in hexadecimal digits, of a JSON value, however it is laid out."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(run: Run) -> None:
+    values = {"format": FORMAT, "version": VERSION, "kind": run.kind, "config": run.config}
+    if run.digests:
+        values["digests"] = run.digests
+    write_json(run.folder / MANIFEST, {**values, "sha256": _digest_of_manifest(values)})
+
+
+def _digest_of_manifest(values: Mapping[str, Any]) -> str:
+    return digest_of_json({name: value for name, value in values.items() if name != "sha256"})
+
+
+def _require_same(run: Run, wanted: Any) -> None:
+    difference = first_difference(completed(run.config, wanted, str(run.folder / MANIFEST)), _as_json(wanted))
+    if difference is not None:
+        name, was, now = difference
+        raise UserError(
+            f"{run.folder}: the run there has {name.rpartition('.')[2].replace('_', '-')} {_shown(was)}, not "
+            f"{_shown(now)}; repeat its settings to resume it, or choose another --out"
+        )
+
+
+def _require_same_digests(run: Run, digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        if run.digests.get(name, digest) != digest:
+            raise UserError(
+                f"{run.folder}: the {name} is not the one that the run there was started with; resume it with the "
+                "corpus as it was then, or choose another --out"
+            )
+
+
+def completed(found: Any, wanted: Any, source: str) -> Any:
+    """Settings read from a file, with those that they lack filled in: see ``from_json``.
+
+    Args:
+        found: plain JSON values.
+        wanted: what they are to be compared with: see ``start_run``.
+        source: the file, for messages.
+
+    Raises:
+        UserError: ``found`` is not what ``wanted`` is of.
+    """
+    if dataclasses.is_dataclass(wanted) and not isinstance(wanted, type):
+        return _as_json(from_json(type(wanted), found, source))
+    if isinstance(wanted, Mapping) and isinstance(found, dict):
+        return {
+            name: completed(value, wanted[name], f"{source}: {name}") if name in wanted else value
+            for name, value in found.items()
+        }
+    return found
 
 
 def first_difference(found: Any, wanted: Any, name: str = "config") -> tuple[str, Any, Any] | None:
@@ -104,7 +220,15 @@ def first_difference(found: Any, wanted: Any, name: str = "config") -> tuple[str
 
 
 def _as_json(value: Any) -> Any:
-    """Tuples as the lists that JSON makes of them."""
-    if isinstance(value, dict):
+    """Dataclasses as objects, and tuples as the lists that JSON makes of them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _as_json(to_json(value))
+    if isinstance(value, Mapping):
         return {key: _as_json(part) for key, part in value.items()}
     return [_as_json(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _shown(value: Any) -> str:
+    """A value from a file, short enough for a message of one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -8,6 +8,7 @@ checks again.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -69,7 +70,7 @@ def _problem_in_tuple(value: Any, arguments: tuple[Any, ...], where: str, depth:
 def _problem_in_record(value: Any, kind: Any, where: str, depth: int) -> str | None:
     if not isinstance(value, Mapping):
         return f"{_named(where)} is not as expected"
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     missing = [key for key in hints if key in _required(kind) and key not in value]
     if missing:
         return f"{where}.{missing[0]}".lstrip(".") + " is missing"
@@ -77,9 +78,19 @@ def _problem_in_record(value: Any, kind: Any, where: str, depth: int) -> str | N
     return _first(_problem(value[key], hint, f"{where}.{key}", depth + 1) for key, hint in there.items())
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+@functools.cache
 def _required(kind: Any) -> frozenset[str]:
     if typing.is_typeddict(kind):
-        return kind.__required_keys__
+        # Where annotations are strings, as in every file here, Python overlooks NotRequired among them.
+        hints = typing.get_type_hints(kind, include_extras=True)
+        return frozenset(
+            name for name in kind.__required_keys__ if typing.get_origin(hints[name]) is not typing.NotRequired
+        )
     missing = dataclasses.MISSING
     fields = dataclasses.fields(kind)
     return frozenset(one.name for one in fields if one.default is missing and one.default_factory is missing)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, compress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from jaxtyping import Int64
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
+from rnn_lm.schema import first_problem
 from rnn_lm.stream import EncodedText
 
 UNK = "<unk>"
@@ -169,16 +172,26 @@ class Vocabulary:
                 fault = str(error)
         raise UserError(f"{path}: not a vocabulary written by rnn-lm: {fault}")
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of tokens and counts: equal where two vocabularies are."""
+        return hashlib.sha256(json.dumps([self.tokens, self.counts_v]).encode()).hexdigest()
+
+
+class _File(TypedDict):
+    """What the file holds."""
+
+    tokens: list[str]
+    counts: list[int]
+
 
 def _fault(value: Any) -> str | None:
     """What is wrong with a vocabulary read from JSON, if its parts have the wrong types."""
     if not isinstance(value, dict) or value.get("format") != _FORMAT:
         return f'no "format": "{_FORMAT}"'
     if value.get("version") != _VERSION:
-        return f"version {value.get('version')!r} where this program reads version {_VERSION}"
-    tokens, counts = value.get("tokens"), value.get("counts")
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        return '"tokens" is not a list of strings'
-    if not isinstance(counts, list) or not all(type(count) is int and count >= 0 for count in counts):
-        return '"counts" is not a list of counts'
-    return None
+        return f"version {str(value.get('version'))[:20]} where this program reads version {_VERSION}"
+    problem = first_problem(value, _File)
+    if problem is None and not all(0 <= count < 2**63 for count in value["counts"]):
+        problem = "counts holds what is no count"
+    return problem

@@ -93,7 +93,7 @@ def run(options: Options) -> None:
     runtime = start_runtime(options.runtime)
     progress = TerminalProgress()
     started = time.monotonic()
-    start_run(options.out, "compare", to_json(settings), options.resume)
+    start_run(options.out, "compare", settings, options.resume)
     results = {
         "format": "rnn_lm results",
         "version": 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.config import CorpusConfig, to_json
+from rnn_lm.config import CorpusConfig
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.progress import TerminalProgress
 
@@ -38,8 +38,9 @@ def run(options: Options) -> None:
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     trained = load_subjects(options.runs, prepared.vocabulary)
-    config = {"corpus": to_json(prepared.config), "gradients": to_json(options.gradients)}
-    start_run(options.out, "gradients", {**config, "runs": [str(path) for path in options.runs]}, options.resume)
+    runs = [str(path) for path in options.runs]
+    config = {"corpus": prepared.config, "gradients": options.gradients, "runs": runs}
+    start_run(options.out, "gradients", config, options.resume, prepared.digests)
     results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
     write_json(options.out / "results.json", results)
     for table in gradients_tables(results["gradients"]):

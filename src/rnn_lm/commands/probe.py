@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.config import to_json
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.progress import TerminalProgress, duration
 
@@ -33,7 +32,7 @@ def run(options: Options) -> None:
     from rnn_lm.runs import start_run
 
     progress = TerminalProgress()
-    start_run(options.out, "probe", to_json(options.probe), options.resume)
+    start_run(options.out, "probe", options.probe, options.resume)
     results = run_probe(options.probe, options.out, progress)
     write_json(options.out / "results.json", {"probes": results})
     for table in probes_tables(results):

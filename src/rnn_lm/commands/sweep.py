@@ -66,7 +66,7 @@ def run(options: Options) -> None:
     for note in settings.notes():
         progress.say(f"note        {note}")
     with storage_errors(options.storage):
-        sweep = Sweep(_start(options, settings), settings, prepared, options.out, options.trials)
+        sweep = Sweep(_start(options, settings, prepared.digests), settings, prepared, options.out, options.trials)
         try:
             sweep.run(progress)
         finally:
@@ -94,19 +94,19 @@ def _settings(options: Options) -> SweepSettings:
     return settings
 
 
-def _start(options: Options, settings: SweepSettings) -> Study:
+def _start(options: Options, settings: SweepSettings, digests: dict[str, str]) -> Study:
     """Begin or take up the run's folder and its study; a database that cannot be used leaves no folder behind."""
     from rnn_lm.runs import start_run
     from rnn_lm.sweep.run import open_study
     from rnn_lm.sweep.storage import JOURNAL, open_database, open_journal, shown_url
 
     name, url = options.study_name, options.storage
-    config = {**settings.to_json(), "storage": url and shown_url(url), "study_name": name}
+    config = {**settings.to_json(), **settings.parts(), "storage": url and shown_url(url), "study_name": name}
     if url is not None:
         study = open_study(open_database(url), name, settings)
-        start_run(options.out, "sweep", config, options.resume)
+        start_run(options.out, "sweep", config, options.resume, digests)
         return study
-    start_run(options.out, "sweep", config, options.resume)
+    start_run(options.out, "sweep", config, options.resume, digests)
     return open_study(open_journal(options.out / JOURNAL), name, settings)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.config import to_json
 from rnn_lm.progress import TerminalProgress, duration
 from rnn_lm.theory.config import TheoryConfig
 
@@ -35,7 +34,7 @@ def run(options: Options) -> int:
     from rnn_lm.theory.run import failed, run_theory
 
     progress = TerminalProgress()
-    start_run(options.out, "theory", to_json(options.theory), options.resume)
+    start_run(options.out, "theory", options.theory, options.resume)
     results = run_theory(options.theory, progress, options.out)
     write_json(options.out / "results.json", {"theory": results})
     for line in lines(results):

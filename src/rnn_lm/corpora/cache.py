@@ -50,7 +50,7 @@ def _described(folder: Path) -> str:
     try:
         about = read_json(folder / FACTS)["about"]
         case = "lower-cased" if about["lowercase"] else "case kept"
-        return f"{about['name']}, {about['tokens']}, {case}  ({folder.name})"
+        return f"{str(about['name'])[:80]}, {str(about['tokens'])[:20]}, {case}  ({folder.name})"
     except (UserError, KeyError, TypeError):
         return f"unfinished or damaged  ({folder.name})"
 

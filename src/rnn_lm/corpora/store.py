@@ -2,7 +2,7 @@
 
 A corpus is a folder named by what its numbers depend on::
 
-    tokens/KEY/facts.json     what it is; name, size and SHA-256 of the other files
+    tokens/KEY/facts.json     what it is; name, size and SHA-256 of the other files, and of the rest of itself
                types.text     the different tokens, end to end, in the order in which the text first uses them
                types.ends     where each of them ends
                SPLIT.types    the type of each token, sentences end to end, each closed by <eos>; 2 or 4 bytes a token
@@ -17,11 +17,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypedDict
 
 import numpy as np
 
@@ -32,12 +30,41 @@ from rnn_lm.corpora.split import Split
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
 from rnn_lm.mapped import MappedArray, MappedStrings, blocks_of, encode_string
+from rnn_lm.runs import digest_of_json
+from rnn_lm.schema import first_problem
+from rnn_lm.temporary import remove_abandoned, temporary_name
 
 FACTS = "facts.json"
 _FORMAT, VERSION = "rnn_lm tokens", 1
-_UNFINISHED = ".part"
-_ABANDONED_AFTER = 24 * 3600.0
-"""Seconds after which what nobody has written to is taken for the rest of a process that was killed."""
+"""The version is part of the keys: it changes with what is kept under one."""
+_FACTS_VERSION = 2
+"""1 had no checksum of the facts themselves; such a corpus is tokenized again."""
+_UNOWNED = r".+\.part"
+"""Unfinished folders of version 0.1, which did not say whose they were."""
+_DTYPES = ("uint16", "uint32")
+
+
+class _File(TypedDict):
+    bytes: int
+    sha256: str
+
+
+class _SplitFacts(TypedDict):
+    dtype: str
+    characters: int
+    words: int
+    digest: str
+
+
+class _Facts(TypedDict):
+    """What ``facts.json`` holds; its checksum is over all the rest."""
+
+    format: str
+    version: int
+    about: dict[str, Any]
+    splits: dict[str, _SplitFacts]
+    files: dict[str, _File]
+    sha256: str
 
 
 class StoreDamagedError(Exception):
@@ -67,7 +94,7 @@ class TokenStore:
             facts = read_json(folder / FACTS)
             _verify(folder, facts)
             return _mapped(folder, facts)
-        except (UserError, OSError, KeyError, TypeError, ValueError) as error:
+        except (UserError, OSError, ValueError) as error:
             raise StoreDamagedError(f"{folder}: {error}") from error
 
     def make(
@@ -86,10 +113,12 @@ class TokenStore:
         """
         with self._refusals():
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._remove_abandoned()
-            part = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{key[:16]}.", suffix=_UNFINISHED))
+            remove_abandoned(self.folder, others=_UNOWNED)
+            part = self.folder / temporary_name(key[:16])
+            part.mkdir()
             try:
-                facts = {"format": _FORMAT, "version": VERSION, "about": about, **_write(part, blocks, names)}
+                facts = {"format": _FORMAT, "version": _FACTS_VERSION, "about": about, **_write(part, blocks, names)}
+                facts["sha256"] = digest_of_json(facts)
                 write_json(part / FACTS, facts)
                 self._take_name(part, key)
                 return _mapped(self.folder / key, facts)
@@ -113,13 +142,6 @@ class TokenStore:
                 raise
         shutil.rmtree(folder / "replaced", ignore_errors=True)
 
-    def _remove_abandoned(self) -> None:
-        for path in self.folder.glob(f"*{_UNFINISHED}"):
-            with contextlib.suppress(OSError):
-                written = max(one.stat().st_mtime for one in (path, *path.iterdir()))
-                if time.time() - written > _ABANDONED_AFTER:
-                    shutil.rmtree(path)
-
     @contextlib.contextmanager
     def _refusals(self) -> Iterator[None]:
         try:
@@ -131,9 +153,19 @@ class TokenStore:
             ) from error
 
 
-def _verify(folder: Path, facts: dict[str, Any]) -> None:
-    if (facts["format"], facts["version"]) != (_FORMAT, VERSION):
+def _verify(folder: Path, facts: Any) -> None:
+    if not isinstance(facts, dict) or (facts.get("format"), facts.get("version")) != (_FORMAT, _FACTS_VERSION):
         raise ValueError(f"{FACTS} is of another version")
+    problem = first_problem(facts, _Facts)
+    if problem is not None:
+        raise ValueError(f"{FACTS}: {problem}")
+    if facts["sha256"] != digest_of_json({name: value for name, value in facts.items() if name != "sha256"}):
+        raise ValueError(f"{FACTS} was changed since it was written")
+    if any(split["dtype"] not in _DTYPES for split in facts["splits"].values()):
+        raise ValueError(f"{FACTS} names numbers of another kind")
+    parts = {f"{split}.{part}" for split in facts["splits"] for part in ("types", "counts")}
+    if facts["files"].keys() != {"types.text", "types.ends", *parts} or any("/" in name for name in parts):
+        raise ValueError(f"{FACTS} names other files")
     for name, file in facts["files"].items():
         path = folder / name
         if path.stat().st_size != file["bytes"] or digest_of_file(path) != file["sha256"]:

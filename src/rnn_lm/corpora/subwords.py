@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -39,8 +40,11 @@ class SubwordTokenizer:
         tokenizers = _library()
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(text)
-        except Exception as error:  # the library raises bare Exception
-            raise ValueError(str(error)) from error
+            self.pieces  # noqa: B018 (what cannot be listed is no tokenizer, either)
+        except (KeyboardInterrupt, MemoryError):
+            raise
+        except BaseException as error:  # the library raises bare Exception; and its panics are not even that
+            raise ValueError((str(error).splitlines() or ["?"])[0][:200]) from error
 
     def __call__(self, line: str) -> list[str]:
         """The pieces of ``line``; bytes that are no UTF-8 are read as the replacement character."""
@@ -55,6 +59,11 @@ class SubwordTokenizer:
     def pieces(self) -> list[str]:
         """All pieces, whether or not train holds them, in alphabetical order; ``<unk>`` is not among them."""
         return sorted(self._tokenizer.get_vocab().keys() - {UNK})
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the tokenizer as it is kept."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Keep the tokenizer in a run's folder.

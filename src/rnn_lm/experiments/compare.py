@@ -20,12 +20,13 @@ from rnn_lm.evaluation.significance import perplexity_interval
 from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
-from rnn_lm.experiments.model_runs import POLICIES, SCORED_SPLITS
 from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.prepare import PreparedCorpus, prepare
+from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import Progress
+from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
@@ -63,6 +64,8 @@ def run_compare(
         resume: finished models are read back, an unfinished one is gone on with.
     """
     prepared = prepare(settings.corpus, progress, folder)
+    if (folder / MANIFEST).exists():
+        bind_run(read_run(folder, "compare"), prepared.digests)
     prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)

@@ -10,7 +10,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
-from rnn_lm.experiments.model_runs import POLICIES
+from rnn_lm.experiments.scores import POLICIES
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import numpy_generator

@@ -10,17 +10,15 @@ from typing import Any
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, GenerationConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.experiments.model_runs import (
-    POLICIES,
     RecurrentSpec,
-    Scores,
     dropouts,
     matched_to,
-    score_model,
     train_ngram,
     train_recurrent,
     with_dropout_scaled,
 )
 from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.experiments.scores import POLICIES, Scores, score_model
 from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel

@@ -1,37 +1,26 @@
-"""Train one model into a folder of its own, score it, and keep the scores beside it."""
+"""Train one model into a folder of its own."""
 
 from __future__ import annotations
 
 import bisect
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig, to_json
+from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.perplexity import Policy, TokenScores, score_text
 from rnn_lm.experiments.prepare import PreparedCorpus
-from rnn_lm.files import read_tensors, write_tensors
-from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.models.storage import NGRAM
 from rnn_lm.progress import Progress
-from rnn_lm.runs import start_run
+from rnn_lm.runs import bind_run, start_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, unobserved
-
-SCORES = "scores.safetensors"
-SCORED_SPLITS = ("valid", "test")
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-
-Scores = dict[tuple[Policy, str], TokenScores]
-"""By policy and split."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +79,11 @@ def train_recurrent(
         anything that ``on_validation`` raises.
     """
     config = {
-        "corpus": to_json(prepared.config),
-        "embedding": to_json(spec.embedding),
+        "corpus": prepared.config,
+        "embedding": spec.embedding,
         "embedding_size": spec.embedding_size,
-        "model": to_json(spec.model),
-        "training": to_json(spec.training),
+        "model": spec.model,
+        "training": spec.training,
     }
     runtime = runtime or Runtime()
     # What cannot be trained is refused before there is a folder whose settings would bind the next attempt.
@@ -102,8 +91,7 @@ def train_recurrent(
     model = spec.build(len(prepared.vocabulary)).to(runtime.device)
     with runtime.first_goes_first():
         if runtime.first:
-            start_run(folder, "recurrent", config, resume)
-            prepared.save_tokens(folder)
+            _begin(folder, "recurrent", config, prepared, resume=resume)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trainer = Trainer(model, data, spec.training, folder, progress, on_validation, runtime)
     result = trainer.run(spec.name)
@@ -112,42 +100,17 @@ def train_recurrent(
 
 def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:
     """Count, smooth and keep an n-gram model in ``folder``."""
-    start_run(folder, "ngram", {"corpus": to_json(prepared.config), "ngram": to_json(config)}, resume)
-    prepared.save_tokens(folder)
+    _begin(folder, "ngram", {"corpus": prepared.config, "ngram": config}, prepared, resume=resume)
     model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
     model.save(folder / NGRAM)
     return model
 
 
-def score_model(
-    folder: Path, model: LanguageModel, prepared: PreparedCorpus, progress: Progress, policies: tuple[Policy, ...]
-) -> Scores:
-    """Score valid and test under ``policies``; scores kept in ``folder`` by an earlier call are read back."""
-    path = folder / SCORES
-    if path.exists():
-        return _read_scores(path, prepared, policies)
-    scores: Scores = {
-        (policy, split): score_text(model, prepared.texts[split], policy, progress=progress)
-        for policy in policies
-        for split in SCORED_SPLITS
-    }
-    tensors = {f"{policy}.{split}": torch.from_numpy(one.nll_n) for (policy, split), one in scores.items()}
-    write_tensors(path, tensors, {"unit": "nats"})
-    return scores
-
-
-def _read_scores(path: Path, prepared: PreparedCorpus, policies: tuple[Policy, ...]) -> Scores:
-    tensors, _ = read_tensors(path)
-    scores: Scores = {}
-    for policy in policies:
-        for split in SCORED_SPLITS:
-            nll_n, text = tensors.get(f"{policy}.{split}"), prepared.texts[split]
-            if nll_n is None or len(nll_n) != len(text):
-                raise UserError(f"{path}: scores of another text; delete the file to score again")
-            scores[policy, split] = TokenScores(
-                nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy, text.words
-            )
-    return scores
+def _begin(folder: Path, kind: str, config: dict[str, Any], prepared: PreparedCorpus, *, resume: bool) -> None:
+    """Start or take up a run: first everything is compared, and only then anything is written."""
+    run = start_run(folder, kind, config, resume, prepared.digests)
+    prepared.save_tokens(folder)
+    bind_run(run, prepared.digests)
 
 
 def matched_to(cell: str, reference: ModelConfig, vocabulary_size: int, embedding_size: int) -> ModelConfig:

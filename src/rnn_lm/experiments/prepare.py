@@ -14,6 +14,7 @@ from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
 from rnn_lm.corpora.split import SplitStatistics, ids_of_types
 from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
+from rnn_lm.errors import UserError
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
@@ -43,9 +44,28 @@ class PreparedCorpus:
         """Train counts by id."""
         return torch.tensor(self.vocabulary.counts_v)
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of everything that a model's figures depend on besides its settings, for the manifest of a run."""
+        texts = {f"{name} text": split.digest for name, split in self.corpus.splits.items()}
+        tokenizer = self.corpus.tokenizer
+        trained = {"tokenizer": tokenizer.digest} if isinstance(tokenizer, SubwordTokenizer) else {}
+        return {**texts, "vocabulary": self.vocabulary.digest, **trained}
+
     def save_tokens(self, folder: Path) -> None:
-        """Keep in a model's folder what turns text into its ids: the vocabulary, and a trained tokenizer."""
-        self.vocabulary.save(folder / VOCABULARY)
+        """Keep in a model's folder what turns text into its ids: the vocabulary, and a trained tokenizer.
+
+        Raises:
+            UserError: the folder holds others, which its model, if there is one, was trained with.
+        """
+        path = folder / VOCABULARY
+        if not path.exists():
+            self.vocabulary.save(path)
+        elif Vocabulary.load(path) != self.vocabulary:
+            raise UserError(
+                f"{path}: is not the vocabulary of this corpus, which has changed since, or the file was exchanged; "
+                "put back what there was, or choose another --out"
+            )
         self.save_tokenizer(folder)
 
     def save_tokenizer(self, folder: Path) -> None:

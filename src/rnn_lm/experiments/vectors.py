@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.config import EmbeddingConfig
+from rnn_lm.config import EmbeddingConfig, to_json
 from rnn_lm.embeddings import load_embedding
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import generator
-from rnn_lm.training.checkpoint import read_checkpoint, write_checkpoint
+from rnn_lm.training.checkpoint import read_checkpoint, require_facts, write_checkpoint
 
 KEPT = "embedding.safetensors"
 
@@ -59,12 +59,12 @@ def input_vectors(
     if config.embedding == "random":
         return InputVectors(None, config.embedding_size, None)
     kept = folder / KEPT if folder is not None else None
+    made_from = _dependencies(config, prepared, seed)
     if kept is not None and kept.exists():
-        tensors, facts = read_checkpoint(kept)
-        vectors_ve = tensors["vectors"]
-        if len(vectors_ve) != len(prepared.vocabulary):
-            raise UserError(f"{kept}: vectors of another vocabulary; delete the file to make them again")
-        return InputVectors(vectors_ve, vectors_ve.shape[1], facts["embedding"])
+        try:
+            return _read(kept, made_from, len(prepared.vocabulary))
+        except UserError as error:
+            progress.say(f"note        {error}; the vectors are made again")
     started = time.monotonic()
     matrix = load_embedding(
         config, prepared.vocabulary, prepared.corpus.train.sentences, generator(seed, "word vectors"), progress
@@ -83,5 +83,36 @@ def input_vectors(
         f"{facts['covered_tokens']:.1%} of tokens covered"
     )
     if kept is not None:
-        write_checkpoint(kept, {"vectors": matrix.vectors_ve}, {"embedding": facts})
+        write_checkpoint(kept, {"vectors": matrix.vectors_ve}, {"embedding": facts, "made_from": made_from})
     return InputVectors(matrix.vectors_ve.to(torch.float32), facts["dimensions"], facts)
+
+
+class _Facts(TypedDict):
+    """What the header of the file says of the vectors."""
+
+    source: str
+    algorithm: str
+    dimensions: int
+    covered_types: float
+    covered_tokens: float
+    seconds: float
+
+
+def _dependencies(config: EmbeddingConfig, prepared: PreparedCorpus, seed: int) -> dict[str, Any]:
+    """What vectors depend on, as it stands in the file."""
+    digests = {name: prepared.digests[name] for name in ("train text", "vocabulary")}
+    return {"config": to_json(replace(config, freeze_embedding=False)), "seed": seed, **digests}
+
+
+def _read(path: Path, made_from: dict[str, Any], words: int) -> InputVectors:
+    tensors, facts = read_checkpoint(path)
+    # Version 0.1 did not write down what they were made from: there, the number of words is what can be compared.
+    if facts.get("made_from", made_from) != made_from:
+        raise UserError(f"{path}: vectors of another text, vocabulary or setting")
+    require_facts(path, facts.get("embedding"), _Facts)
+    vectors_ve = tensors.get("vectors", torch.empty(0))
+    if vectors_ve.shape != (words, facts["embedding"]["dimensions"]) or not vectors_ve.is_floating_point():
+        raise UserError(f"{path}: vectors of another vocabulary")
+    if not bool(torch.isfinite(vectors_ve).all()):
+        raise UserError(f"{path}: holds what is no number")
+    return InputVectors(vectors_ve.to(torch.float32), vectors_ve.shape[1], facts["embedding"])

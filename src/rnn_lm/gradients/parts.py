@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rnn_lm.files import make_folder, read_json, write_json
+from rnn_lm.files import make_folder
+from rnn_lm.kept import read_kept, write_kept
 
 DIGITS = 7
 """Significant digits kept of each number."""
@@ -41,12 +41,9 @@ class Parts:
             key: everything that the result depends on; plain JSON values.
             compute: makes the result; plain JSON values without NaN.
         """
-        key = json.loads(json.dumps(key))
         path = self.folder / f"{name}.json"
-        if path.exists():
-            stored = read_json(path)
-            if isinstance(stored, dict) and stored.get("key") == key and isinstance(stored.get("result"), dict):
-                return stored["result"]
-        result = rounded(compute())
-        write_json(path, {"key": key, "result": result})
+        result = read_kept(path, key)
+        if result is None:
+            result = rounded(compute())
+            write_kept(path, key, result)
         return result

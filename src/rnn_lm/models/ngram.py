@@ -74,6 +74,8 @@ class NgramLanguageModel:
         """
         table, facts = read_table(path)
         config = from_json(NgramConfig, facts["config"], str(path))
+        if config.order != table.order:
+            raise UserError(f"{path}: of order {config.order}, with n-grams up to {table.order}; train it again")
         return cls(table, facts["eos_id"], config, tuple(Discounts(*amounts) for amounts in facts["discounts"]))
 
     def save(self, path: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rnn_lm.errors import UserError
 from rnn_lm.models.ngram_table import BackoffTable, Level
-from rnn_lm.training.checkpoint import read_checkpoint, write_checkpoint
+from rnn_lm.training.checkpoint import read_checkpoint, require_facts, write_checkpoint
 
 _KIND = "ngram"
+_MOST_LEVELS = 64
+_ROUNDED_UP = 1e-3
+"""A log-probability may come out above 0 by this much, where it was rounded on the way."""
 _DTYPES = {"keys": torch.int64, "log_prob": torch.float64, "log_backoff": torch.float64}
 
 
@@ -26,6 +30,16 @@ def write_table(path: Path, table: BackoffTable, facts: dict[str, Any]) -> None:
     write_checkpoint(path, tensors, {**facts, "kind": _KIND, "ngrams": counts})
 
 
+class TableFacts(TypedDict):
+    """What the header of the file says."""
+
+    kind: str
+    ngrams: list[int]
+    config: dict[str, Any]
+    eos_id: int
+    discounts: list[tuple[float, float, float]]
+
+
 def read_table(path: Path) -> tuple[BackoffTable, dict[str, Any]]:
     """Read what ``write_table`` wrote.
 
@@ -35,12 +49,19 @@ def read_table(path: Path) -> tuple[BackoffTable, dict[str, Any]]:
     tensors, facts = read_checkpoint(path)
     if facts.get("kind") != _KIND:
         raise UserError(f"{path}: holds no n-gram model; choose a file that was written by one")
+    require_facts(path, facts, TableFacts)
     counts = facts["ngrams"]
+    if not 1 <= len(counts) <= _MOST_LEVELS:
+        raise UserError(f"{path}: has n-grams of {len(counts)} lengths; the file is damaged")
     last = len(counts)
     sizes = [
         {"keys": n, "log_prob": n, "log_backoff": 0 if length == last else n} for length, n in enumerate(counts, 1)
     ]
-    return BackoffTable([_level(path, tensors, length, size) for length, size in enumerate(sizes, 1)]), facts
+    levels = [_level(path, tensors, length, size) for length, size in enumerate(sizes, 1)]
+    _require_sound(path, levels)
+    if not 0 <= facts["eos_id"] < counts[0]:
+        raise UserError(f"{path}: <eos> is none of its {counts[0]} words; train it again")
+    return BackoffTable(levels), facts
 
 
 def _level(path: Path, tensors: dict[str, Tensor], length: int, sizes: dict[str, int]) -> Level:
@@ -49,3 +70,18 @@ def _level(path: Path, tensors: dict[str, Tensor], length: int, sizes: dict[str,
         if part.dtype != _DTYPES[name] or part.shape != (sizes[name],):
             raise UserError(f"{path}: {name} of the {length}-grams is not as the header announces; train it again")
     return Level(parts["keys"].numpy(), parts["log_prob"].numpy(), parts["log_backoff"].numpy())
+
+
+def _require_sound(path: Path, levels: list[Level]) -> None:
+    """What every search in the table relies on: keys in order, each after a context that is there; true numbers."""
+    vocabulary_size = len(levels[0].keys_g)
+    below = 1
+    for length, level in enumerate(levels, 1):
+        keys_g = level.keys_g
+        in_order = bool((keys_g[1:] > keys_g[:-1]).all())
+        in_range = len(keys_g) == 0 or (keys_g[0] >= 0 and keys_g[-1] < below * vocabulary_size)
+        whole = length > 1 or (vocabulary_size > 0 and keys_g[-1] == vocabulary_size - 1)
+        numbers = not (np.isnan(level.log_prob_g).any() or np.isnan(level.log_backoff_g).any())
+        if not (in_order and in_range and whole and numbers and (level.log_prob_g <= _ROUNDED_UP).all()):
+            raise UserError(f"{path}: the {length}-grams are not a back-off table's; train it again")
+        below = len(keys_g)

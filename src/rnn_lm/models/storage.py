@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from rnn_lm.config import CorpusConfig, ModelConfig, from_json
 from rnn_lm.corpora import TOKENIZERS, resolve
-from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer
+from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.runs import MANIFEST, read_run
 from rnn_lm.seeding import generator
-from rnn_lm.training.checkpoint import read_checkpoint, restore_model
+from rnn_lm.training.checkpoint import read_checkpoint, restore_model, tensors_of
 from rnn_lm.training.trainer import BEST
 from rnn_lm.vocabulary import Vocabulary
 
@@ -51,7 +53,9 @@ def load_model(folder: Path) -> StoredModel:
     """
     run = read_run(folder, "recurrent", "ngram")
     vocabulary = Vocabulary.load(folder / VOCABULARY)
-    corpus = from_json(CorpusConfig, _part(run.config, "corpus", folder), str(folder / MANIFEST))
+    if run.digests.get("vocabulary", vocabulary.digest) != vocabulary.digest:
+        raise UserError(f"{folder / VOCABULARY}: is not the vocabulary that the model was trained with; put that back")
+    corpus = from_json(CorpusConfig, run.config.get("corpus"), f"{folder / MANIFEST}: corpus")
     if run.kind == "ngram":
         model: LanguageModel = NgramLanguageModel.load(folder / NGRAM)
     else:
@@ -60,25 +64,32 @@ def load_model(folder: Path) -> StoredModel:
         raise UserError(f"{folder}: the model has {model.vocabulary_size} words, {VOCABULARY} {len(vocabulary)}")
     tokens = resolve(corpus).tokens
     tokenizer = SubwordTokenizer.load(folder) if tokens in SUBWORDS else TOKENIZERS[tokens]
+    if isinstance(tokenizer, SubwordTokenizer) and run.digests.get("tokenizer", tokenizer.digest) != tokenizer.digest:
+        raise UserError(f"{folder / TOKENIZER}: is not the tokenizer that the model was trained with; put that back")
     return StoredModel(model, vocabulary, corpus, tokenizer, folder.name)
 
 
 def _load_recurrent(folder: Path, config: dict[str, Any], vocabulary_size: int) -> RecurrentLanguageModel:
-    path = folder / BEST
+    path, manifest = folder / BEST, folder / MANIFEST
     if not path.exists():
         raise UserError(f"{folder}: training was not carried to its first validation; resume it")
-    model_config = from_json(ModelConfig, _part(config, "model", folder), str(folder / MANIFEST))
+    model_config = from_json(ModelConfig, config.get("model"), f"{manifest}: model")
     size = config.get("embedding_size")
-    if not isinstance(size, int):
-        raise UserError(f"{folder / MANIFEST}: has no embedding_size; the file is damaged")
-    model = RecurrentLanguageModel(vocabulary_size, size, model_config, generator(0, "initialization"))
+    if type(size) is not int or size < 1:
+        raise UserError(f"{manifest}: has no embedding_size; the file is damaged")
     tensors, _ = read_checkpoint(path)
+    _require_fits(tensors, vocabulary_size, size, model_config, path)
+    model = RecurrentLanguageModel(vocabulary_size, size, model_config, generator(0, "initialization"))
     restore_model(model, tensors, path)
     return model
 
 
-def _part(config: dict[str, Any], name: str, folder: Path) -> dict[str, Any]:
-    part = config.get(name)
-    if not isinstance(part, dict):
-        raise UserError(f"{folder / MANIFEST}: has no {name} settings; the file is damaged")
-    return part
+def _require_fits(
+    tensors: dict[str, Tensor], vocabulary_size: int, embedding_size: int, config: ModelConfig, path: Path
+) -> None:
+    """Refuse before a model is made whose sizes the file does not have, which no memory might hold."""
+    found = tensors_of(tensors, "model.")
+    held = sum(tensor.numel() for tensor in found.values())
+    fits = config.layers <= len(found) and config.mogrifier_rounds <= max(held, 100)
+    if not fits or count_parameters(vocabulary_size, embedding_size, config) != held:
+        raise UserError(f"{path}: does not fit the model that {MANIFEST} describes (it has {held:,} weights)")

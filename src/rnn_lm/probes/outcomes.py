@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from jaxtyping import Float64
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.files import read_json, write_json
+from rnn_lm.files import read_json
+from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.probes.config import ProbeConfig
@@ -24,6 +25,7 @@ from rnn_lm.probes.models import NGRAM, PRESETS, Setting, parameter_count
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
+from rnn_lm.schema import first_problem
 from rnn_lm.seeding import generator
 
 
@@ -81,7 +83,7 @@ def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
             for name, suite in probe.suites.items()
         }
     outcome = Outcome(job.probe, job.model, job.seed, right=right, seconds=time.monotonic() - started, **facts)
-    write_json(job.path(folder), asdict(outcome))
+    write_kept(job.path(folder), asdict(job), asdict(outcome))
     return outcome
 
 
@@ -112,11 +114,18 @@ def load_outcome(job: Job, folder: Path) -> Outcome | None:
     path = job.path(folder)
     if not path.exists():
         return None
-    values = read_json(path)
-    try:
-        return Outcome(**values)
-    except TypeError as error:
-        raise UserError(f"{path}: not an outcome written by rnn-lm probe; remove it and run again") from error
+    kept = read_kept(path, asdict(job))
+    values = kept if kept is not None else read_json(path)  # version 0.1 wrote the outcome alone
+    problem = first_problem(values, Outcome)
+    if problem is None and (values.keys() != {field.name for field in fields(Outcome)} or _job_of(values) != job):
+        problem = "it is another job's"
+    if problem is not None:
+        raise UserError(f"{path}: not an outcome written by rnn-lm probe ({problem}); remove it and run again")
+    return Outcome(**values)
+
+
+def _job_of(outcome: dict[str, Any]) -> Job:
+    return Job(outcome["probe"], outcome["model"], outcome["seed"])
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rnn_lm.config import to_json
+from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, write_json
 from rnn_lm.probes.config import ProbeConfig
@@ -107,7 +107,8 @@ def _require_same_settings(config: ProbeConfig, folder: Path) -> None:
     if not path.exists():
         write_json(path, settings)
         return
-    before = read_json(path)
+    before = to_json(from_json(ProbeConfig, read_json(path), str(path)))
+    before["distances"] = list(before["distances"])
     for name, value in settings.items():
         if before.get(name) != value:
             flag = f"--{name.replace('_', '-')}"

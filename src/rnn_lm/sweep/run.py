@@ -21,7 +21,7 @@ from rnn_lm.files import make_folder
 from rnn_lm.progress import Progress, Task, duration
 from rnn_lm.report import numbers
 from rnn_lm.report.tables_sweep import setting
-from rnn_lm.runs import first_difference
+from rnn_lm.runs import completed, first_difference
 from rnn_lm.sweep.configs import Value
 from rnn_lm.sweep.liveness import INTERRUPTED, heartbeat, retry_cut_off
 from rnn_lm.sweep.outcomes import COUNTED, Outcome, best_of, outcomes, perplexity
@@ -52,7 +52,7 @@ def open_study(storage: BaseStorage, name: str, settings: SweepSettings) -> Stud
         if begun:
             raise UserError(f"study {name!r} is not one of rnn-lm sweep's; choose another --study-name")
         study.set_user_attr(SETTINGS, wanted)
-    _require_same(name, study.user_attrs[SETTINGS], wanted)
+    _require_same(name, completed(study.user_attrs[SETTINGS], settings.parts(), f"study {name!r}"), wanted)
     return study
 
 

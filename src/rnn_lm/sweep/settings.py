@@ -39,6 +39,10 @@ class SweepSettings:
     pruner: PrunerName
     sampler_seed: int
 
+    def parts(self) -> dict[str, Any]:
+        """The configs by their names in ``to_json``; through them, settings that an older file lacks are filled in."""
+        return {"corpus": self.corpus, **vars(self.configs)}
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values, the space as it is written on the command line."""
         return {

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from rnn_lm.config import to_json
-from rnn_lm.files import make_folder, read_json, write_json
+from rnn_lm.files import make_folder
+from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.progress import Progress
 from rnn_lm.theory import recall
 from rnn_lm.theory.config import TheoryConfig
@@ -87,10 +88,8 @@ def _finished(
         return recall.compete(contestant, config, progress)
     path = make_folder(folder) / f"recall-{contestant.name}-{contestant.numbers}.json"
     settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
-    if path.is_file():
-        kept = read_json(path)
-        if kept["config"] == settings:
-            return kept["network"]
-    network = recall.compete(contestant, config, progress)
-    write_json(path, {"config": settings, "network": network})
+    network = read_kept(path, settings)
+    if network is None:
+        network = recall.compete(contestant, config, progress)
+        write_kept(path, settings, network)
     return network

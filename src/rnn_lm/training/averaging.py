@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from rnn_lm.config import TrainingConfig
+from rnn_lm.errors import UserError
 
 PREFIX = "average."
 """Begins the names of averaged weights in a checkpoint."""
@@ -69,6 +71,10 @@ class WeightAverage:
         """The mean as named tensors, for a checkpoint."""
         return {f"{PREFIX}{name}": mean for name, mean in self._mean.items()}
 
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what ``tensors`` took."""
-        self._mean = {name.removeprefix(PREFIX): one for name, one in tensors.items() if name.startswith(PREFIX)}
+    def restore(self, tensors: dict[str, Tensor], path: Path) -> None:
+        """Put back what ``tensors`` took; raises ``UserError`` where it does not fit the model."""
+        mean = {name.removeprefix(PREFIX): one for name, one in tensors.items() if name.startswith(PREFIX)}
+        expected = {name: one.shape for name, one in self._trained.items()}
+        if mean and {name: one.shape for name, one in mean.items()} != expected:
+            raise UserError(f"{path}: its averaged weights do not fit the model; wrong file?")
+        self._mean = mean

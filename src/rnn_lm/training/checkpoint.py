@@ -1,9 +1,13 @@
-"""Checkpoints: safetensors with a JSON header, written atomically, verified on reading, never unpickled."""
+"""Checkpoints: safetensors with a JSON header, written atomically, verified on reading, never unpickled.
+
+One that lies in a run's folder names that run in its header, so that files exchanged between runs are noticed.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import read_tensors, write_tensors
+from rnn_lm.files import parse_json, read_metadata, read_tensors, write_tensors
+from rnn_lm.runs import MANIFEST, identity_of
+from rnn_lm.schema import first_problem
 
 FORMAT_VERSION = 1
+_RUN = "run"
+"""The fact that says in which run's folder a checkpoint was written."""
 
 
 def write_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
@@ -21,7 +29,9 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor], facts: dict[str, An
 
     A SHA-256 of everything is kept in the header: safetensors itself would not notice a flipped bit in a weight.
     """
-    header = json.dumps({"version": FORMAT_VERSION, **facts}, sort_keys=True)
+    run = identity_of(path.parent)
+    own = {} if run is None else {_RUN: run}
+    header = json.dumps({"version": FORMAT_VERSION, **own, **facts}, sort_keys=True)
     write_tensors(path, tensors, {"facts": header, "sha256": _digest(tensors, header)})
 
 
@@ -29,7 +39,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what ``write_checkpoint`` wrote.
 
     Raises:
-        UserError: the file is missing, cut off, changed since it was written, or of another version.
+        UserError: the file is missing, cut off, changed since it was written, of another version, or of another run
+            than the one in whose folder it lies.
     """
     tensors, header = read_tensors(path)
     facts_text = header.get("facts", "")
@@ -37,13 +48,30 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise UserError(f"{path}: not a checkpoint of rnn-lm; choose a folder that rnn-lm wrote")
     if header.get("sha256") != _digest(tensors, facts_text):
         raise UserError(f"{path}: damaged (its checksum does not match its content); restore it or train again")
-    facts = json.loads(facts_text)
+    facts = parse_json(facts_text, f"{path}: header")
+    if not isinstance(facts, dict):
+        raise UserError(f"{path}: its header is not a checkpoint's; restore it or train again")
     if facts.get("version") != FORMAT_VERSION:
         raise UserError(
-            f"{path}: of checkpoint version {facts.get('version')}, this rnn-lm reads version {FORMAT_VERSION}; "
-            "use the rnn-lm that wrote it"
+            f"{path}: of checkpoint version {str(facts.get('version'))[:20]}, this rnn-lm reads version "
+            f"{FORMAT_VERSION}; use the rnn-lm that wrote it"
         )
+    written_in, here = facts.get(_RUN), identity_of(path.parent)
+    if None not in (written_in, here) and written_in != here:
+        raise UserError(f"{path}: is of another run than {MANIFEST} beside it; put the run's own file back")
     return tensors, facts
+
+
+def checksum_of(path: Path) -> str:
+    """The SHA-256 that a checkpoint carries; it is verified by ``read_checkpoint`` alone."""
+    return read_metadata(path).get("sha256", "")
+
+
+def require_facts(path: Path, facts: Any, kind: Any) -> None:
+    """Raise ``UserError`` where the facts of a checkpoint are not a ``kind``, as ``first_problem`` finds."""
+    problem = first_problem(facts, kind)
+    if problem is not None:
+        raise UserError(f"{path}: in its header, {problem}; the file is damaged, or of another version")
 
 
 def _digest(tensors: dict[str, Tensor], facts: str) -> str:
@@ -67,14 +95,39 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what ``optimizer_tensors`` took."""
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
+    """Put back what ``optimizer_tensors`` took; raises ``UserError`` where it does not fit the parameters."""
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
-        if key.startswith("optimizer."):
-            _, index, name = key.split(".", 2)
-            state.setdefault(int(index), {})[name] = value
+        prefix, _, rest = key.partition(".")
+        index, _, name = rest.partition(".")
+        if prefix != "optimizer":
+            continue
+        known = index.isdecimal() and len(index) < 9 and int(index) < len(parameters)
+        if not known or (value.dim() > 0 and value.shape != parameters[int(index)].shape):
+            raise _misfit(path, key)
+        state.setdefault(int(index), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def restore_generator(generator: torch.Generator, tensors: dict[str, Tensor], name: str, path: Path) -> None:
+    """Put a random stream back where the tensor called ``name`` says; raises ``UserError`` where it is none."""
+    try:
+        generator.set_state(tensors[name])
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise _misfit(path, name) from error
+
+
+def restored_parts(
+    tensors: dict[str, Tensor], prefix: str, shapes: Sequence[tuple[int, ...]], path: Path
+) -> tuple[Tensor, ...]:
+    """The tensors ``prefix`` 0, 1, ...; raises ``UserError`` where one is missing or not of its shape."""
+    parts = [tensors.get(f"{prefix}{index}") for index in range(len(shapes))]
+    for index, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+        if part is None or tuple(part.shape) != shape or not part.is_floating_point():
+            raise _misfit(path, f"{prefix}{index}")
+    return tuple(part for part in parts if part is not None)
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:
@@ -82,12 +135,25 @@ def model_tensors(model: nn.Module) -> dict[str, Tensor]:
     return {f"model.{name}": value for name, value in model.state_dict().items()}
 
 
+def tensors_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Those whose names begin with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def restore_model(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Put back what ``model_tensors`` took; raises ``UserError`` where names or shapes do not fit the model."""
-    values = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
-    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    found = {name: tuple(value.shape) for name, value in values.items()}
+    """Put back what ``model_tensors`` took; raises ``UserError`` where names, shapes or types do not fit the model, or
+    a weight is no number."""
+    values = tensors_of(tensors, "model.")
+    expected = {name: (tuple(value.shape), value.dtype) for name, value in model.state_dict().items()}
+    found = {name: (tuple(value.shape), value.dtype) for name, value in values.items()}
     if expected != found:
-        differing = sorted(set(expected.items()) ^ set(found.items()))
-        raise UserError(f"{path}: does not fit the model that run.json describes (at {differing[0][0]}); wrong file?")
+        differing = sorted({name for name, _ in set(expected.items()) ^ set(found.items())})
+        raise _misfit(path, differing[0])
+    for name, value in values.items():
+        if not bool(torch.isfinite(value).all()):
+            raise UserError(f"{path}: {name} holds what is no number; restore the file or train again")
     model.load_state_dict(values)
+
+
+def _misfit(path: Path, name: str) -> UserError:
+    return UserError(f"{path}: does not fit the model that {MANIFEST} describes (at {name[:60]}); wrong file?")

@@ -6,16 +6,20 @@ import dataclasses
 import importlib.util
 import json
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import read_text, user_errors, write_atomically
+from rnn_lm.files import parse_json, read_text, user_errors, write_atomically
+from rnn_lm.schema import first_problem
 
 SPIKE_NATS = 0.5
 """A step is a loss spike when its loss exceeds the running mean of the steps before it by this many nats."""
 SPIKE_MEMORY = 0.95
 """Decay per step of that running mean."""
+_BUFFER = 8192
+"""Characters that are written to the log at a time."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +75,19 @@ class TrainingLog:
     def __init__(self, folder: Path | None, resume_step: int) -> None:
         self.steps: list[StepRecord] = []
         self.validations: list[ValidationRecord] = []
-        self._file: TextIO | None = None
+        self._file: RawIOBase | None = None
+        self._pending = ""
+        self._failed: UserError | None = None
         self._board: Any = None
         if folder is None:
             return
-        path = folder / "training.jsonl"
+        path = self._path = folder / "training.jsonl"
         if resume_step > 0:
             self.steps, self.validations = read_log(path, resume_step)
         lines = [_line(record) for record in _in_order(self.steps, self.validations)]
         write_atomically(path, "".join(lines))
         with user_errors(path, "write"):
-            self._file = path.open("a", encoding="utf-8")
+            self._file = path.open("ab", buffering=0)
         if importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -94,25 +100,50 @@ class TrainingLog:
         else:
             self.validations.append(record)
         if self._file is not None:
-            self._file.write(_line(record))
+            self._write(_line(record))
         if self._board is not None:
             for name, value in _scalars(record).items():
                 self._board.add_scalar(name, value, record.step)
 
     def flush(self) -> None:
         """Bring everything to the disk; done before each checkpoint, so that a log is never behind one."""
-        if self._file is not None:
-            self._file.flush()
+        if self._failed is not None:  # a checkpoint must not get ahead of its log
+            raise self._failed
+        self._write("")
         if self._board is not None:
-            self._board.flush()
+            with user_errors(self._path.with_name("tensorboard"), "write"):
+                self._board.flush()
 
     def close(self) -> None:
-        """Flush and close the files."""
-        self.flush()
-        if self._file is not None:
-            self._file.close()
-        if self._board is not None:
-            self._board.close()
+        """Flush and close the files; where a write has failed already, that is known, and what is there stays."""
+        try:
+            if self._failed is None:
+                self.flush()
+        finally:
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
+            if self._board is not None:
+                self._board.close()
+
+    def _write(self, text: str) -> None:
+        """Add to the file, or with "" bring it to the disk; a full disk is a ``UserError``, once.
+
+        The file is not buffered by Python, which would try again to write what it could not when it is closed. What
+        stands in it beyond the last checkpoint is forgotten on resumption, so a line cut off does no harm.
+        """
+        self._pending += text
+        if self._file is None or self._failed is not None or (text and len(self._pending) < _BUFFER):
+            return
+        data, self._pending = self._pending.encode(), ""
+        try:
+            with user_errors(self._path, "write"):
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except UserError as error:
+            self._failed = error
+            raise
 
 
 def read_log(path: Path, last_step: int | None = None) -> tuple[list[StepRecord], list[ValidationRecord]]:
@@ -121,19 +152,30 @@ def read_log(path: Path, last_step: int | None = None) -> tuple[list[StepRecord]
     validations: list[ValidationRecord] = []
     lines = read_text(path).split("\n")
     for number, line in enumerate(lines[:-1], start=1):
-        try:
-            values = json.loads(line)
-            kind = values.pop("record")
-            record = StepRecord(**values) if kind == "step" else ValidationRecord(**values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: line {number}: not a training record; the file is damaged") from error
+        record = _record(line, f"{path}: line {number}")
+        if record.step != len(steps) + isinstance(record, StepRecord):
+            raise UserError(f"{path}: line {number}: step {record.step} is out of order; the file is damaged")
         if last_step is not None and record.step > last_step:
             break
         if isinstance(record, StepRecord):
             steps.append(record)
         else:
             validations.append(record)
+    if last_step is not None and len(steps) < last_step:
+        raise UserError(f"{path}: ends at step {len(steps)}, before the checkpoint's {last_step}; restore it")
     return steps, validations
+
+
+def _record(line: str, source: str) -> StepRecord | ValidationRecord:
+    """One line of the log; raises ``UserError`` naming ``source`` where it is no record."""
+    values = parse_json(line, source)
+    kind = StepRecord if isinstance(values, dict) and values.pop("record", None) == "step" else ValidationRecord
+    problem = first_problem(values, kind)
+    if problem is None and values.keys() != {field.name for field in dataclasses.fields(kind)}:
+        problem = "there is more in it than belongs there"
+    if problem is not None:
+        raise UserError(f"{source}: not a training record ({problem}); the file is damaged")
+    return kind(**values)
 
 
 def gradient_summary(steps: list[StepRecord], seed: int) -> dict[str, Any]:

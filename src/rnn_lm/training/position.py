@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+
+from rnn_lm.errors import UserError
+from rnn_lm.schema import first_problem
 
 
 @dataclass
@@ -33,7 +36,15 @@ class Position:
         return {**asdict(self), "best_valid_nll": None if math.isinf(self.best_valid_nll) else self.best_valid_nll}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Position:
-        """What ``to_json`` was made from."""
-        best = values["best_valid_nll"]
-        return cls(**{**values, "best_valid_nll": math.inf if best is None else best})
+    def from_json(cls, values: dict[str, Any], source: str) -> Position:
+        """What ``to_json`` was made from; raises ``UserError`` naming ``source`` where that cannot be."""
+        best = values.get("best_valid_nll")
+        values = {**values, "best_valid_nll": math.inf if best is None else best}
+        problem = first_problem(values, cls)
+        if problem is None:
+            known = {field.name for field in fields(cls)}
+            odd = [name for name, value in values.items() if name not in known or (value is not None and value < 0)]
+            problem = f"{odd[0][:60]} cannot be so" if odd else None
+        if problem is not None:
+            raise UserError(f"{source}: position: {problem}; the file is damaged")
+        return cls(**values)

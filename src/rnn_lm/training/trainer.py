@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.config import Budget, TrainingConfig
+from rnn_lm.config import Budget, TrainingConfig, from_json
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
@@ -27,8 +27,11 @@ from rnn_lm.training.checkpoint import (
     model_tensors,
     optimizer_tensors,
     read_checkpoint,
+    require_facts,
+    restore_generator,
     restore_model,
     restore_optimizer,
+    restored_parts,
     write_checkpoint,
 )
 from rnn_lm.training.interrupt import Interrupt, TrainingInterrupted
@@ -75,6 +78,13 @@ class TrainingData:
     train: EncodedText
     valid: EncodedText
     counts_v: Int[Tensor, "V"]
+
+
+class TrainingFacts(TypedDict):
+    """What the header of ``LAST`` says, besides what decides how numbers are rounded."""
+
+    training: dict[str, Any]
+    position: dict[str, Any]
 
 
 OnValidation = Callable[[ValidationRecord], None]
@@ -391,12 +401,14 @@ class Trainer:
 
     def _restore(self, path: Path) -> None:
         tensors, facts = read_checkpoint(path)
-        if facts.get("training") != asdict(self.config):
-            written = facts.get("training") or {}
-            changed = [name for name, value in asdict(self.config).items() if written.get(name) != value]
+        require_facts(path, facts, TrainingFacts)
+        written = from_json(TrainingConfig, facts["training"], str(path))
+        if written != self.config:
+            was, now = asdict(written), asdict(self.config)
+            changed = next(name for name in now if was[name] != now[name])
             raise UserError(
-                f"{path}: the run there was started with another --{changed[0].replace('_', '-')} "
-                f"({written.get(changed[0])}); give the same settings to resume, or choose another folder"
+                f"{path}: the run there was started with another --{changed.replace('_', '-')} "
+                f"({was[changed]}); give the same settings to resume, or choose another folder"
             )
         here = self._machine()
         for what, count in here.items():
@@ -406,13 +418,14 @@ class Trainer:
                     "rounded otherwise, so the weights will differ in their last bits from an unbroken run's"
                 )
         restore_model(self.model, tensors, path)
-        restore_optimizer(self.optimizer, tensors)
-        self.average.restore(tensors)
+        restore_optimizer(self.optimizer, tensors, path)
+        self.average.restore(tensors, path)
         for purpose, source in self.generators.items():
-            source.set_state(tensors[f"generator.{purpose}"])
-        parts = (tensors[f"state.{index}"] for index in range(len(self.state)))
+            restore_generator(source, tensors, f"generator.{purpose}", path)
+        shapes = [(part.shape[0], self.stream.batch_size, *part.shape[2:]) for part in self.state]
+        parts = restored_parts(tensors, "state.", shapes, path)
         self.state = tuple(part[:, self.columns].to(self.runtime.device) for part in parts)
-        self.position = Position.from_json(facts["position"])
+        self.position = Position.from_json(facts["position"], str(path))
         if self.position.best_step:
             self.best_tensors, _ = read_checkpoint(path.with_name(BEST))
 

@@ -1,0 +1,35 @@
+"""Results that took long, kept as JSON beside what they depend on, and verified when they are taken up again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.files import read_json, write_json
+from rnn_lm.runs import digest_of_json
+
+
+def write_kept(path: Path, key: Any, result: dict[str, Any]) -> None:
+    """Keep ``result`` (plain JSON) with ``key``, all that it depends on, and a checksum of both."""
+    values = {"key": key, "result": result}
+    write_json(path, {**values, "sha256": digest_of_json(values)})
+
+
+def read_kept(path: Path, key: Any) -> dict[str, Any] | None:
+    """The result that was kept with an equal ``key``; None where there is none, or it is not what was written.
+
+    Version 0.1 wrote no checksum: what it kept is taken as it is.
+
+    Raises:
+        UserError: there is a file, and it cannot be read, or is not JSON.
+    """
+    if not path.exists():
+        return None
+    values = read_json(path)
+    if not isinstance(values, dict) or not isinstance(values.get("result"), dict):
+        return None
+    known = {name: values.get(name) for name in ("key", "result")}
+    if values != known and values != {**known, "sha256": digest_of_json(known)}:
+        return None
+    return known["result"] if known["key"] == json.loads(json.dumps(key)) else None
