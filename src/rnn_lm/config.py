@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
+from rnn_lm.charsets import require_encoding
 from rnn_lm.errors import UserError, require, unknown_name
 
 C = TypeVar("C")
 Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
+Normalize: TypeAlias = Literal["nfc", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class CorpusConfig:
     """Most pieces that --tokens bpe or unigram learns, the 256 bytes among them. Default: 8000."""
     lowercase: bool | None = None
     """Lower-case the text: True or False. Default: as the named corpus is usually read; True for any other text."""
+    encoding: str | None = None
+    """What text files are written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
+    normalize: Normalize | None = field(default=None, metadata={"before": "none"})
+    """Form of Unicode: nfc (composed: é is one character however it was typed) or none (as it stands). Default: nfc,
+    but none for named corpora of which every character or token is counted."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
     """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
     min_count: int | None = None
@@ -44,6 +51,9 @@ class CorpusConfig:
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
     def __post_init__(self) -> None:
+        if self.encoding is not None:
+            require_encoding(self.encoding)
+        require(not any("\0" in name for name in self.corpus), "--corpus: a name cannot hold NUL")
         require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
         require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
         require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
@@ -60,6 +70,7 @@ class ResolvedCorpusConfig(CorpusConfig):
 
     tokens: Tokens = "words"
     lowercase: bool = True
+    normalize: Normalize = "nfc"
 
 
 @dataclass(frozen=True)
