@@ -20,6 +20,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -84,16 +85,16 @@ def mutated_json(draw: st.DrawFn, original: Any) -> bytes:
         container, key = draw(st.sampled_from(places))
         kind = draw(st.sampled_from(["replace", "replace", "remove", "add", "swap"]))
         if kind == "replace":
-            container[key] = draw(_ODD_VALUES)
+            container[key] = deepcopy(draw(_ODD_VALUES))
         elif kind == "remove":
             del container[key]
         elif kind == "swap":
             other, other_key = draw(st.sampled_from(places))
             container[key] = json.loads(json.dumps(other[other_key]))
         elif isinstance(container, list):
-            container.insert(key, draw(_ODD_VALUES))
+            container.insert(key, deepcopy(draw(_ODD_VALUES)))
         else:
-            container[draw(st.text(max_size=8))] = draw(_ODD_VALUES)
+            container[draw(st.text(max_size=8))] = deepcopy(draw(_ODD_VALUES))
     return json.dumps(value).encode()
 
 

@@ -58,15 +58,20 @@ def suggestion(data: bytes, bad: int) -> str:
 
 def wide_encoding(data: bytes) -> str | None:
     """UTF-16 or UTF-32 without a byte order mark, by where the NULs of ``data`` are; None if it looks like neither."""
-    data = data[: 1 << 12]
-    for name, width, zeros in (
-        ("utf-32-le", 4, (2, 3)), ("utf-32-be", 4, (0, 1)), ("utf-16-le", 2, (1,)), ("utf-16-be", 2, (0,)),
-    ):  # fmt: skip
-        whole = data[: len(data) // width * width]
-        if not whole or any(whole[zero::width].count(0) < 0.5 * len(whole) / width for zero in zeros):
+    for name, width, high, low in (
+        ("utf-32-le", 4, 3, 0),
+        ("utf-32-be", 4, 0, 3),
+        ("utf-16-le", 2, 1, 0),
+        ("utf-16-be", 2, 0, 1),
+    ):
+        whole = data[: min(len(data), _SAMPLE) // width * width]
+        nuls, others = whole[high::width].count(0), whole[low::width].count(0)
+        least = 0.9 if width == 4 else 0.05  # every character's fourth byte; the second byte of ASCII alone
+        if nuls * width < least * len(whole) or others * width > 0.01 * len(whole):
             continue
-        others = b"".join(whole[place::width] for place in range(width) if place not in zeros)
-        if others.count(0) <= 0.02 * len(others):
+        # The sample may end within a character of two parts.
+        text = whole.decode(name, "replace")[:-1]
+        if text and sum((one.isprintable() and one != "\ufffd") or one in "\t\r\n" for one in text) >= 0.98 * len(text):
             return name
     return None
 
@@ -83,7 +88,9 @@ def _likely(sample: bytes) -> Iterator[str]:
 def _telling(data: bytes, start: int) -> bytes:
     """The lines from ``start`` on that are not ASCII, up to a sample."""
     found, size = [], 0
-    for line in data[start : start + (8 * _SAMPLE)].split(b"\n"):
+    data = data[start : start + (8 * _SAMPLE)]
+    # The last line may end within a character.
+    for line in data[: data.rfind(b"\n") % (len(data) + 1)].split(b"\n"):
         if not line.isascii() and size < _SAMPLE:
             found.append(line[:_SAMPLE])
             size += len(found[-1])
@@ -92,11 +99,11 @@ def _telling(data: bytes, start: int) -> bytes:
 
 def _sample(line: bytes, bad: int, name: str) -> str | None:
     try:
-        before, after = line[:bad].decode(name), line[bad:].decode(name)
+        text = line.decode(name)
     except UnicodeDecodeError:
         return None
-    words = (before[-_SHOWN // 2 :] + after[: _SHOWN // 2]).split()
-    return " ".join(words)
+    place = len(line[:bad].decode(name, "ignore"))
+    return " ".join(text[max(place - _SHOWN // 2, 0) : place + _SHOWN // 2].split())
 
 
 def _controls(text: str) -> bool:

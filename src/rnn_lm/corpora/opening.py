@@ -144,10 +144,8 @@ class Unpacked:
 
     def read(self, size: int, /) -> bytes:
         """Up to ``size`` bytes; b"" at the end."""
-        if self._peeked:
-            data, self._peeked = self._peeked[:size], self._peeked[size:]
-            return data
-        return self._unpack(size)
+        data, self._peeked = self._peeked[:size], self._peeked[size:]
+        return data + self._unpack(size - len(data)) if len(data) < size else data
 
     def peeked(self) -> bytes:
         """The first bytes, which are read again afterwards."""
