@@ -125,7 +125,7 @@ def test_other_encoding_names_the_line(folder: Path) -> None:
     (folder / "train.txt").write_bytes("one\ncaf\xe9\n".encode("latin-1"))
     message = refusal(folder)
     assert "train.txt: line 2 is not UTF-8 (0xe9 at byte 7)" in message
-    assert "add --encoding cp1252 (this line is then “café”)" in message
+    assert "--encoding cp1252 (this line is then “café”)" in message
 
 
 def test_byte_order_mark_is_no_character(folder: Path) -> None:

@@ -155,7 +155,7 @@ def read_split(
         UserError: the file cannot be read, is not text, or holds no sentence.
     """
     config = resolve(config)
-    file = TextFile(as_file(path, "--text"), encoding, "--text")
+    file = TextFile(as_file(path, "--text"), encoding, "--text", called=path)
     content = content_of_files([file.path], "text", encoding, flag="--text")
     downloads = downloads or Downloads.from_environment(SilentProgress())
     for note in file.notes:

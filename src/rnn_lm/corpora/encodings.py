@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
 
 import charset_normalizer
 
@@ -20,12 +19,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _USUAL = (
-    "cp1252", "cp850", "cp1251", "koi8_r", "cp866", "cp1250", "iso8859_2", "mac_roman", "shift_jis", "cp932", "euc_jp",
+    "cp1252", "cp850", "cp1250", "cp1251", "koi8_r", "cp866", "iso8859_2", "mac_roman", "shift_jis", "cp932", "euc_jp",
     "gb18030", "big5", "euc_kr", "cp949", "cp1253", "cp1254", "cp1255", "cp1256", "cp437",
+    "cp1257", "cp775", "cp852", "iso8859_7", "iso8859_9", "iso8859_8", "iso8859_6", "cp874", "tis_620", "iso2022_jp",
 )  # fmt: skip
-"""Of encodings that read a text alike, the first of these is offered."""
+"""Encodings that texts are met in; of those that read a text alike, the first is offered."""
 _SAMPLE = 32 << 10
 """Bytes from which an encoding is found likely."""
+_TELLING_BYTES = 8
+"""Bytes outside ASCII from which on their encoding can be told."""
 _SHOWN = 40
 """Characters of a line that are shown."""
 _CONTROL = re.compile("[\x80-\x9f]")
@@ -67,7 +69,7 @@ def wide_encoding(data: bytes) -> str | None:
         whole = data[: min(len(data), _SAMPLE) // width * width]
         nuls, others = whole[high::width].count(0), whole[low::width].count(0)
         least = 0.9 if width == 4 else 0.05  # every character's fourth byte; the second byte of ASCII alone
-        if nuls * width < least * len(whole) or others * width > 0.01 * len(whole):
+        if nuls < 4 or nuls * width < least * len(whole) or others * width > 0.01 * len(whole):
             continue
         # The sample may end within a character of two parts.
         text = whole.decode(name, "replace")[:-1]
@@ -76,13 +78,19 @@ def wide_encoding(data: bytes) -> str | None:
     return None
 
 
-def _likely(sample: bytes) -> Iterator[str]:
-    """Encodings that charset-normalizer finds likely, the likeliest first, by their usual names."""
+def _likely(sample: bytes) -> list[str]:
+    """Encodings that charset-normalizer finds likely, the likeliest first, by their usual names; of those in use alone.
+
+    A few characters tell little: then the encodings that are met most often come first.
+    """
+    found: list[str] = []
     for match in charset_normalizer.from_bytes(sample):
-        alike = match.could_be_from_charset
-        name = next((usual for usual in _USUAL if usual in alike), match.encoding)
-        if not name.startswith("utf") and not _controls(sample.decode(name, "replace")):
-            yield name.replace("_", "-")
+        name = next((usual for usual in _USUAL if usual in match.could_be_from_charset), None)
+        if name is not None and name not in found and first_control(sample.decode(name, "replace")) is None:
+            found.append(name)
+    if sum(byte >= 0x80 for byte in sample) < _TELLING_BYTES:
+        found.sort(key=_USUAL.index)
+    return [name.replace("_", "-") for name in found]
 
 
 def _telling(data: bytes, start: int) -> bytes:
@@ -104,10 +112,6 @@ def _sample(line: bytes, bad: int, name: str) -> str | None:
         return None
     place = len(line[:bad].decode(name, "ignore"))
     return " ".join(text[max(place - _SHOWN // 2, 0) : place + _SHOWN // 2].split())
-
-
-def _controls(text: str) -> bool:
-    return first_control(text) is not None
 
 
 def first_control(text: str) -> int | None:

@@ -25,12 +25,19 @@ class TextFile:
         encoding: of its characters; None: UTF-8, or what a byte order mark says.
         flag: that names it, for messages.
         exact: read it as it is, without looking for markers: a benchmark, whose tokens are counted.
+        called: what a person called it, where that is another name.
     """
 
     path: Path
     encoding: str | None = None
     flag: str = "--corpus"
     exact: bool = False
+    called: Path | None = None
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+        return shown(self.called or self.path)
 
     def blocks(self, notes: list[str] | None = None) -> Iterator[str]:
         """Its text; see ``text_blocks``."""
@@ -39,9 +46,8 @@ class TextFile:
     @cached_property
     def _looked_at(self) -> tuple[Head, tuple[str, ...]]:
         said: list[str] = []
-        where = shown(self.path)
         head = Head.of(self.blocks(said))
-        return head, (*(f"{where}: {one}" for one in said), *head.notes(where))
+        return head, (*(f"{self.where}: {one}" for one in said), *head.notes(self.where))
 
     @property
     def markers(self) -> frozenset[str]:
@@ -64,9 +70,7 @@ class TextFile:
                 nothing = False
                 yield number, sentence
         if nothing:
-            raise UserError(
-                f"{shown(self.path)}: no sentence in it, only white space{' and markers' if markers else ''}"
-            )
+            raise UserError(f"{self.where}: no sentence in it, only white space{' and markers' if markers else ''}")
 
 
 def cleaned(line: str, markers: frozenset[str]) -> str:
