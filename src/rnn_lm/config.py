@@ -26,7 +26,7 @@ class CorpusConfig:
     corpus: tuple[str, ...] = ("web-bible",)
     """A named corpus (web-bible, ptb, wikitext-2, wikitext-103, text8, enwik8, tiny-shakespeare); or a Hugging Face
     data set, hf:OWNER/NAME[/CONFIG][:COLUMN]; or a folder with train, valid and test as .txt or .txt.gz; or one or more
-    text files."""
+    text files, of which those named train, valid and test are these splits."""
     data_dir: str | None = None
     """Folder with the files of the named corpus, where a copy is there already. Default: download once, and keep."""
     tokens: Tokens | None = None

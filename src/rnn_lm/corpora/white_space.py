@@ -16,9 +16,13 @@ def words_of(text: str) -> list[str]:
     """What stands between ASCII white space: the tokens that KenLM sees."""
     if _SPACES_BUT_SPACE.search(text):
         text = _SPACES_BUT_SPACE.sub(" ", text)
-    return [word for word in text.split(" ") if word]
+    words = text.split(" ")
+    return [word for word in words if word] if "" in words else words
 
 
 def normalize(line: str) -> str:
     """``line`` with each run of ASCII white space as one space, none at its ends; "" where it is blank to a reader."""
-    return "" if not line or line.isspace() else " ".join(words_of(line))
+    if not line or line.isspace():
+        return ""
+    as_it_is = not ("  " in line or line[0] == " " or line[-1] == " " or _SPACES_BUT_SPACE.search(line))
+    return line if as_it_is else " ".join(words_of(line))
