@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 import re
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
+from rnn_lm.charsets import require_encoding
 from rnn_lm.errors import UserError, require, unknown_name
 from rnn_lm.schema import first_problem
 
 C = TypeVar("C")
 Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
+Normalize: TypeAlias = Literal["nfc", "none"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class CorpusConfig:
     corpus: tuple[str, ...] = ("web-bible",)
     """A named corpus (web-bible, ptb, wikitext-2, wikitext-103, text8, enwik8, tiny-shakespeare); or a Hugging Face
     data set, hf:OWNER/NAME[/CONFIG][:COLUMN]; or a folder with train, valid and test as .txt or .txt.gz; or one or more
-    text files."""
+    text files, of which those named train, valid and test are these splits."""
     data_dir: str | None = None
     """Folder with the files of the named corpus, where a copy is there already. Default: download once, and keep."""
     tokens: Tokens | None = None
@@ -37,6 +39,11 @@ class CorpusConfig:
     """Most pieces that --tokens bpe or unigram learns, the 256 bytes among them. Default: 8000."""
     lowercase: bool | None = None
     """Lower-case the text: True or False. Default: as the named corpus is usually read; True for any other text."""
+    encoding: str | None = None
+    """What text files are written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
+    normalize: Normalize | None = field(default=None, metadata={"before": "none"})
+    """Form of Unicode: nfc (composed: é is one character however it was typed) or none (as it stands). Default: nfc,
+    but none for named corpora of which every character or token is counted."""
     split: tuple[float, float, float] = (0.9, 0.05, 0.05)
     """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
     min_count: int | None = None
@@ -46,6 +53,9 @@ class CorpusConfig:
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
     def __post_init__(self) -> None:
+        if self.encoding is not None:
+            require_encoding(self.encoding)
+        require(not any("\0" in name for name in self.corpus), "--corpus: a name cannot hold NUL")
         require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
         require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
         require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
@@ -62,6 +72,7 @@ class ResolvedCorpusConfig(CorpusConfig):
 
     tokens: Tokens = "words"
     lowercase: bool = True
+    normalize: Normalize = "nfc"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import build_vocabulary, join_tokens, load_corpus
-from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer, train_subwords
+from rnn_lm.corpora.subwords import LONGEST_WORD, SUBWORDS, SubwordTokenizer, train_subwords
 from rnn_lm.errors import UserError
 
 pytest.importorskip("tokenizers")
@@ -64,3 +64,13 @@ def test_settings_that_would_do_nothing_are_refused() -> None:
         CorpusConfig(tokens="words", subwords=300)
     with pytest.raises(UserError, match="257"):
         CorpusConfig(tokens="bpe", subwords=256)
+
+
+@pytest.mark.parametrize("kind", SUBWORDS)
+def test_a_word_without_end_is_refused(kind: str) -> None:
+    tokenizer = train_subwords(kind, 300, LINES)
+    endless = "a" * (LONGEST_WORD + 1)
+    for read in (tokenizer, lambda line: train_subwords(kind, 300, [line])):
+        with pytest.raises(UserError, match="a word of 32,769 characters would take hours to cut"):
+            read(f"the {endless} end")
+    assert tokenizer("ab, " * LONGEST_WORD)

@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import tyro
 
 from rnn_lm.adaptation.config import AdaptationConfig
-from rnn_lm.errors import UserError
+from rnn_lm.charsets import require_encoding
+from rnn_lm.errors import UserError, require
 from rnn_lm.progress import TerminalProgress
 
 
@@ -23,6 +24,8 @@ class Options:
     """Which split of the models' corpus to score."""
     text: Path | None = None
     """Score this text file instead, a sentence per line."""
+    encoding: str | None = None
+    """What --text is written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
     surprisal: Path | None = None
     """Write the surprisal of every token, in bits, to this TSV file (one model)."""
     policy: Literal["stream", "sentence"] = "stream"
@@ -32,6 +35,9 @@ class Options:
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
+        if self.encoding is not None:
+            require_encoding(self.encoding)
+            require(self.text is not None, "--encoding is that of --text; a corpus is read as its model's was")
         if not self.runs:
             raise UserError("evaluate needs at least one model folder, e.g. rnn-lm evaluate runs/train")
         if self.surprisal is not None and len(self.runs) > 1:
@@ -52,13 +58,14 @@ def run(options: Options) -> None:
     adaptation = options.adaptation
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation)
-    chosen = splits_for(models, options.split, options.text, progress)
+    chosen = splits_for(models, options.split, options.text, progress, options.encoding)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)
     if adaptation.adapt != "none":
         for line in evaluate_adapted(models, chosen, adaptation, options.bootstrap_seed, progress):
             progress.say(line)
     if options.surprisal is not None:
-        rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress)
+        lines = chosen[0].line_numbers() if chosen[0].line_numbers is not None else None
+        rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress, lines)
         write_surprisal(options.surprisal, rows)
         progress.say(f"surprisal of each token: {options.surprisal}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
@@ -19,15 +19,19 @@ from rnn_lm.corpora.content import content_of_files, digest_of
 from rnn_lm.corpora.download import Downloads
 from rnn_lm.corpora.encode import Cutter
 from rnn_lm.corpora.files import read_files
-from rnn_lm.corpora.folder import read_folder, sentences_in
+from rnn_lm.corpora.folder import corpus_of_splits, read_folder
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
-from rnn_lm.corpora.reading import refusals
+from rnn_lm.corpora.line_sentences import TextFile
+from rnn_lm.corpora.lines import NumberedLines, Part
+from rnn_lm.corpora.markers import ENDS, without_markers
+from rnn_lm.corpora.opening import as_file, refusals, shown
+from rnn_lm.corpora.split_names import splits_by_name
 from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer, train_subwords
 from rnn_lm.corpora.tokenize import TOKENIZERS, Tokenizer, join_tokens
 from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized_splits
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
-from rnn_lm.vocabulary import UNK, Vocabulary
+from rnn_lm.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [
     "CORPORA",
@@ -68,7 +72,8 @@ def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
         settings["min_count"] = config.min_count or 1
         settings["subwords"] = config.subwords or DEFAULT_SUBWORDS
     lowercase = usual.lowercase if config.lowercase is None else config.lowercase
-    return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase})
+    normalize = config.normalize or usual.normalize
+    return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase, "normalize": normalize})
 
 
 def load_corpus(
@@ -100,6 +105,7 @@ def load_corpus(
         raw.content,
     )
     splits = tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)
+    splits = {name: _numbered(split, source.splits[name]) for name, split in splits.items()}
     holds_unk = splits["train"].holds_unk
     return Corpus(
         name=raw.name,
@@ -124,8 +130,8 @@ def tokenizer_for(config: CorpusConfig, train_lines: Iterable[str]) -> Tokenizer
     config = resolve(config)
     if config.tokens not in SUBWORDS:
         return TOKENIZERS[config.tokens]
-    lines = (line.lower() for line in train_lines) if config.lowercase else train_lines
-    return train_subwords(config.tokens, config.subwords or DEFAULT_SUBWORDS, lines)
+    prepared = Cutter(str.split, config.lowercase, config.normalize).prepared
+    return train_subwords(config.tokens, config.subwords or DEFAULT_SUBWORDS, map(prepared, train_lines))
 
 
 def read_split(
@@ -134,6 +140,7 @@ def read_split(
     tokenizer: Tokenizer,
     downloads: Downloads | None = None,
     stored_from: int = STORED_FROM,
+    encoding: str | None = None,
 ) -> Split:
     """Any text file as a split to score: a sentence per line, cut as the corpus of ``config`` was.
 
@@ -142,24 +149,38 @@ def read_split(
         config: that of the corpus.
         tokenizer: that which cut its text.
         downloads, stored_from: see ``load_corpus``.
+        encoding: of the file; default: UTF-8, or what a byte order mark says.
 
     Raises:
         UserError: the file cannot be read, is not text, or holds no sentence.
     """
     config = resolve(config)
-    source = Source({"text": sentences_in(path)}, path.name, {"text": str(path)}, content_of_files([path], "text"))
+    file = TextFile(as_file(path, "--text"), encoding, "--text", called=path)
+    content = content_of_files([file.path], "text", encoding, flag="--text")
     downloads = downloads or Downloads.from_environment(SilentProgress())
-    return tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)["text"]
+    for note in file.notes:
+        downloads.progress.say(f"note        {note}")
+    source = Source({"text": file.sentences()}, path.name, {"text": shown(path)}, content)
+    split = tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)["text"]
+    return _numbered(split, source.splits["text"])
+
+
+def _numbered(split: Split, sentences: Iterable[str]) -> Split:
+    """``split`` knowing in which line of a file each of its sentences begins, where ``sentences`` do."""
+    return replace(split, line_numbers=sentences.numbers) if isinstance(sentences, NumberedLines | Part) else split
 
 
 def _tokenization(config: ResolvedCorpusConfig, tokenizer: Tokenizer) -> Tokenization:
     trained = f" {digest_of(tokenizer.text)[:16]}" if isinstance(tokenizer, SubwordTokenizer) else ""
-    return Tokenization(Cutter(tokenizer, config.lowercase), f"{config.tokens}{trained}")
+    return Tokenization(Cutter(tokenizer, config.lowercase, config.normalize), f"{config.tokens}{trained}")
 
 
 def tokenize_line(line: str, config: CorpusConfig, tokenizer: Tokenizer) -> list[str]:
-    """One line of text cut into tokens as the corpus of ``config`` was."""
-    return tokenizer(line.lower() if resolve(config).lowercase else line)
+    """One line of text cut into tokens as the corpus of ``config`` was; a marker at its end is ``<eos>``."""
+    config = resolve(config)
+    text, after = without_markers(line)
+    ended = any(marker.lower() in ENDS for marker in after)
+    return tokenizer(Cutter(tokenizer, config.lowercase, config.normalize).prepared(text)) + [EOS] * ended
 
 
 def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
@@ -178,7 +199,9 @@ def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
     names = list(config.corpus)
     if len(names) > 1:
         for name in names:
-            if name in CORPORA or name.startswith(PREFIX) or Path(name).is_dir():
+            with refusals(Path(name)):
+                is_folder = Path(name).is_dir()
+            if name in CORPORA or name.startswith(PREFIX) or is_folder:
                 raise UserError(f"--corpus {name}: a named corpus or a folder stands alone; only files can be several")
     name = names[0]
     if config.data_dir is not None and not (name in CORPORA and CORPORA[name].files):
@@ -189,22 +212,27 @@ def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
         return CORPORA[name].read(Access(name, downloads, data_dir))
     if name.startswith(PREFIX):
         return read_hugging_face(name, config.split)
-    return _read_paths(names, config.split)
+    return _read_paths(names, config)
 
 
-def _read_paths(names: list[str], split: tuple[float, float, float]) -> RawCorpus:
+def _read_paths(names: list[str], config: CorpusConfig) -> RawCorpus:
     """A folder, or one or several files."""
     if len(names) > 1:
-        return read_files([Path(name) for name in names], split)
+        paths = [Path(name) for name in names]
+        splits = splits_by_name(paths)
+        if splits is None:
+            return read_files(paths, config.split, config.encoding)
+        name = splits["train"].resolve().parent.name or splits["train"].name
+        return corpus_of_splits(name, splits, config.split, config.encoding)
     name = names[0]
     path = Path(name)
     with refusals(path):
         is_folder, is_there = bool(name) and path.is_dir(), path.exists()
     if is_folder:
-        return read_folder(path)
+        return read_folder(path, config.encoding)
     if not name or (not is_there and not path.suffix and path.name == name):
         raise UserError(f"{unknown_name('corpus', name, CORPORA)}; nor is there a file or folder of that name")
-    return read_files([path], split)
+    return read_files([path], config.split, config.encoding)
 
 
 def _notes(config: ResolvedCorpusConfig, holds_unk: bool) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnn_lm.config import Tokens
+from rnn_lm.config import Normalize, Tokens
 from rnn_lm.corpora.access import SPLITS as SPLITS  # also for those who import this module
 from rnn_lm.corpora.access import Access, RemoteFile
 from rnn_lm.corpora.content import Content
@@ -46,13 +46,14 @@ class Defaults:
     """How a corpus is read where the person does not say.
 
     Attributes:
-        tokens, lowercase: see ``CorpusConfig``.
+        tokens, lowercase, normalize: see ``CorpusConfig``.
         min_count: see ``CorpusConfig``; it goes with ``tokens`` and is left aside where another tokenization is chosen.
     """
 
     tokens: Tokens = "words"
     lowercase: bool = True
     min_count: int | None = None
+    normalize: Normalize = "nfc"
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,6 @@ class Corpus:
     def splits(self) -> dict[str, Split]:
         """The three splits by name, in order."""
         return {"train": self.train, "valid": self.valid, "test": self.test}
-
-
-def normalize(line: str) -> str:
-    """``line`` with each run of white space as one space, and none at its ends."""
-    return " ".join(line.split())
 
 
 def in_order(parts: Mapping[str, Iterable[str]]) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:

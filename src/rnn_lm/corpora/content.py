@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rnn_lm.corpora.reading import refusals
+from rnn_lm.corpora.opening import SUFFIXES, refusals, require_file
 from rnn_lm.mapped import encode_string
 
 _UNPACKED = 3
@@ -28,7 +28,7 @@ class Content:
     size: int
 
 
-def content_of_files(paths: Sequence[Path], *recipe: object) -> Content:
+def content_of_files(paths: Sequence[Path], *recipe: object, flag: str = "--corpus") -> Content:
     """Of sentences that are read from ``paths`` in the way that ``recipe`` says.
 
     Raises:
@@ -36,8 +36,8 @@ def content_of_files(paths: Sequence[Path], *recipe: object) -> Content:
     """
     size = 0
     for path in paths:
-        with refusals(path):
-            size += path.stat().st_size * (_UNPACKED if path.suffix in {".gz", ".zip"} else 1)
+        require_file(path, flag)
+        size += path.stat().st_size * (_UNPACKED if path.suffix in {*SUFFIXES, ".zip"} else 1)
     return Content(partial(_digest_of_files, tuple(paths), recipe), size)
 
 

@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import unicodedata
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -23,6 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt32
 
+from rnn_lm.config import Normalize
+from rnn_lm.corpora.white_space import words_of
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import encode_string
 from rnn_lm.vocabulary import EOS, UNK
@@ -44,10 +47,18 @@ class Cutter:
     Attributes:
         tokenize: the tokens of a line.
         lowercase: whether to lower-case it before.
+        normalize: which form of Unicode to bring it into before that; "none": leave it as it is.
     """
 
     tokenize: Callable[[str], list[str]]
     lowercase: bool = False
+    normalize: Normalize = "none"
+
+    def prepared(self, text: str) -> str:
+        """What is tokenized: ``text``, a line or several, in one form and one case."""
+        if self.normalize == "nfc" and not unicodedata.is_normalized("NFC", text):
+            text = unicodedata.normalize("NFC", text)
+        return text.lower() if self.lowercase else text
 
 
 class Block(NamedTuple):
@@ -83,7 +94,7 @@ class EncodedBlock(NamedTuple):
 
 def encode_block(cutter: Cutter, block: Block) -> EncodedBlock:
     """Tokenize one block."""
-    lines = [line.lower() for line in block.lines] if cutter.lowercase else block.lines
+    lines = [cutter.prepared(line) for line in block.lines]
     numbers: defaultdict[str, int] = defaultdict(None, {EOS: EOS_TYPE, UNK: UNK_TYPE})
     numbers.default_factory = numbers.__len__  # a token that is new gets the next number
     found: list[int] = []
@@ -97,7 +108,7 @@ def encode_block(cutter: Cutter, block: Block) -> EncodedBlock:
     # The table holds a method of itself: left so, it would stay in memory until the garbage is collected.
     numbers.default_factory = None
     characters = sum(map(len, lines)) + len(lines)
-    words = sum(len(line.split()) for line in lines) + len(lines)
+    words = sum(len(words_of(line)) for line in lines) + len(lines)
     types_n = np.array(found, np.uint32)
     return EncodedBlock(block.split, list(numbers), types_n, len(lines), characters, words, with_eos)
 
@@ -123,15 +134,15 @@ class Measure:
 class _Digests:
     """Of the text of each split, as it is tokenized."""
 
-    def __init__(self, lowercase: bool) -> None:
-        self._lowercase = lowercase
+    def __init__(self, cutter: Cutter) -> None:
+        self._cutter = cutter
         self._running: dict[str, hashlib.blake2b] = {}
 
     def after(self, block: Block) -> str:
         """With ``block``, which comes next."""
         digest = self._running.setdefault(block.split, _empty_digest())
         text = "\n".join([*block.lines, ""])
-        digest.update(encode_string(text.lower() if self._lowercase else text))
+        digest.update(encode_string(self._cutter.prepared(text)))
         return digest.hexdigest()
 
 
@@ -185,7 +196,7 @@ def encoded_blocks(labelled: Iterable[tuple[str, str]], cutter: Cutter, workers:
     blocks = blocks_of_lines(labelled)
     first = list(islice(blocks, BLOCKS_WORTH_WORKERS if workers > 1 else 0))
     if len(first) < BLOCKS_WORTH_WORKERS or workers == 1:
-        digests = _Digests(cutter.lowercase)
+        digests = _Digests(cutter)
         for block in chain(first, blocks):
             yield encode_block(cutter, block)._replace(digest=digests.after(block))
         return
@@ -224,7 +235,7 @@ def _in_order(
 ) -> Iterator[EncodedBlock]:
     """What the pool makes of ``blocks``, never more than ``most_waiting`` of them in memory."""
     waiting: deque[tuple[Future[EncodedBlock], str]] = deque()
-    digests = _Digests(cutter.lowercase)
+    digests = _Digests(cutter)
     # After the last block, as many times nothing as there are that may still be waited for.
     for block in chain(blocks, [None] * most_waiting):
         if block is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from rnn_lm.corpora.access import Access, RemoteFile
 from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.published import PublishedSizes, cut_exactly, lines_of
-from rnn_lm.corpora.reading import read_binary_file, read_zip_member
+from rnn_lm.corpora.reading import read_binary_file
+from rnn_lm.corpora.zips import read_zip_member
 
 SIZES = PublishedSizes("enwik8", "bytes", (90_000_000, 5_000_000, 5_000_000))
 _ARCHIVE = RemoteFile(
@@ -37,5 +38,5 @@ def enwik8(access: Access) -> RawCorpus:
 
 
 CORPORA.register("enwik8")(
-    NamedCorpus(enwik8, Defaults(tokens="bytes", lowercase=False, min_count=1), files=(_ARCHIVE,))
+    NamedCorpus(enwik8, Defaults(tokens="bytes", lowercase=False, min_count=1, normalize="none"), files=(_ARCHIVE,))
 )

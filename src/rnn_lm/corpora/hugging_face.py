@@ -16,7 +16,8 @@ from typing import Any
 from rnn_lm.corpora.base import SPLITS, RawCorpus, in_order
 from rnn_lm.corpora.content import Content, digest_of
 from rnn_lm.corpora.files import SentencesOfText
-from rnn_lm.corpora.lines import InOrder, Lines
+from rnn_lm.corpora.head import Head
+from rnn_lm.corpora.lines import Lines, completed
 from rnn_lm.errors import UserError
 
 PREFIX = "hf:"
@@ -69,14 +70,17 @@ def read_hugging_face(text: str, split: tuple[float, float, float]) -> RawCorpus
     if found["train"] is None:
         raise UserError(f"--corpus {text}: it has no train split, only {', '.join(loaded) or 'none at all'}")
     column = _column(loaded[found["train"]].features, reference, text)
-    parts = {part: _sentences(loaded[name][column], part, text) for part, name in found.items() if name is not None}
+    columns = {part: loaded[name][column] for part, name in found.items() if name is not None}
+    heads = {part: Head.of(_blocks(rows)) for part, rows in columns.items()}
+    parts = {part: _sentences(rows, part, text, heads[part].markers.boundaries) for part, rows in columns.items()}
     missing = [part for part in SPLITS if part not in parts]
     return RawCorpus(
         "/".join(filter(None, [reference.name, reference.config])),
-        *in_order(_completed(parts, split)),
+        *in_order(completed(parts, split)),
         source=f"{text}, a Hugging Face data set, column {column}",
         licence=_licence(loaded[found["train"]]),
         split_description=f"{' and '.join(missing)} cut from the end of train" if missing else "as the data set has it",
+        notes=[note for part, head in heads.items() for note in head.notes(f"{text}: {part}")],
         content=_content([loaded[name] for name in found.values() if name is not None], column, *split),
     )
 
@@ -112,10 +116,10 @@ def _column(features: Mapping[str, Any], reference: Reference, text: str) -> str
     return columns[0] if len(columns) == 1 else "text"
 
 
-def _sentences(rows: Iterable[str | None], part: str, text: str) -> Lines:
+def _sentences(rows: Iterable[str | None], part: str, text: str, markers: frozenset[str]) -> Lines:
     """Sentences of a split; where there are too few, to ask for them raises ``UserError``."""
     least = len(SPLITS) if part == "train" else 1
-    found = SentencesOfText(lambda: _blocks(rows))
+    found = SentencesOfText(lambda: _blocks(rows), markers)
 
     def read() -> Iterator[str]:
         count = 0
@@ -133,17 +137,6 @@ def _blocks(rows: Iterable[str | None]) -> Iterator[str]:
     filled = (row for row in rows if row is not None)
     while block := list(islice(filled, _ROWS)):
         yield "\n".join([*block, ""])
-
-
-def _completed(parts: dict[str, Lines], split: tuple[float, float, float]) -> dict[str, Iterable[str]]:
-    """``parts`` with each split that is missing cut from the end of train, in the proportions of ``split``."""
-    missing = [part for part in SPLITS if part not in parts]
-    if not missing:
-        return {**parts}
-    shares = {part: split[SPLITS.index(part)] for part in ("train", *missing)}
-    total = sum(shares.values()) if len(missing) == 1 else 1.0
-    cut = InOrder(parts["train"], {part: share / total for part, share in shares.items()})
-    return {**parts, **cut.parts}
 
 
 def _content(parts: Sequence[Any], column: str, *split: float) -> Content | None:

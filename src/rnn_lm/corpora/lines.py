@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from rnn_lm.corpora.access import SPLITS
 from rnn_lm.errors import UserError
 
 
@@ -21,6 +22,28 @@ class Lines:
 
     def __iter__(self) -> Iterator[str]:
         return self._read()
+
+
+class NumberedLines:
+    """Sentences that know in which line of their file they begin.
+
+    Args:
+        read: begins to read from the start: numbers from 1, each with its sentence.
+    """
+
+    def __init__(self, read: Callable[[], Iterator[tuple[int, str]]]) -> None:
+        self._read = read
+
+    def __iter__(self) -> Iterator[str]:
+        return (sentence for _, sentence in self._read())
+
+    def numbered(self) -> Iterator[tuple[int, str]]:
+        """Each sentence with its line before it."""
+        return self._read()
+
+    def numbers(self) -> Iterator[int]:
+        """The line of each sentence."""
+        return (number for number, _ in self._read())
 
 
 class Totals(NamedTuple):
@@ -91,6 +114,13 @@ class InOrder:
                     part, begun = part + 1, index
             yield names[part], sentence
 
+    def numbers(self, name: str) -> Iterator[int]:
+        """The line of its file in which each sentence of a part begins; nothing where that is not known."""
+        if isinstance(self._sentences, NumberedLines):
+            for (part, _), number in zip(self.labelled(), self._sentences.numbers(), strict=True):
+                if part == name:
+                    yield number
+
 
 def _ends_before(target: float, before: float, end: float) -> bool:
     """Whether a part of ``target`` characters ends nearest to where this sentence begins, or has ended already."""
@@ -111,6 +141,10 @@ class Part:
     def __iter__(self) -> Iterator[str]:
         return (sentence for name, sentence in self.whole.labelled() if name == self.name)
 
+    def numbers(self) -> Iterator[int]:
+        """See ``InOrder.numbers``."""
+        return self.whole.numbers(self.name)
+
 
 def labelled(splits: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
     """Every sentence of ``splits`` with its split's name before it; parts of one text are read in one go."""
@@ -123,6 +157,17 @@ def labelled(splits: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
             yield name, sentence
 
 
-def chained(texts: Sequence[Iterable[str]]) -> Lines:
-    """Several texts as one."""
-    return Lines(lambda: (sentence for text in texts for sentence in text))
+def chained(texts: Sequence[NumberedLines]) -> NumberedLines:
+    """Several texts as one; each has line numbers of its own."""
+    return NumberedLines(lambda: (numbered for text in texts for numbered in text.numbered()))
+
+
+def completed(parts: Mapping[str, Iterable[str]], split: tuple[float, float, float]) -> dict[str, Iterable[str]]:
+    """``parts`` with each split that is missing cut from the end of train, in the proportions of ``split``."""
+    missing = [part for part in SPLITS if part not in parts]
+    if not missing:
+        return {**parts}
+    shares = {part: split[SPLITS.index(part)] for part in ("train", *missing)}
+    total = sum(shares.values()) if len(missing) == 1 else 1.0
+    cut = InOrder(parts["train"], {part: share / total for part, share in shares.items()})
+    return {**parts, **cut.parts}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
 from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
-from rnn_lm.corpora.folder import sentences_in
+from rnn_lm.corpora.line_sentences import TextFile
 from rnn_lm.corpora.published import PublishedSizes, count_tokens
 
 SIZES = PublishedSizes("the Penn Treebank", "tokens with <eos>", (929_589, 73_760, 82_430))
@@ -32,7 +32,7 @@ def ptb(access: Access) -> RawCorpus:
         paths = access.splits(_NAMES)
     if paths is None:
         raise access.not_found(_NAMES)
-    parts = {split: list(sentences_in(path)) for split, path in paths.items()}
+    parts = {split: list(TextFile(path, exact=True).sentences()) for split, path in paths.items()}
     SIZES.require({split: count_tokens(part) for split, part in parts.items()}, str(paths["train"].parent))
     return RawCorpus(
         "Penn Treebank",
@@ -43,4 +43,6 @@ def ptb(access: Access) -> RawCorpus:
     )
 
 
-CORPORA.register("ptb")(NamedCorpus(ptb, Defaults(tokens="whitespace", lowercase=False), files=tuple(_FILES.values())))
+CORPORA.register("ptb")(
+    NamedCorpus(ptb, Defaults(tokens="whitespace", lowercase=False, normalize="none"), files=tuple(_FILES.values()))
+)

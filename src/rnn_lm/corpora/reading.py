@@ -1,24 +1,32 @@
-"""Text files in, some of them at a time, refusing with one line whatever is not text."""
+"""Text files in, some of them at a time, refusing with one line whatever is not text.
+
+Bytes become characters (``encodings.py``), and characters lines: only a line feed ends one, with a carriage return
+before it or not, so that line 7 here is line 7 for every other program. A text that has carriage returns and no line
+feed at all comes from an old Mac: there they end lines.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
+import codecs
 import io
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from rnn_lm.corpora.encodings import encoding_of, first_control, suggestion, wide_encoding
+from rnn_lm.corpora.opening import Readable, opened, shown
+from rnn_lm.corpora.opening import refusals as refusals
 from rnn_lm.errors import UserError
 
 BLOCK = 1 << 20
 """Bytes that are read at a time."""
-_GZIP_MAGIC = b"\x1f\x8b"
+LONGEST_LINE = 16 << 20
+"""Characters that a line may have: a line must fit into memory, several times over."""
+_BINARY_LIMIT = 1 << 30
+"""Bytes of the largest file that is read whole."""
 
 
 def read_text_file(path: Path) -> str:
-    """The text of a UTF-8 file, unpacked where its name ends in ``.gz``, with line breaks as ``\\n``.
+    """The text of a UTF-8 file, unpacked if it is packed, with line breaks as ``\\n``.
 
     Raises:
         UserError: it cannot be opened or unpacked, or it is empty, binary or not UTF-8.
@@ -26,17 +34,23 @@ def read_text_file(path: Path) -> str:
     return "".join(text_blocks(path))
 
 
-def text_blocks(path: Path) -> Iterator[str]:
+def text_blocks(
+    path: Path, encoding: str | None = None, flag: str = "--corpus", notes: list[str] | None = None
+) -> Iterator[str]:
     """The same text in blocks of about a MB, each but the last ending with a line break: a line must fit into memory.
 
+    Args:
+        path: the file.
+        encoding: of the text; default: UTF-8, or what a byte order mark says.
+        flag: that names the file, for messages.
+        notes: is given what a person should know of how it is read, if anything.
+
     Raises:
-        UserError: as ``read_text_file``, as soon as it comes to what is wrong.
+        UserError: as ``read_text_file``, as soon as it comes to what is wrong; or a line is longer than
+            ``LONGEST_LINE``.
     """
-    try:
-        with refusals(path), _open(path) as file:
-            yield from _decoded(file, str(path))
-    except (EOFError, zlib.error) as error:
-        raise _damaged_gzip(path, error) from error
+    with opened(path, flag) as file:
+        yield from decoded(file, shown(path), encoding, notes=notes)
 
 
 def lines_of_blocks(blocks: Iterable[str]) -> Iterator[str]:
@@ -45,92 +59,178 @@ def lines_of_blocks(blocks: Iterable[str]) -> Iterator[str]:
         yield from block.removesuffix("\n").split("\n")
 
 
+def numbered_lines(blocks: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The lines of a text with their numbers from 1; of blank lines that fill a block, the first alone."""
+    number = 1
+    for block in blocks:
+        if block.isspace():
+            yield number, ""
+            number += block.count("\n")
+            continue
+        for line in block.removesuffix("\n").split("\n"):
+            yield number, line
+            number += 1
+
+
 def decode_text(data: bytes, where: str) -> str:
-    """UTF-8 as text with line breaks as ``\\n``; raises ``UserError`` naming ``where`` it comes from if it is none."""
-    return "".join(_decoded(io.BytesIO(data), where))
-
-
-@contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """Turn what the operating system says of ``path`` into a one-line ``UserError``."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: there is no such file; check the path given to --corpus") from error
-    except gzip.BadGzipFile as error:
-        raise _damaged_gzip(path, error) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}; check what it is and who may read it") from error
-
-
-def read_zip_member(path: Path, member: str) -> bytes:
-    """One file out of a zip archive; raises ``UserError`` where the archive is damaged or does not hold it."""
-    with _zip_refusals(path, member), zipfile.ZipFile(path) as archive:
-        return archive.read(member)
-
-
-def zip_text_blocks(path: Path, member: str) -> Iterator[str]:
-    """The text of one file out of a zip archive, as ``text_blocks``; raises ``UserError`` likewise."""
-    with _zip_refusals(path, member), zipfile.ZipFile(path) as archive, archive.open(member) as file:
-        # A ZipExtFile is an io.BufferedIOBase, though its type is declared as another.
-        yield from _decoded(file, f"{path}: {member}")  # pyright: ignore[reportArgumentType]
-
-
-@contextlib.contextmanager
-def _zip_refusals(path: Path, member: str) -> Iterator[None]:
-    try:
-        with refusals(path):
-            yield
-    except KeyError as error:
-        raise UserError(f"{path}: there is no {member} in this archive; get the archive again") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise UserError(f"{path}: cut off, damaged, or no zip archive ({error}); get the archive again") from error
+    """UTF-8 as text with line breaks as ``\\n``, however long its lines; raises ``UserError`` naming ``where`` it comes
+    from if it is none."""
+    return "".join(decoded(io.BytesIO(data), where, longest=len(data)))
 
 
 def read_binary_file(path: Path) -> bytes:
-    """All bytes of a file; raises ``UserError`` where it cannot be read."""
-    with refusals(path):
-        return path.read_bytes()
+    """All bytes of a file; raises ``UserError`` where it cannot be read, or is larger than any that is read whole."""
+    with opened(path) as file:
+        data = bytearray()
+        while part := file.read(BLOCK):
+            data += part
+            if len(data) > _BINARY_LIMIT:
+                raise UserError(f"{path}: larger than {_BINARY_LIMIT >> 30} GiB; it is another file than is meant")
+    return bytes(data)
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+def decoded(
+    file: Readable,
+    where: str,
+    encoding: str | None = None,
+    longest: int | None = None,
+    notes: list[str] | None = None,
+) -> Iterator[str]:
+    """The text of an open file in blocks that end where a line does; see ``text_blocks``.
+
+    Args:
+        file: its bytes.
+        where: they come from, for messages.
+        encoding: of the text.
+        longest: characters that a line may have.
+        notes: see ``text_blocks``.
+    """
+    pieces = _Characters(file, where, encoding).pieces()
+    return _whole_lines(
+        _line_feeds(pieces, LONGEST_LINE, [] if notes is None else notes),
+        LONGEST_LINE if longest is None else longest,
+        where,
+    )
 
 
-def _damaged_gzip(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path}: cut off, damaged, or no gzip file ({error}); pack or copy it again")
+class _Characters:
+    """The characters of a file, and where it was when something is wrong with them."""
 
+    def __init__(self, file: Readable, where: str, encoding: str | None) -> None:
+        self._file, self._where, self._stated = file, where, encoding
+        self._offset = self._lines = 0
 
-def _decoded(file: io.BufferedIOBase, where: str) -> Iterator[str]:
-    offset = lines = 0
-    for data in _whole_lines(file):
-        if offset == 0 and data.startswith(_GZIP_MAGIC):
-            raise UserError(f"{where}: packed by gzip; let its name end in .txt.gz, or unpack it")
-        if (nul := data.find(b"\0")) >= 0:
-            raise UserError(f"{where}: not text: byte {offset + nul} is NUL (a binary or UTF-16 file); give UTF-8 text")
+    def pieces(self) -> Iterator[str]:
+        """All of them, a piece at a time, line breaks as they are; raises ``UserError`` where there are none."""
+        data = self._file.read(BLOCK)
+        if not data:
+            raise UserError(f"{self._where}: the file is empty; give one with text in it")
+        while len(data) < 4 and (more := self._file.read(BLOCK)):
+            data += more
+        encoding = encoding_of(data, self._stated)
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while True:
+            text = self._decode(decoder, data, encoding)
+            if text:
+                yield text
+            self._offset, self._lines = self._offset + len(data), self._lines + text.count("\n")
+            if not data:
+                return
+            data = self._file.read(BLOCK)
+
+    def _decode(self, decoder: codecs.IncrementalDecoder, data: bytes, encoding: str) -> str:
+        narrow = encoding in ("utf-8", "utf-8-sig")
+        if narrow and (nul := data.find(b"\0")) >= 0:
+            raise self._binary(data, nul)
         try:
-            text = data.decode("utf-8-sig" if offset == 0 else "utf-8")
+            text = decoder.decode(data, final=not data)
         except UnicodeDecodeError as error:
-            line = lines + data.count(b"\n", 0, error.start) + 1
+            raise self._undecodable(error, data, encoding) from error
+        except UnicodeError as error:  # UTF-16 without a mark, by its name alone
+            raise UserError(f"{self._where}: is not {encoding} ({error}); check --encoding") from error
+        if not narrow and "\0" in text:
+            line = self._line(text, text.find("\0"))
+            raise UserError(f"{self._where}: line {line} holds NUL: not text, or not {encoding}; check --encoding")
+        if self._stated is not None and (control := first_control(text)) is not None:
             raise UserError(
-                f"{where}: line {line} is not UTF-8 (0x{data[error.start]:02x} at byte {offset + error.start}); "
-                f"convert the file, e.g. from Latin-1: iconv -f latin1 -t utf-8"
-            ) from error
-        offset, lines = offset + len(data), lines + data.count(b"\n")
-        yield text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    if offset == 0:
-        raise UserError(f"{where}: the file is empty; give one with text in it")
+                f"{self._where}: line {self._line(text, control)} holds the control character "
+                f"U+{ord(text[control]):04X}, which no text has: --encoding {self._stated} is not what it is written "
+                "in (cp1252 rather than latin-1, utf-8 rather than cp1252?)"
+            )
+        return text
+
+    def _binary(self, data: bytes, nul: int) -> UserError:
+        wide = wide_encoding(data)
+        byte = f"byte {self._offset + nul} is NUL"
+        if self._offset == 0 and wide is not None:
+            return UserError(f"{self._where}: not UTF-8: {byte}, and it looks like {wide}; add --encoding {wide}")
+        return UserError(f"{self._where}: not text: {byte} (a binary file); give UTF-8 text")
+
+    def _undecodable(self, error: UnicodeDecodeError, data: bytes, encoding: str) -> UserError:
+        seen = error.object
+        place = self._offset + len(data) - len(seen) + error.start
+        line = self._lines + seen.count(b"\n", 0, error.start) + 1
+        name = "UTF-8" if encoding.startswith("utf-8") else encoding
+        start = f"{self._where}: line {line} is not {name} (0x{seen[error.start]:02x} at byte {place})"
+        if self._stated is not None:
+            return UserError(f"{start}; check --encoding")
+        return UserError(f"{start}; {suggestion(seen, error.start)}")
+
+    def _line(self, text: str, index: int) -> int:
+        return self._lines + text.count("\n", 0, index) + 1
 
 
-def _whole_lines(file: io.BufferedIOBase) -> Iterator[bytes]:
-    """Blocks that end where a line does, however lines are broken; never between ``\\r`` and ``\\n``."""
-    parts: list[bytes] = []
-    while data := file.read(BLOCK):
-        cut = max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1)) + 1
+def _line_feeds(pieces: Iterator[str], longest: int, notes: list[str]) -> Iterator[str]:
+    """The text with line breaks as ``\\n``, never cut between ``\\r`` and ``\\n``.
+
+    Which characters end lines is known at the first line feed, or once there is none in ``longest`` characters.
+    """
+    begun = ""
+    for piece in pieces:
+        begun += piece
+        if "\n" in piece or len(begun) > longest:
+            break
+    old_mac = "\n" not in begun and "\r" in begun
+    if old_mac:
+        notes.append("carriage returns end its lines, as on an old Mac: it has no line feed")
+    held = ""
+    for piece in _chained(begun, pieces):
+        text = held + piece
+        held = "\r" if text.endswith("\r") else ""
+        text = text[: len(text) - len(held)]
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+            text = text.replace("\r", "\n") if old_mac else text
+        if text:
+            yield text
+    if held:
+        yield "\n" if old_mac else held
+
+
+def _chained(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _whole_lines(pieces: Iterator[str], longest: int, where: str) -> Iterator[str]:
+    """Blocks that end where a line does."""
+    parts: list[str] = []
+    length = lines = 0
+    for piece in pieces:
+        cut = piece.rfind("\n") + 1
+        first = piece.find("\n") if cut else len(piece)
+        if length + first > longest:
+            raise UserError(
+                f"{where}: line {lines + 1} is longer than {longest:,} characters; break it into lines, e.g. "
+                "fold -s -w 10000, or give text"
+            )
         if cut == 0:
-            parts.append(data)
+            parts.append(piece)
+            length += len(piece)
             continue
-        yield b"".join([*parts, data[:cut]])
-        parts = [data[cut:]] if cut < len(data) else []
+        lines += piece.count("\n")
+        yield "".join([*parts, piece[:cut]])
+        parts = [piece[cut:]] if cut < len(piece) else []
+        length = len(piece) - cut
     if parts:
-        yield b"".join(parts)
+        yield "".join(parts)

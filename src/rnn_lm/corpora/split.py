@@ -51,6 +51,7 @@ class Split:
         words: what stands between white space, and one end for each sentence: the denominator of perplexity per word.
             The same for every tokenization.
         digest: of the same text: equal where the texts are.
+        line_numbers: the line of its file in which each sentence begins, counted from 1; None where that is not known.
     """
 
     types: Sequence[str]
@@ -59,6 +60,7 @@ class Split:
     characters: int
     words: int
     digest: str
+    line_numbers: Callable[[], Iterator[int]] | None = None
 
     @classmethod
     def of(cls, lines: Iterable[str], tokenize: Callable[[str], list[str]]) -> Split:

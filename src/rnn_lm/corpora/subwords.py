@@ -10,6 +10,7 @@ import codecs
 import contextlib
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,11 @@ from rnn_lm.vocabulary import UNK
 
 SUBWORDS = ("bpe", "unigram")
 """Names of the tokenizations that are trained."""
+LONGEST_WORD = 1 << 15
+"""Characters that a word may have: to learn pairs takes time that grows with the square of a word's length, 20 seconds
+for 65,536, in a library that no Ctrl-C interrupts."""
+_WORD = re.compile(r"[^\W\d_]+|\d+|[^\s\w]+")
+"""What the library learns and cuts as one, about: letters, digits, or other marks."""
 TOKENIZER = "tokenizer.json"
 """The file of a trained tokenizer in a run's folder, in the format of Hugging Face ``tokenizers``."""
 
@@ -47,7 +53,11 @@ class SubwordTokenizer:
             raise ValueError((str(error).splitlines() or ["?"])[0][:200]) from error
 
     def __call__(self, line: str) -> list[str]:
-        """The pieces of ``line``; bytes that are no UTF-8 are read as the replacement character."""
+        """The pieces of ``line``; bytes that are no UTF-8 are read as the replacement character.
+
+        Raises:
+            UserError: a word is too long to be cut while anybody waits.
+        """
         tokens = self._tokenizer.encode(" " + _valid(line)).tokens if line else []
         # The library gives <unk> with the white space that went with it.
         return [UNK if token.endswith(UNK) else token for token in tokens] if UNK in line else tokens
@@ -139,6 +149,12 @@ _BYTE_OF = _byte_characters()
 
 def _valid(line: str) -> str:
     """``line`` without the lone surrogates that stand for bytes outside UTF-8, which ``tokenizers`` does not take."""
+    longest = max(map(len, _WORD.findall(line)), default=0) if len(line) > LONGEST_WORD else 0
+    if longest > LONGEST_WORD:
+        raise UserError(
+            f"--tokens bpe and unigram: a word of {longest:,} characters would take "
+            f"hours to cut, {LONGEST_WORD:,} are the most; put spaces into the text, or use --tokens characters"
+        )
     return line.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

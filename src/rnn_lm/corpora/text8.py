@@ -12,7 +12,8 @@ from __future__ import annotations
 from rnn_lm.corpora.access import Access, RemoteFile
 from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.published import PublishedSizes, cut_exactly
-from rnn_lm.corpora.reading import decode_text, read_binary_file, read_zip_member
+from rnn_lm.corpora.reading import decode_text, read_binary_file
+from rnn_lm.corpora.zips import read_zip_member
 
 SIZES = PublishedSizes("text8", "characters", (90_000_000, 5_000_000, 5_000_000))
 SENTENCE = 5_000
@@ -50,5 +51,5 @@ def sentences_at_spaces(text: str, length: int) -> list[str]:
 
 
 CORPORA.register("text8")(
-    NamedCorpus(text8, Defaults(tokens="characters", lowercase=False, min_count=1), files=(_ARCHIVE,))
+    NamedCorpus(text8, Defaults(tokens="characters", lowercase=False, min_count=1, normalize="none"), files=(_ARCHIVE,))
 )

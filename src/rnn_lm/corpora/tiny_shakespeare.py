@@ -35,5 +35,7 @@ def tiny_shakespeare(access: Access) -> RawCorpus:
 
 
 CORPORA.register("tiny-shakespeare")(
-    NamedCorpus(tiny_shakespeare, Defaults(tokens="characters", lowercase=False, min_count=1), files=(_FILE,))
+    NamedCorpus(
+        tiny_shakespeare, Defaults(tokens="characters", lowercase=False, min_count=1, normalize="none"), files=(_FILE,)
+    )
 )

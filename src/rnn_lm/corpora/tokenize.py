@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from rnn_lm.corpora.subwords import join_pieces
+from rnn_lm.corpora.white_space import words_of
 from rnn_lm.registry import Registry
 from rnn_lm.vocabulary import EOS
 
@@ -38,8 +39,8 @@ def words(text: str) -> list[str]:
 
 @TOKENIZERS.register("whitespace")
 def whitespace(text: str) -> list[str]:
-    """What stands between white space, as it stands: for text that has been tokenized already."""
-    return text.split()
+    """What stands between ASCII white space, as it stands: for text that has been tokenized already; KenLM's tokens."""
+    return words_of(text)
 
 
 @TOKENIZERS.register("characters")

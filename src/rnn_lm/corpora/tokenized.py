@@ -20,6 +20,10 @@ STORED_FROM = 16 << 20
 """Characters from which a text is kept in the cache. A smaller one is tokenized in the time that it takes to begin."""
 
 
+READING = 2
+"""Changes when the same files come to be read as other sentences or tokens; part of the key of what is kept."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Text to be tokenized.
@@ -68,7 +72,7 @@ def tokenized_splits(
 def _stored(source: Source, content: Content, tokenization: Tokenization, downloads: Downloads) -> dict[str, Split]:
     store, progress = TokenStore(downloads.cache), downloads.progress
     digest = content.digest()
-    settings = (tokenization.name, tokenization.cutter.lowercase)
+    settings = (READING, tokenization.name, tokenization.cutter.lowercase, tokenization.cutter.normalize)
     # What counts as a letter, and what its small form is, changes with the version of Unicode.
     key = digest_of(VERSION, digest, list(source.splits), settings, unicodedata.unidata_version)[:32]
     try:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from rnn_lm.corpora.base import CORPORA, NamedCorpus, RawCorpus, normalize
+from rnn_lm.corpora.base import CORPORA, NamedCorpus, RawCorpus
 from rnn_lm.corpora.overlap import sentences_sharing_runs
 from rnn_lm.errors import UserError
 
@@ -104,4 +104,4 @@ def clean(verse: str) -> str:
         plain = _HEADING.sub("", plain)
     if " -" in plain or "- " in plain:
         plain = _SPACED_HYPHEN.sub("-", plain)
-    return normalize(plain)
+    return " ".join(plain.split())

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
-from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order, normalize
+from rnn_lm.corpora.base import CORPORA, Defaults, NamedCorpus, RawCorpus, in_order
 from rnn_lm.corpora.content import content_of_files
 from rnn_lm.corpora.lines import Lines
 from rnn_lm.corpora.published import PublishedSizes, count_tokens
-from rnn_lm.corpora.reading import lines_of_blocks, text_blocks, zip_text_blocks
+from rnn_lm.corpora.reading import lines_of_blocks, text_blocks
+from rnn_lm.corpora.zips import zip_text_blocks
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ _RAW_NOTE = "read from .raw files, whose vocabulary is open: published perplexit
 
 
 def _lines(blocks: Iterable[str]) -> Iterator[str]:
-    return (normalize(line) for line in lines_of_blocks(blocks))
+    # Split as those who published the counts did, at white space of any kind.
+    return (" ".join(line.split()) for line in lines_of_blocks(blocks))
 
 
 def _tokens(line: str) -> int:
@@ -127,6 +129,8 @@ def _one(line: str) -> int:  # noqa: ARG001 (every line counts the same)
 for _variant in VARIANTS:
     CORPORA.register(_variant.name)(
         NamedCorpus(
-            partial(wikitext, _variant), Defaults(tokens="whitespace", lowercase=False), files=(_variant.archive,)
+            partial(wikitext, _variant),
+            Defaults(tokens="whitespace", lowercase=False, normalize="none"),
+            files=(_variant.archive,),
         )
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +21,15 @@ class SurprisalRow(NamedTuple):
     """One token of the text.
 
     Attributes:
-        sentence: counted from 1.
+        sentence: counted from 1; lines that are blank are none.
+        line: of the file in which the sentence begins, counted from 1; None where the text is not read from lines.
         token: as it stands in the text, also where the model reads ``<unk>``.
         id: the vocabulary's entry it was scored as.
         surprisal_bits: -log2 P(token | what the policy lets the model see before it).
     """
 
     sentence: int
+    line: int | None
     token: str
     id: int
     surprisal_bits: float
@@ -38,6 +41,7 @@ def surprisal(
     vocabulary: Vocabulary,
     policy: Policy,
     progress: Progress | None = None,
+    lines: Iterable[int] | None = None,
 ) -> Iterator[SurprisalRow]:
     """A row for every token and for each sentence's ``<eos>``, in text order.
 
@@ -47,15 +51,21 @@ def surprisal(
         vocabulary: the model's.
         policy: "stream" or "sentence".
         progress: told how far scoring has come.
+        lines: the line of its file in which each sentence begins (``Split.line_numbers``).
 
     Raises:
         ValueError: there is no sentence.
     """
     text = vocabulary.encode_text(sentences, characters=0)
     scores = score_text(model, text, policy, progress=progress)
-    numbered = ((number, token) for number, words in enumerate(sentences, 1) for token in (*words, EOS))
-    for (number, token), index, nll in zip(numbered, text.ids_n.tolist(), scores.nll_n.tolist(), strict=True):
-        yield SurprisalRow(number, token, index, nll / math.log(2))
+    line_of = chain(lines, repeat(None)) if lines is not None else repeat(None)
+    numbered = (
+        (number, line, token)
+        for (number, words), line in zip(enumerate(sentences, 1), line_of, strict=False)
+        for token in (*words, EOS)
+    )
+    for (number, line, token), index, nll in zip(numbered, text.ids_n.tolist(), scores.nll_n.tolist(), strict=True):
+        yield SurprisalRow(number, line, token, index, nll / math.log(2))
 
 
 def write_surprisal(path: Path, rows: Iterator[SurprisalRow]) -> None:

@@ -16,7 +16,9 @@ from rnn_lm.progress import Progress
 from rnn_lm.seeding import numpy_generator
 
 
-def splits_for(models: Sequence[StoredModel], split: str, path: Path | None, progress: Progress) -> list[Split]:
+def splits_for(
+    models: Sequence[StoredModel], split: str, path: Path | None, progress: Progress, encoding: str | None = None
+) -> list[Split]:
     """The text to score, cut as each model's corpus was: a file, or a split of that corpus.
 
     Raises:
@@ -31,7 +33,7 @@ def splits_for(models: Sequence[StoredModel], split: str, path: Path | None, pro
         elif path is None:
             chosen.append(load_corpus(stored.corpus, downloads, stored.tokenizer).splits[split])
         else:
-            chosen.append(read_split(path, stored.corpus, stored.tokenizer, downloads))
+            chosen.append(read_split(path, stored.corpus, stored.tokenizer, downloads, encoding=encoding))
         if chosen[-1].digest != chosen[0].digest:
             raise UserError(
                 f"{stored.name} and {first.name} read different texts: their perplexities cannot be compared; "
