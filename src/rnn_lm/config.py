@@ -102,7 +102,7 @@ class EmbeddingConfig:
         for name, most in self._MOST.items():
             value = getattr(self, name)
             require(value >= 1, f"--{name.replace('_', '-')} must be at least 1")
-            require(value <= most, f"--{name.replace('_', '-')} must be at most {most:,}, not {value:.6g}")
+            require(value <= most, f"--{name.replace('_', '-')} must be at most {most:,}")
 
 
 @dataclass(frozen=True)

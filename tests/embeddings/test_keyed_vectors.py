@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fuzz.harness import limits
-from rnn_lm.embeddings import read_vectors
+from rnn_lm.embeddings import pickle_data, read_vectors
 from rnn_lm.errors import UserError
 from rnn_lm.vocabulary import Vocabulary
 
@@ -131,12 +131,12 @@ def test_array_apart_missing_or_damaged(tmp_path: Path) -> None:
 
 
 HEAD = b"\x80\x02cgensim.models.keyedvectors\nKeyedVectors\n)\x81}("
-NESTED_KEY = HEAD + b")" + b"\x85" * 200_000 + b"Nu" + b"b."
+NESTED_KEY = HEAD + b")" + b"\x85" * 60_000 + b"Nu" + b"b."
 DOUBLED_KEY = HEAD + b")" + b"2\x86" * 200 + b"Nu" + b"b."
 FAR_MEMO = HEAD + b"Nr\xff\xff\xff\x7fNub."
 UNTRUE_LENGTH = HEAD + b"\x8e" + (2**60).to_bytes(8, "little") + b"xNub."
-PILE = b"\x80\x02" + b"]" * 300_000 + b"."
-SWELLING = b"\x80\x02" + b"}\x940" * 2_000_000 + b"N."
+PILE = b"\x80\x02" + b"]" * 3_000 + b"."
+SWELLING = b"\x80\x02" + b"}\x940" * 3_000 + b"N."
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,11 @@ SWELLING = b"\x80\x02" + b"}\x940" * 2_000_000 + b"N."
         (b"\x80", "it is cut off"),
     ],
 )
-def test_pickles_made_to_crash_hang_or_swell(tmp_path: Path, content: bytes, answer: str) -> None:
+def test_pickles_made_to_crash_hang_or_swell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, answer: str
+) -> None:
+    monkeypatch.setattr(pickle_data, "DEEPEST", 2_000)
+    monkeypatch.setattr(pickle_data, "_FREE", 1 << 16 if content == SWELLING else 1 << 24)
     path = tmp_path / "vectors.kv"
     path.write_bytes(content)
     with limits():
@@ -166,7 +170,7 @@ def test_deep_values_in_fields_that_are_not_read_do_no_harm(tmp_path: Path) -> N
     path = tmp_path / "vectors.kv"
     sound = pickle.dumps(keyed_vectors(), 2)
     assert sound.endswith(b"ub.")
-    deep = b"X\x04\x00\x00\x00deep)" + b"\x85" * 200_000 + b"X\x04\x00\x00\x00wide)" + b"2\x86" * 200
+    deep = b"X\x04\x00\x00\x00deep)" + b"\x85" * 20_000 + b"X\x04\x00\x00\x00wide)" + b"2\x86" * 200
     path.write_bytes(sound[:-3] + deep + sound[-3:])
     assert len(read_vectors(path, VOCABULARY, dimensions=3)) == 2
 

@@ -22,6 +22,7 @@ from rnn_lm.memory import available_memory
 
 DEEPEST = 1 << 17
 """Values that may lie on the stack at once; Python's own pickles put a thousand there."""
+_BETWEEN_CHECKS = 256
 _CHUNK = 1 << 20
 _FREE = 64 << 20
 _BYTES_PER_BYTE = 48
@@ -80,15 +81,17 @@ class _Machine:
     built: int = 0
 
     def run(self) -> Any:
-        most = available_memory() // 2
+        most, read, find = available_memory() // 2, self.file.read, _INSTRUCTIONS.get
         while True:
-            code = self.take(1)
-            if code == b".":
-                return self.pop()
-            instruction = _INSTRUCTIONS.get(code)
-            if instruction is None:
-                raise NotData(f"it has the instruction {code!r}, which plain data does not need")
-            instruction(self)
+            for _ in range(_BETWEEN_CHECKS):
+                code = read(1)
+                self.consumed += 1
+                if code == b".":
+                    return self.pop()
+                instruction = find(code)
+                if instruction is None:
+                    raise NotData(_unknown(code))
+                instruction(self)
             if len(self.stack) > DEEPEST or len(self.marks) > DEEPEST:
                 raise NotData("it piles up more values than any vectors need")
             if self.built > min(most, _FREE + _BYTES_PER_BYTE * self.consumed):
@@ -96,20 +99,19 @@ class _Machine:
 
     def take(self, size: int) -> bytes:
         """The next ``size`` bytes; a length that lies is found out before the memory for it is taken."""
-        self.consumed += min(size, _CHUNK)
-        data = self.file.read(min(size, _CHUNK))
-        if size > _CHUNK and len(data) == _CHUNK:
-            whole = bytearray(data)
-            while len(whole) < size:
-                part = self.file.read(min(size - len(whole), _CHUNK))
-                if not part:
-                    break
-                self.consumed += len(part)
-                whole += part
-            data = bytes(whole)
+        data = self.file.read(size) if size <= _CHUNK else self._take_much(size)
+        self.consumed += len(data)
         if len(data) < size:
             raise NotData("it is cut off")
         return data
+
+    def _take_much(self, size: int) -> bytes:
+        if size > available_memory() // 2:
+            raise NotData("it is cut off, or takes more memory than there is")
+        whole = bytearray()
+        while len(whole) < size and (part := self.file.read(min(size - len(whole), _CHUNK))):
+            whole += part
+        return bytes(whole)
 
     def line(self) -> str:
         data = self.file.readline(_CHUNK)
@@ -182,13 +184,18 @@ class _Machine:
         self.built += _SMALL
         self.memo[index] = self.stack[-1]
 
-    def number(self, form: str) -> Any:
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "little")
 
-    def sized(self, form: str) -> bytes:
-        data = self.take(max(self.number(form), 0))
+    def sized(self, size: int) -> bytes:
+        """Bytes after their length, which is written in ``size`` bytes."""
+        data = self.take(self.number(size))
         self.built += len(data)
         return data
+
+
+def _unknown(code: bytes) -> str:
+    return f"it has the instruction {code!r}, which plain data does not need" if code else "it is cut off"
 
 
 def text(data: bytes) -> str:
@@ -254,20 +261,20 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Machine], object]] = {
     b"N": lambda machine: machine.push(None),
     b"\x88": lambda machine: machine.push(True),
     b"\x89": lambda machine: machine.push(False),
-    b"J": lambda machine: machine.push(machine.number("<i")),
-    b"K": lambda machine: machine.push(machine.number("<B")),
-    b"M": lambda machine: machine.push(machine.number("<H")),
-    b"\x8a": lambda machine: machine.push(int.from_bytes(machine.sized("<B"), "little", signed=True)),
-    b"G": lambda machine: machine.push(machine.number(">d")),
-    b"X": lambda machine: machine.push(text(machine.sized("<I"))),
-    b"\x8c": lambda machine: machine.push(text(machine.sized("<B"))),
-    b"\x8d": lambda machine: machine.push(text(machine.sized("<Q"))),
-    b"B": lambda machine: machine.push(machine.sized("<I")),
-    b"C": lambda machine: machine.push(machine.sized("<B")),
-    b"\x8e": lambda machine: machine.push(machine.sized("<Q")),
-    b"\x96": lambda machine: machine.push(machine.sized("<Q")),
-    b"T": lambda machine: machine.push(_text_or_bytes(machine.sized("<i"))),
-    b"U": lambda machine: machine.push(_text_or_bytes(machine.sized("<B"))),
+    b"J": lambda machine: machine.push(int.from_bytes(machine.take(4), "little", signed=True)),
+    b"K": lambda machine: machine.push(machine.number(1)),
+    b"M": lambda machine: machine.push(machine.number(2)),
+    b"\x8a": lambda machine: machine.push(int.from_bytes(machine.sized(1), "little", signed=True)),
+    b"G": lambda machine: machine.push(struct.unpack(">d", machine.take(8))[0]),
+    b"X": lambda machine: machine.push(text(machine.sized(4))),
+    b"\x8c": lambda machine: machine.push(text(machine.sized(1))),
+    b"\x8d": lambda machine: machine.push(text(machine.sized(8))),
+    b"B": lambda machine: machine.push(machine.sized(4)),
+    b"C": lambda machine: machine.push(machine.sized(1)),
+    b"\x8e": lambda machine: machine.push(machine.sized(8)),
+    b"\x96": lambda machine: machine.push(machine.sized(8)),
+    b"T": lambda machine: machine.push(_text_or_bytes(machine.sized(4))),
+    b"U": lambda machine: machine.push(_text_or_bytes(machine.sized(1))),
     b")": lambda machine: machine.push(()),
     b"]": lambda machine: machine.push([], _CONTAINER),
     b"}": lambda machine: machine.push({}, _CONTAINER),
@@ -288,10 +295,10 @@ _INSTRUCTIONS: dict[bytes, Callable[[_Machine], object]] = {
     b"\x81": _make,
     b"\x92": _make_with_keywords,
     b"b": _build,
-    b"h": lambda machine: machine.recall(machine.number("<B")),
-    b"j": lambda machine: machine.recall(machine.number("<I")),
-    b"q": lambda machine: machine.remember(machine.number("<B")),
-    b"r": lambda machine: machine.remember(machine.number("<I")),
+    b"h": lambda machine: machine.recall(machine.number(1)),
+    b"j": lambda machine: machine.recall(machine.number(4)),
+    b"q": lambda machine: machine.remember(machine.number(1)),
+    b"r": lambda machine: machine.remember(machine.number(4)),
     b"\x94": lambda machine: machine.remember(len(machine.memo)),
 }
 """What each instruction does, by its byte. Those that are missing are of protocol 0, or fetch values from elsewhere."""
