@@ -91,3 +91,20 @@ def test_these_are_refused(text):
 def test_a_value_out_of_range_names_its_flag(kind, settings, flag):
     with pytest.raises(UserError, match=flag):
         kind(**settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("embedding_size", 100_000_000),
+        ("embedding_size", 0),
+        ("window", 2**31),
+        ("window", 10**400),
+        ("negatives", 10**9),
+        ("embedding_epochs", 10**6),
+    ],
+)
+def test_word2vec_settings_beyond_sense_are_refused(name: str, value: int) -> None:
+    flag = name.replace("_", "-")
+    with pytest.raises(UserError, match=f"--{flag} must be at (most|least)"):
+        EmbeddingConfig(**{name: value})  # pyright: ignore[reportArgumentType]

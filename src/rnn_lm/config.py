@@ -96,21 +96,26 @@ class EmbeddingConfig:
     """word2vec (trained on the train split alone), random, or a file of vectors (word2vec text or binary, GloVe text,
     gensim KeyedVectors)."""
     embedding_size: int = 300
-    """Dimensions E of the input vectors."""
+    """Dimensions E of the input vectors, 1 to 100,000."""
     algorithm: Literal["skip-gram", "cbow"] = "skip-gram"
     """word2vec's training objective."""
     window: int = 5
-    """word2vec: words to each side that count as context."""
+    """word2vec: words to each side that count as context, 1 to 10,000."""
     negatives: int = 5
-    """word2vec: noise words drawn per true pair."""
+    """word2vec: noise words drawn per true pair, 1 to 1,000."""
     embedding_epochs: int = 5
-    """word2vec: passes over the train split."""
+    """word2vec: passes over the train split, 1 to 10,000."""
     freeze_embedding: bool = False
     """Keep the input vectors as they are, instead of fine-tuning them."""
 
+    _MOST: ClassVar = {"embedding_size": 100_000, "window": 10_000, "negatives": 1_000, "embedding_epochs": 10_000}
+    """Beyond these no text gains anything, word2vec's loops take for ever, or its 32-bit numbers overflow."""
+
     def __post_init__(self) -> None:
-        for name in ("embedding_size", "window", "negatives", "embedding_epochs"):
-            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        for name, most in self._MOST.items():
+            value = getattr(self, name)
+            require(value >= 1, f"--{name.replace('_', '-')} must be at least 1")
+            require(value <= most, f"--{name.replace('_', '-')} must be at most {most:,}")
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 import torch
 from gensim.models import KeyedVectors
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rnn_lm.embeddings import EmbeddingMatrix, nearest, read_vectors, save_word2vec_text
+from rnn_lm.embeddings import EmbeddingMatrix, nearest, read_vectors, require_expressible, save_word2vec_text
 from rnn_lm.embeddings.matrix import align
 from rnn_lm.errors import UserError
 from rnn_lm.seeding import generator
@@ -69,7 +73,7 @@ def test_nearest_refuses_words_without_a_vector() -> None:
 def test_written_text_is_read_back_bit_for_bit_here_and_by_gensim(tmp_path: Path) -> None:
     path = tmp_path / "vectors.txt"
     vectors_ve = torch.randn(len(VOCABULARY), 7, generator=generator(1, "vectors"))
-    save_word2vec_text(path, VOCABULARY, vectors_ve)
+    save_word2vec_text(path, VOCABULARY, vectors_ve, torch.ones(len(VOCABULARY), dtype=torch.bool))
     rows = read_vectors(path, VOCABULARY, dimensions=7)
     assert torch.equal(torch.from_numpy(np.stack([rows[index] for index in range(len(VOCABULARY))])), vectors_ve)
     theirs = KeyedVectors.load_word2vec_format(str(path))
@@ -77,7 +81,54 @@ def test_written_text_is_read_back_bit_for_bit_here_and_by_gensim(tmp_path: Path
     assert np.array_equal(theirs.vectors, vectors_ve.numpy())
 
 
-def test_a_token_of_white_space_cannot_be_written(tmp_path: Path) -> None:
-    vocabulary = Vocabulary.build([["a", " "]])
-    with pytest.raises(UserError, match="cannot hold the token ' '"):
-        save_word2vec_text(tmp_path / "vectors.txt", vocabulary, torch.zeros(4, 2))
+@pytest.mark.parametrize("token", ["a ", "a\nb", "\n", "of 0.5"])
+def test_a_token_that_would_be_read_as_another_is_refused(tmp_path: Path, token: str) -> None:
+    vocabulary = Vocabulary.build([["a", token]])
+    with pytest.raises(UserError, match="cannot hold the token"):
+        require_expressible(tmp_path / "vectors.txt", vocabulary)
+    with pytest.raises(UserError, match="cannot hold the token"):
+        save_word2vec_text(tmp_path / "vectors.txt", vocabulary, torch.zeros(4, 2), torch.ones(4, dtype=torch.bool))
+
+
+def test_rows_that_start_at_random_are_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt"
+    matrix = align({2: np.ones(2), 3: np.array([1.0, 2.0])}, VOCABULARY, "test", generator(1, "vectors"))
+    save_word2vec_text(path, VOCABULARY, matrix.vectors_ve, matrix.known_v)
+    assert path.read_text() == "2 2\na 1.0 1.0\nb 1.0 2.0\n"
+    again = align(read_vectors(path, VOCABULARY, 2), VOCABULARY, "test", generator(2, "vectors"))
+    assert (again.covered_types, again.covered_tokens) == (matrix.covered_types, matrix.covered_tokens)
+    assert again.covered_types == pytest.approx(2 / 3)
+
+
+def _can_be_written(token: str) -> bool:
+    return "\n" not in token and (token == token.rstrip(" \t") or not token.strip(" \t"))
+
+
+_TOKENS = st.text(st.sampled_from("ab .5\t\r\u00a0\u3000\u0085\ufeff\x0b\x1cé"), max_size=4).filter(_can_be_written)
+
+
+@given(st.lists(_TOKENS, min_size=1, max_size=12, unique_by=str.lower), st.integers(1, 3), st.randoms())
+@settings(deadline=None, max_examples=40)
+def test_what_is_written_is_read(
+    tmp_path_factory: pytest.TempPathFactory, tokens: list[str], size: int, random: Random
+) -> None:
+    path = tmp_path_factory.mktemp("vectors") / "vectors.txt"
+    vocabulary = Vocabulary.build([tokens])
+    rows = {
+        vocabulary.encode([token])[0]: np.array([random.choice([0, 1, -2.5, 1e-7]) for _ in range(size)], np.float32)
+        for token in random.sample(tokens, random.randint(1, len(tokens)))
+    }
+    matrix = align(rows, vocabulary, "test", generator(1, "vectors"))
+    try:
+        save_word2vec_text(path, vocabulary, matrix.vectors_ve, matrix.known_v)
+    except UserError:  # an extra number, as in "a 0.5"
+        assert any(re.search(r"[ \t][.5]*5[.5]*", token) for token in tokens)
+        return
+    again = read_vectors(path, vocabulary, size)
+    assert again.keys() == rows.keys()
+    assert all(np.array_equal(again[index], rows[index]) for index in rows)
+
+
+def test_immense_vectors_give_a_start_that_is_finite() -> None:
+    matrix = align({2: np.array([1e30, -1e30])}, VOCABULARY, "test", generator(1, "vectors"))
+    assert torch.isfinite(matrix.vectors_ve).all()

@@ -13,6 +13,7 @@ import torch
 
 from rnn_lm.config import EmbeddingConfig
 from rnn_lm.embeddings import EmbeddingMatrix, load_embedding, nearest
+from rnn_lm.embeddings.word2vec import _AsRead
 from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress, Task
 from rnn_lm.seeding import generator
@@ -114,3 +115,21 @@ def test_unknown_names(name: str, answer: str) -> None:
     config = replace(CONFIG, embedding=name)
     with pytest.raises(UserError, match=answer):
         load_embedding(config, VOCABULARY, SENTENCES, generator(1, "vectors"), SilentProgress())
+
+
+@pytest.mark.parametrize("sentences", [[["only"]], [["only"] * 50], [[]], [["a"], ["b"]]])
+def test_odd_texts_are_trained_on(sentences: list[list[str]]) -> None:
+    vocabulary = Vocabulary.build([["only", "a", "b"]])
+    config = replace(CONFIG, embedding_epochs=1)
+    matrix = load_embedding(config, vocabulary, sentences, generator(1, "vectors"), SilentProgress())
+    assert matrix is not None
+    assert torch.isfinite(matrix.vectors_ve).all()
+    assert matrix.known_v[vocabulary.eos_id]
+
+
+def test_a_long_sentence_is_read_to_its_end() -> None:
+    vocabulary = Vocabulary.build([["a", "b", "rare"]])
+    long = ["a", "b"] * 6000 + ["rare"] * 3
+    pieces = list(_AsRead([long], vocabulary))
+    assert [token for piece in pieces for token in piece] == [*long, "<eos>"]
+    assert max(map(len, pieces)) <= 10_000

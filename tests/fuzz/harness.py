@@ -37,6 +37,11 @@ SLOWEST = 10
 MEMORY = 2 << 30
 """Bytes that one reading may add to what the process has."""
 
+
+class TooSlow(Exception):
+    """A reading has not ended in time. No ``TimeoutError``: that is an ``OSError``, which readers turn into a line."""
+
+
 _TOKENS = (
     b"\0", b"\xff", b"\r", b"\n", b"\t", b" ", b"\xef\xbb\xbf", b"\x1f\x8b", b"PK\x03\x04", b"nan", b"inf", b"-inf",
     b"1e999", b"-1", b"0", b"9" * 30, b"9" * 5000, b"{}", b"[]", b"null", b'"', b"\\", b"<unk>", b"<eos>", b"\x80\x04",
@@ -147,10 +152,10 @@ def fuzz(
 
 @contextlib.contextmanager
 def limits() -> Iterator[None]:
-    """Inside, an example that hangs or takes memory without end becomes a ``TimeoutError`` or ``MemoryError``."""
+    """Inside, an example that hangs or takes memory without end becomes a ``TooSlow`` or ``MemoryError``."""
 
     def too_slow(*_: object) -> None:
-        raise TimeoutError(f"over {SLOWEST} seconds for one file")
+        raise TooSlow(f"over {SLOWEST} seconds for one file")
 
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()

@@ -8,16 +8,30 @@ from pathlib import Path
 import torch
 
 from rnn_lm.config import EmbeddingConfig
-from rnn_lm.embeddings.matrix import EmbeddingMatrix, align, nearest, save_word2vec_text
+from rnn_lm.embeddings.matrix import EmbeddingMatrix, align, nearest, require_word
 from rnn_lm.embeddings.reading import read_vectors
+from rnn_lm.embeddings.writing import require_expressible, save_word2vec_text
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.memory import available_memory
 from rnn_lm.progress import Progress
 from rnn_lm.vocabulary import Vocabulary
 
-__all__ = ["EmbeddingMatrix", "load_embedding", "nearest", "read_vectors", "save_word2vec_text"]
+__all__ = [
+    "EmbeddingMatrix",
+    "load_embedding",
+    "nearest",
+    "read_vectors",
+    "require_expressible",
+    "require_word",
+    "save_word2vec_text",
+]
 
 TRAINED = "word2vec"
 RANDOM = "random"
+_FEW = 0.1
+"""Share of the words below which a file is probably of another language, or of words cut in another way."""
+_COPIES = 3
+"""How often the vectors are in memory at once: as they are trained or read, and aligned to the vocabulary."""
 
 
 def load_embedding(
@@ -40,10 +54,11 @@ def load_embedding(
         None for ``random``: the model draws its own start.
 
     Raises:
-        UserError: the name is unknown, or the file is refused (see ``read_vectors``).
+        UserError: the name is unknown, the file is refused (see ``read_vectors``), or memory does not hold the vectors.
     """
     if config.embedding == RANDOM:
         return None
+    _require_memory(len(vocabulary), config.embedding_size)
     if config.embedding == TRAINED:
         from rnn_lm.embeddings.word2vec import train_word2vec  # gensim takes a second to import
 
@@ -53,5 +68,19 @@ def load_embedding(
     if not path.suffix and path.name == config.embedding and not path.exists():
         hint = unknown_name("embedding", config.embedding, (RANDOM, TRAINED))
         raise UserError(f"{hint}; nor is there a file of that name")
-    rows = read_vectors(path, vocabulary, config.embedding_size)
-    return align(rows, vocabulary, path.name, generator)
+    matrix = align(read_vectors(path, vocabulary, config.embedding_size, progress), vocabulary, path.name, generator)
+    if matrix.covered_types < _FEW:
+        progress.say(
+            f"note        {path.name}: covers {matrix.covered_types:.1%} of the words; "
+            "is it of another language, or of words cut in another way (--tokens, --lowercase)?"
+        )
+    return matrix
+
+
+def _require_memory(entries: int, size: int) -> None:
+    needed, there = 4 * _COPIES * entries * size, available_memory()
+    if needed > there:
+        raise UserError(
+            f"--embedding-size {size}: vectors of {entries:,} words take {needed / 2**30:,.1f} GiB, and this process "
+            f"has {there / 2**30:,.1f}; lower it, or --max-vocabulary"
+        )

@@ -1,84 +1,54 @@
 """gensim's KeyedVectors files, which are pickles, read without running anything that they name.
 
-A pickle is a list of instructions, some of which call whatever importable function the file names; so loading one with
-pickle is to trust it with the machine. Here the names are looked up in a short table of records that do nothing but
-hold what is handed to them; any other name is refused, and nothing from gensim, numpy or anywhere else is ever called.
-What the records hold in the end (a list of words, and the bytes and shape of an array) is checked and used.
+``pickle_data`` reads a pickle as data; here is what the data must be: records whose names stand in a short list, among
+them one of KeyedVectors with a list of words and an array, whose bytes, shape and kind of number are checked and used.
 """
 
 from __future__ import annotations
 
 import io
-import math
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
 
-from rnn_lm.embeddings.wanted import WantedRows, require_dimension
+from rnn_lm.embeddings.npy import map_array
+from rnn_lm.embeddings.pickle_data import NotData, Record, read_pickle
+from rnn_lm.embeddings.wanted import WantedRows, float32_vector, require_dimension
 from rnn_lm.errors import UserError
-from rnn_lm.files import user_errors
 
 PICKLE_START = b"\x80"
 """The first byte of every pickle since protocol 2."""
 _MEND = "load it with gensim where you trust it, and save it with save_word2vec_format"
 
-
-class _Record:
-    """Stands for an object of the pickle: keeps the arguments it is made with and the state it is given."""
-
-    arguments: tuple[Any, ...] = ()
-    state: Any = None
-
-    def __init__(self, *arguments: Any) -> None:
-        self.arguments = arguments
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-
-class _KeyedVectors(_Record):
-    """Stands for gensim's KeyedVectors and the vocabulary entries of its older versions."""
-
-
-class _Array(_Record):
-    """Stands for a numpy array; its state is (version, shape, dtype, Fortran order, bytes)."""
-
-
-class _Dtype(_Record):
-    """Stands for a numpy dtype; its first argument is a code such as "f4"."""
-
-
-class _EncodedBytes(_Record):
-    """Stands for bytes in pickles of Python 2's protocols: the arguments are a string and "latin1"."""
-
-
-_KNOWN_NAMES: dict[tuple[str, str], type[_Record]] = {
-    **{
-        ("gensim.models.keyedvectors", name): _KeyedVectors
-        for name in ("KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors", "Vocab")
-    },
-    **{(f"numpy.{core}.multiarray", name): _Array for core in ("core", "_core") for name in ("_reconstruct", "scalar")},
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _EncodedBytes,
+_KEYED_VECTORS = {
+    f"gensim.models.keyedvectors.{name}" for name in ("KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors")
 }
-_FLOATS = {"f2": np.float16, "f4": np.float32, "f8": np.float64}
+_ENTRIES = {
+    "gensim.models.keyedvectors.Vocab",
+    "gensim.models.keyedvectors.CompatVocab",
+    "gensim.models.word2vec.Vocab",
+}
+"""A word's count and index, in older versions."""
+_ARRAYS = {f"numpy.{core}.multiarray._reconstruct" for core in ("core", "_core")}
+_BUFFERS = {f"numpy.{core}.numeric._frombuffer" for core in ("core", "_core")}
+"""What makes an array under pickle's protocol 5."""
+_SCALARS = {f"numpy.{core}.multiarray.scalar" for core in ("core", "_core")}
+_DTYPE, _ENCODED = "numpy.dtype", "_codecs.encode"
+_SETS = {f"{module}.{name}" for module in ("builtins", "__builtin__") for name in ("set", "frozenset")}
+_KNOWN = _KEYED_VECTORS | _ENTRIES | _SETS | _ARRAYS | _BUFFERS | _SCALARS | {_DTYPE, _ENCODED, "numpy.ndarray"}
+_KINDS = ("f2", "f4", "f8")
 
 
-class _InertUnpickler(pickle.Unpickler):
-    def find_class(self, module_name: str, global_name: str, /) -> type[_Record]:
-        if (module_name, global_name) not in _KNOWN_NAMES:
-            raise pickle.UnpicklingError(f"it names {module_name}.{global_name}")
-        return _KNOWN_NAMES[module_name, global_name]
-
-
-def read_keyed_vectors(path: Path, file: io.BufferedReader, wanted: WantedRows, dimensions: int) -> None:
+def read_keyed_vectors(
+    path: Path, file: io.BufferedReader, wanted: WantedRows, dimensions: int, *, packed: bool
+) -> list[str]:
     """Offer the rows of a file written by ``KeyedVectors.save`` to ``wanted``.
 
     Large arrays stand in a file beside it, ``<name>.vectors.npy``, which is mapped and not loaded whole.
+
+    Returns:
+        Notes for a person on what was passed over.
 
     Raises:
         UserError: the file is damaged, or is another kind of pickle: a whole model, or something that would run code.
@@ -87,62 +57,94 @@ def read_keyed_vectors(path: Path, file: io.BufferedReader, wanted: WantedRows, 
     words = fields.get("index_to_key", fields.get("index2word"))
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise UserError(f"{path}: has no list of words, so it is not gensim KeyedVectors; {_MEND}")
-    vectors_ve = _vectors(path, fields)
-    if vectors_ve.dtype.kind != "f" or vectors_ve.ndim != 2 or len(vectors_ve) < len(words):
-        found = f"an array of {vectors_ve.dtype}, shape {vectors_ve.shape}"
-        raise UserError(f"{path}: {len(words)} words but {found}; the file is damaged")
+    vectors_ve = _vectors(path, fields, packed=packed)
+    if len(vectors_ve) < len(words):
+        raise UserError(f"{path}: {len(words)} words but an array of shape {vectors_ve.shape}; the file is damaged")
     require_dimension(path, vectors_ve.shape[1], dimensions)
     for row, word in enumerate(words):
-        if (key := word.encode(errors="surrogatepass")) in wanted:
-            wanted.offer(key, _finite(path, word, vectors_ve[row]))
+        if word in wanted:
+            try:
+                vector = float32_vector(vectors_ve[row])
+            except ValueError as error:
+                fault = str(error).removeprefix("the vector ")
+                raise UserError(f"{path}: the vector of {word[:40]!r} {fault}; the file is damaged") from error
+            wanted.offer(word, vector, row + 1)
+    return wanted.remarks("vector")
 
 
-def _fields(path: Path, file: io.BufferedReader) -> dict[str, Any]:
+def _fields(path: Path, file: io.BufferedReader) -> dict[Any, Any]:
     try:
-        record = _InertUnpickler(file).load()
-    except pickle.UnpicklingError as error:
+        record = read_pickle(file, _KNOWN.__contains__)
+    except NotData as error:
         raise UserError(f"{path}: not plain gensim KeyedVectors ({error}); {_MEND}") from error
-    # What pickle raises for bytes that make no sense is not one exception but whatever the instructions run into.
-    except (EOFError, TypeError, ValueError, KeyError, IndexError, AttributeError, MemoryError, OverflowError) as error:
-        raise UserError(f"{path}: damaged or cut off; copy it again") from error
-    if not isinstance(record, _KeyedVectors) or not isinstance(record.state, dict):
+    if not isinstance(record, Record) or record.name not in _KEYED_VECTORS or not isinstance(record.state, dict):
         raise UserError(f"{path}: a pickle that holds no gensim KeyedVectors; {_MEND}")
     return record.state
 
 
-def _vectors(path: Path, fields: dict[str, Any]) -> np.ndarray:
-    """The array of vectors, from within the pickle or from the file beside it."""
+def _vectors(path: Path, fields: dict[Any, Any], *, packed: bool) -> np.ndarray:
+    """The array of vectors, of two dimensions, from within the pickle or from the file beside it."""
     apart = fields.get("__numpys")
-    if isinstance(apart, list) and "vectors" in apart:
-        beside = path.with_name(f"{path.name}.vectors.npy")
-        with user_errors(beside, "read the vectors that belong to the KeyedVectors file"):
-            try:
-                return np.load(beside, mmap_mode="r", allow_pickle=False)
-            except (ValueError, EOFError) as error:
-                raise UserError(f"{beside}: not a whole numpy array; copy it again") from error
+    for name in ("vectors", "syn0"):
+        if isinstance(apart, list) and any(isinstance(other, str) and other == name for other in apart):
+            if packed:
+                raise UserError(
+                    f"{path}: its vectors stand in {path.name}.{name}.npz, which is packed too; "
+                    "save it with gensim under a name without .gz"
+                )
+            return map_array(path.with_name(f"{path.name}.{name}.npy"))
     array = fields.get("vectors", fields.get("syn0"))
-    if not isinstance(array, _Array) or not isinstance(array.state, tuple) or len(array.state) != 5:
+    parts = _array_parts(array) if isinstance(array, Record) else None
+    if parts is None:
         raise UserError(f"{path}: has no array of vectors; {_MEND}")
-    _, shape, dtype, fortran, content = array.state
-    code = dtype.arguments[0] if isinstance(dtype, _Dtype) and dtype.arguments else None
-    sizes = shape if isinstance(shape, tuple) and all(type(size) is int and size >= 0 for size in shape) else None
-    data = _bytes(content)
-    if code not in _FLOATS or sizes is None or data is None:
+    shape, dtype, fortran, content = parts
+    kind = _kind(dtype)
+    if kind is None or not isinstance(content, bytes):
         raise UserError(f"{path}: its vectors are not floating-point numbers; {_MEND}")
-    kind = np.dtype(_FLOATS[code])
-    if math.prod(sizes) * kind.itemsize != len(data):
-        raise UserError(f"{path}: {len(data)} bytes for vectors of shape {sizes}; the file is damaged")
-    return np.frombuffer(data, kind).reshape(sizes, order="F" if fortran else "C")
+    if len(shape) != 2 or not all(type(size) is int and 0 < size < 1 << 48 for size in shape):
+        raise UserError(f"{path}: its array of vectors has not two dimensions; {_MEND}")
+    if shape[0] * shape[1] * kind.itemsize != len(content):
+        raise UserError(f"{path}: {len(content)} bytes for vectors of shape {shape}; the file is damaged")
+    return np.frombuffer(content, kind).reshape(shape, order="F" if fortran else "C")
+
+
+def _array_parts(array: Record) -> tuple[tuple[Any, ...], Any, bool, Any] | None:
+    """Shape, kind of number, whether columns come first, and bytes, as either way of pickling an array gives them."""
+    match array:
+        case Record(name=name, state=(int(), tuple(shape), dtype, bool() | int() as fortran, content)):
+            return (shape, dtype, bool(fortran), _bytes(content)) if name in _ARRAYS else None
+        case Record(name=name, arguments=(content, dtype, tuple(shape), str(order))):
+            return (shape, dtype, order == "F", _bytes(content)) if name in _BUFFERS else None
+        case _:
+            return None
+
+
+def _kind(dtype: Any) -> np.dtype | None:
+    """The kind of floating-point number that a record of a dtype stands for, with its order of bytes."""
+    if not isinstance(dtype, Record) or dtype.name != _DTYPE:
+        return None
+    code = dtype.arguments[0] if dtype.arguments else None
+    order = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 else "<"
+    if not isinstance(code, str) or code not in _KINDS or not isinstance(order, str) or order not in ("<", ">"):
+        return None
+    return np.dtype(order + code)
 
 
 def _bytes(content: Any) -> bytes | None:
-    """An array's bytes as either kind of protocol writes them; None where they are anything else."""
-    if isinstance(content, _EncodedBytes) and len(content.arguments) == 2 and isinstance(content.arguments[0], str):
-        return content.arguments[0].encode("latin-1")
-    return content if isinstance(content, bytes) else None
+    """An array's bytes as the kinds of protocol write them; None where they are anything else."""
+    match content:
+        case bytes():
+            return content
+        case str():  # bytes of Python 2 that happen to be letters
+            return _latin1(content)
+        case Record(name=name, arguments=(str(letters), str(encoding))) if name == _ENCODED and encoding == "latin1":
+            return _latin1(letters)
+        case _:
+            return None
 
 
-def _finite(path: Path, word: str, vector: np.ndarray) -> Float32[np.ndarray, "E"]:
-    if not np.isfinite(vector).all():
-        raise UserError(f"{path}: the vector of {word!r} has a number that is not finite; the file is damaged")
-    return np.array(vector, dtype=np.float32)
+def _latin1(letters: str) -> bytes | None:
+    try:
+        return letters.encode("latin-1")
+    except UnicodeEncodeError:
+        return None

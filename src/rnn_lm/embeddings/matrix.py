@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import write_atomically
 from rnn_lm.vocabulary import EOS, UNK, Vocabulary
 
 
@@ -53,7 +51,9 @@ def align(
     known_ids = torch.tensor(sorted(rows))
     known_ke = torch.from_numpy(np.stack([rows[index] for index in sorted(rows)]).astype(np.float32))
     vectors_ve = torch.randn(len(vocabulary), known_ke.shape[1], generator=generator)
-    vectors_ve = vectors_ve * known_ke.std(correction=0) + known_ke.mean()
+    # In float64, which holds the squares of all that float32 holds.
+    scale, middle = known_ke.double().std(correction=0), known_ke.double().mean()
+    vectors_ve = (vectors_ve.double() * scale + middle).float()
     vectors_ve[known_ids] = known_ke
     known_v = torch.zeros(len(vocabulary), dtype=torch.bool)
     known_v[known_ids] = True
@@ -68,31 +68,13 @@ def align(
     )
 
 
-def save_word2vec_text(path: Path, vocabulary: Vocabulary, vectors_ve: Float[Tensor, "V E"]) -> None:
-    """Write vectors in word2vec's text format: a line ``V E``, then a line per word; floats keep all their bits.
-
-    Raises:
-        UserError: a token holds white space, which the format cannot express, or the file cannot be written.
-    """
-    for token in vocabulary.tokens:
-        if token.split() != [token]:
-            raise UserError(f"{path}: word2vec text cannot hold the token {token!r}; use --tokens words or whitespace")
-    lines = [f"{len(vocabulary)} {vectors_ve.shape[1]}"]
-    for token, vector in zip(vocabulary.tokens, vectors_ve.float().tolist(), strict=True):
-        lines.append(" ".join([token, *(f"{value:.9g}" for value in vector)]))
-    write_atomically(path, "\n".join(lines) + "\n")
-
-
 def nearest(matrix: EmbeddingMatrix, vocabulary: Vocabulary, word: str, k: int) -> list[tuple[str, float]]:
     """The ``k`` words whose known vectors have the greatest cosine with that of ``word``, best first, and the cosines.
 
     Raises:
         UserError: ``word`` is not in the vocabulary, or has no known vector.
     """
-    if word not in vocabulary:
-        close = difflib.get_close_matches(word, vocabulary.tokens, n=1)
-        hint = f": did you mean {close[0]!r}?" if close else "; choose a word that stands in the train split"
-        raise UserError(f"{word!r} is not in the vocabulary{hint}")
+    require_word(vocabulary, word)
     index = vocabulary.encode([word])[0]
     if not matrix.known_v[index]:
         raise UserError(f"{word!r} has no vector in {matrix.source}; choose another word")
@@ -102,3 +84,11 @@ def nearest(matrix: EmbeddingMatrix, vocabulary: Vocabulary, word: str, k: int) 
     candidate_v[index] = False
     best = cosine_v.masked_fill(~candidate_v, -torch.inf).topk(min(k, int(candidate_v.sum())))
     return list(zip(vocabulary.decode(best.indices.tolist()), best.values.tolist(), strict=True))
+
+
+def require_word(vocabulary: Vocabulary, word: str) -> None:
+    """Refuse a ``word`` that is not in the vocabulary, naming one that is like it."""
+    if word not in vocabulary:
+        close = difflib.get_close_matches(word, vocabulary.tokens, n=1)
+        hint = f": did you mean {close[0]!r}?" if close else "; choose a word that stands in the train split"
+        raise UserError(f"{word!r} is not in the vocabulary{hint}")

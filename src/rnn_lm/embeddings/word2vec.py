@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from gensim.models import Word2Vec
 from gensim.models.callbacks import CallbackAny2Vec
+from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 from jaxtyping import Float32
 
 from rnn_lm.config import EmbeddingConfig
@@ -25,7 +26,7 @@ def train_word2vec(
     """Train on ``sentences`` as a model reads them: ``<unk>`` for what is outside the vocabulary, ``<eos>`` at the end.
 
     In one worker thread, because with several gensim's result depends on which of them is faster; so the same seed
-    gives the same bits. Of a sentence of more than 10,000 tokens gensim reads the first 10,000.
+    gives the same bits. Of a sentence gensim reads the first 10,000 tokens, so longer ones are cut into such pieces.
 
     Returns:
         The vector of each entry that stands in the text, by id.
@@ -55,7 +56,10 @@ class _AsRead:
 
     def __iter__(self) -> Iterator[list[str]]:
         vocabulary = self._vocabulary
-        return (vocabulary.decode(vocabulary.encode([*sentence, EOS])) for sentence in self._sentences)
+        for sentence in self._sentences:
+            tokens = vocabulary.decode(vocabulary.encode([*sentence, EOS]))
+            for start in range(0, len(tokens), MAX_WORDS_IN_BATCH):
+                yield tokens[start : start + MAX_WORDS_IN_BATCH]
 
 
 class _EpochReport(CallbackAny2Vec):
