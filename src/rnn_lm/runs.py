@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,3 +109,27 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _as_json(part) for key, part in value.items()}
     return [_as_json(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def require_run_folder(folder: Path, *, resume: bool) -> None:
+    """Find out, before any work, what ``start_run`` would find out after it; makes nothing that stays.
+
+    Raises:
+        UserError: the folder holds a run and ``resume`` is not set, or other files; or it is not there and cannot be
+            made, or cannot be written.
+    """
+    with user_errors(folder, "write a run there"):
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        if MANIFEST in names and not resume:
+            raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
+        strangers = [name for name in names if not name.startswith(".")]
+        if strangers and MANIFEST not in names:
+            raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
+        there = folder.resolve()
+        missing = [there, *there.parents]
+        while not missing[0].exists():
+            there = missing.pop(0)
+        # Only trying shows whether a file may be made, and whether the system takes a name of this length.
+        with tempfile.TemporaryDirectory(dir=missing[0], prefix=".") as trial:
+            if there != missing[0]:
+                (Path(trial) / there.name).mkdir()
