@@ -10,42 +10,66 @@ import importlib
 import io
 import os
 import re
+import shutil
+import signal
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import tyro
 
 from rnn_lm.commands import COMMANDS
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.failures import BUG, OUTPUT_LOST, failure
+from rnn_lm.limits import check_numbers
 from rnn_lm.memory import keep_freed_memory
 from rnn_lm.presets import default_options
+from rnn_lm.terminal import SafeOutput, safe_output
+from rnn_lm.training.interrupt import WATCHED, stopping
 
-BAD_INPUT = 2
-"""Exit code when something a person typed or supplied cannot be used."""
 INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+"""Exit code after Ctrl-C; after another signal that asks to stop, 128 and its number, as shells have it."""
+NARROWEST = 60
+"""Columns that help is laid out for at least, however narrow the terminal says it is."""
+LONGEST_MESSAGE = 400
+"""Characters of what the parser of flags says that are shown."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code. What a person got wrong is answered with one line on stderr."""
+    """Run one command; returns the exit code. Whatever ends it early is answered with one line on stderr."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        return _run(arguments)
-    except UserError as error:
-        return _refused(error)
-    except KeyboardInterrupt:
-        if _speaks():
-            print("rnn-lm: stopped; what is finished is kept, and --resume goes on from there", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
-        sys.stderr.close()
-        return 0
-    finally:
-        if "RANK" in os.environ:
-            from rnn_lm.runtime import leave_process_group
+    command = _Command()
+    with safe_output() as output, stopping():
+        try:
+            return _finish(output, command.run(arguments, output))
+        except KeyboardInterrupt as stop:
+            _end_helpers()
+            if _speaks():
+                _say("stopped; what is finished is kept, and --resume goes on from there")
+            return 128 + getattr(stop, "number", signal.SIGINT)
+        except BrokenPipeError:
+            # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
+            return 0
+        except Exception as error:
+            return _failed(error, command.run_folder())
+        finally:
+            if "RANK" in os.environ:
+                from rnn_lm.runtime import leave_process_group
 
-            leave_process_group()
+                leave_process_group()
+
+
+def _finish(output: SafeOutput, code: int) -> int:
+    """The exit code of a command that ended with ``code``, once all that it printed is written."""
+    output.flush()
+    if output.lost is not None and not isinstance(output.lost, BrokenPipeError):
+        return code or OUTPUT_LOST
+    return code
+
+
+def _say(line: str) -> None:
+    print(f"rnn-lm: {line}", file=sys.stderr)
 
 
 def _speaks() -> bool:
@@ -53,38 +77,64 @@ def _speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def _refused(error: UserError) -> int:
+def _failed(error: Exception, folder: Path | None) -> int:
     if os.environ.get("RANK") is not None:
-        from rnn_lm.launch import RANK_LOST, WATCHED
+        from rnn_lm.launch import RANK_LOST
         from rnn_lm.runtime import RankLost
 
         if isinstance(error, RankLost):
             if WATCHED not in os.environ:
-                print(f"rnn-lm: {error}", file=sys.stderr)
+                _say(str(error))
             return RANK_LOST
-    if _speaks():
-        print(f"rnn-lm: {error}", file=sys.stderr)
-    return BAD_INPUT
+    line, code = failure(error, folder)
+    if _speaks() or code == BUG:
+        _say(line)
+    return code
 
 
-def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in {"-h", "--help"}:
-        print(_overview())
-        return 0
-    if arguments[0] == "--version":
-        print(importlib.import_module("importlib.metadata").version("rnn-lm"))
-        return 0
-    name = arguments[0]
-    if name not in COMMANDS:
-        raise unknown_name("command", name, COMMANDS)
-    module = importlib.import_module(f"rnn_lm.commands.{name}")
-    options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")
-    keep_freed_memory()
-    if hasattr(options, "runtime") and options.runtime.processes > 1 and "RANK" not in os.environ:
-        from rnn_lm.launch import launch
+def _end_helpers() -> None:
+    """End the processes that work for this one: kill reaches this one alone, unlike Ctrl-C in a terminal."""
+    if (module := sys.modules.get("multiprocessing")) is not None:
+        for helper in module.active_children():
+            helper.terminate()
 
-        return launch(arguments, options.runtime.processes)
-    return module.run(options) or 0
+
+class _Command:
+    """The command that was typed, as far as it is known."""
+
+    def __init__(self) -> None:
+        self._options: Any = None
+
+    def run_folder(self) -> Path | None:
+        """The folder of the run, once there is one in it."""
+        folder = getattr(self._options, "out", None)
+        if not isinstance(folder, Path) or not hasattr(self._options, "resume"):
+            return None
+        return folder if os.path.exists(folder / "run.json") else None
+
+    def run(self, arguments: list[str], output: SafeOutput) -> int:
+        """Read the flags and do what they say; returns the exit code."""
+        if not arguments or arguments[0] in {"-h", "--help"}:
+            print(_overview())
+            return 0
+        if arguments[0] == "--version":
+            print(importlib.import_module("importlib.metadata").version("rnn-lm"))
+            return 0
+        name = arguments[0]
+        if name not in COMMANDS:
+            raise unknown_name("command", name, COMMANDS)
+        module = importlib.import_module(f"rnn_lm.commands.{name}")
+        try:
+            options = self._options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")
+        except SystemExit:  # after --help
+            return 0
+        output.keep_going = hasattr(options, "resume")
+        keep_freed_memory()
+        if hasattr(options, "runtime") and options.runtime.processes > 1 and "RANK" not in os.environ:
+            from rnn_lm.launch import launch
+
+            return launch(arguments, options.runtime.processes)
+        return module.run(options) or 0
 
 
 def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
@@ -92,8 +142,8 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     captured = io.StringIO()
     default = default_options(kind, arguments)
     try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.cli(
+        with contextlib.redirect_stderr(captured), _laid_out(arguments):
+            options = tyro.cli(
                 kind,
                 args=arguments,
                 prog=program,
@@ -104,13 +154,37 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
         if stop.code == 0:
             raise
         raise UserError(f"{one_line(captured.getvalue())} (see {program} --help)") from None
+    check_numbers(options)
+    return options
+
+
+@contextlib.contextmanager
+def _laid_out(arguments: list[str]) -> Iterator[None]:
+    """Inside, the parser of flags lays out help for a width that can be read, and messages for one without breaks."""
+    wants_help = bool({"-h", "--help"} & set(arguments))
+    width = max(NARROWEST, shutil.get_terminal_size().columns) if wants_help else 10 * LONGEST_MESSAGE
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+
+
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
+"""What colours text in a terminal, or makes a link of it."""
 
 
 def one_line(box: str) -> str:
     """The message of an error box, with the first flag that it suggests.
 
-    A box has a title, a message and hints, set apart by rules; in a terminal the title is part of the frame.
+    A box has a title, a message and hints, set apart by rules; in a terminal the title is part of the frame, and there
+    are colours.
     """
+    box = _ANSI.sub("", box)
     framed = "│" in box
     lines = [line.strip("│ ") for line in box.splitlines() if not framed or line.startswith("│")]
     sections: list[list[str]] = [[]]
@@ -122,6 +196,7 @@ def one_line(box: str) -> str:
     message, *hints = sections if framed else sections[1:] or sections
     text = re.sub(r"\s+", " ", " ".join(message)).strip(" .")
     suggested = re.search(r"Perhaps you meant:\s*(--[\w-]+)", " ".join(line for hint in hints for line in hint))
+    text = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}..."
     return f"{text}: did you mean {suggested[1]}?" if suggested else text
 
 

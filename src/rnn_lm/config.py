@@ -7,6 +7,7 @@ Values are checked when a config is made, so a wrong flag is refused before any 
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import typing
 from dataclasses import dataclass, field
@@ -14,7 +15,13 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.charsets import require_encoding
 from rnn_lm.errors import UserError, require, unknown_name
+from rnn_lm.limits import at_most, check_numbers
 from rnn_lm.schema import first_problem
+
+MOST_LAYERS = 1000
+"""Beyond this, steps one inside the other take longer to set up than to train."""
+MOST_AT_ONCE = 2**31 - 1
+"""Of what is kept side by side in memory, or drawn for it."""
 
 C = TypeVar("C")
 Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
@@ -53,6 +60,7 @@ class CorpusConfig:
     """Keep at most this many of the most frequent tokens (<unk> and <eos> not counted)."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         if self.encoding is not None:
             require_encoding(self.encoding)
         require(not any("\0" in name for name in self.corpus), "--corpus: a name cannot hold NUL")
@@ -85,6 +93,7 @@ class NgramConfig:
     """Whether n-grams end at <eos> (sentence: each sentence starts afresh) or run across it (stream)."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         require(1 <= self.order <= 6, f"--order must be 1 to 6, not {self.order}")
 
 
@@ -112,6 +121,7 @@ class EmbeddingConfig:
     """Beyond these no text gains anything, word2vec's loops take for ever, or its 32-bit numbers overflow."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         for name, most in self._MOST.items():
             value = getattr(self, name)
             require(value >= 1, f"--{name.replace('_', '-')} must be at least 1")
@@ -170,6 +180,8 @@ class ModelConfig:
     """Scale of the orthogonal start: the spectral radius of the recurrent matrix."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
+        at_most(self, layers=MOST_LAYERS, mogrifier_rounds=MOST_LAYERS)
         for name in ("hidden_size", "layers"):
             require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
         for name in ("dropout_embedding", "dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
@@ -212,15 +224,20 @@ class Budget:
         "s": ("seconds", 1),
     }
 
+    _MOST: ClassVar = {"epochs": 100_000, "steps": 10**12, "seconds": 10**9}
+
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read ``text``; raises ``UserError`` naming the flag and the accepted forms."""
         match = cls._PATTERN.fullmatch(text.lower())
         amount = float(match[1]) if match else 0.0
         if match is None or amount <= 0:
-            raise UserError(f"--budget {text!r} is not a length of training: write 5epochs, 2000steps, 90s, 10m or 2h")
+            shown = text if len(text) <= 40 else f"{text[:40]}..."
+            raise UserError(f"--budget {shown!r} is not a length of training: write 5epochs, 2000steps, 90s, 10m or 2h")
         word = match[2]
         unit, factor = cls._UNITS["st" if word.startswith("st") else word[0]]
+        most = cls._MOST[unit]
+        require(amount * factor <= most, f"--budget: {amount:g}{word} is beyond sense; give {most:,} {unit} or fewer")
         return cls(amount * factor, unit)  # pyright: ignore[reportArgumentType]
 
 
@@ -293,10 +310,13 @@ class TrainingConfig:
     """Seeds the start, the dropout masks and the noise words. The same seed gives the same bits."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
+        at_most(self, validations=100_000, softmax_samples=MOST_AT_ONCE, batch_size=MOST_AT_ONCE)
         Budget.parse(self.budget)
         for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens", "averaging_window"):
             require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        require(self.learning_rate > 0, "--learning-rate must be above 0")
+        require(0 < self.learning_rate <= 1e4, "--learning-rate must be above 0, and at most 10,000")
+        require(self.checkpoint_seconds >= 0, "--checkpoint-seconds must not be negative")
         require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
         require(0 <= self.exact_share <= 1, "--exact-share must be in [0, 1]")
         require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
@@ -321,11 +341,15 @@ class RuntimeConfig:
     """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         require(
             re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
             f"--device {self.device}: write auto, cpu, cuda, cuda:N or mps",
         )
+        cores = os.cpu_count() or 1
+        most = max(16, 2 * cores)
         require(self.processes >= 1, "--processes must be at least 1")
+        require(self.processes <= most, f"--processes {self.processes}: at most {most} make sense on {cores} cores")
 
 
 @dataclass(frozen=True)
@@ -350,8 +374,15 @@ class GenerationConfig:
     """Seeds the sampling."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
+        at_most(self, length=MOST_AT_ONCE)
         require(self.length >= 1, "--length must be at least 1")
         require(self.temperature >= 0, "--temperature must not be negative")
+        require(
+            self.temperature == 0 or self.temperature >= 1e-6,
+            "--temperature below 1e-6 is no sampling any more: 0 takes the most probable token each time",
+        )
+        require(self.sample_seed >= 0, "--sample-seed must not be negative")
         require(self.top_k is None or self.top_k >= 1, "--top-k must be at least 1")
         require(self.top_p is None or 0 < self.top_p <= 1, "--top-p must be in (0, 1]")
         require(self.sentences is None or self.sentences >= 1, "--sentences must be at least 1")

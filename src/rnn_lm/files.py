@@ -66,7 +66,8 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         UserError: the operating system refuses.
         BrokenPipeError: the reader of a pipe has gone.
     """
-    content = data.encode() if isinstance(data, str) else data
+    # A file name whose bytes are no text stands in strings by lone surrogates, which are written as JSON writes them.
+    content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     with user_errors(path, "write"):
         if _is_special(path):
             _write_through(path, content)

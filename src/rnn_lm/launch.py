@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -15,9 +16,8 @@ import torch
 from torch.multiprocessing.spawn import ProcessExitedException, start_processes
 
 from rnn_lm.runtime import in_process_group
+from rnn_lm.training.interrupt import WATCHED, handled
 
-WATCHED = "RNN_LM_WATCHED"
-"""Set in ranks that ``launch`` has started: it says what happened to them, so that they need not."""
 RANK_LOST = 3
 """Exit code where a rank died."""
 
@@ -25,8 +25,9 @@ RANK_LOST = 3
 def launch(arguments: Sequence[str], processes: int) -> int:
     """Run ``rnn-lm`` with ``arguments`` in ``processes`` ranks on this machine; returns the exit code of all.
 
-    Ctrl-C is passed on to every rank, which write a checkpoint and end. A rank that dies ends the others, and one line
-    on stderr says which it was.
+    A signal that asks to stop is passed on to every rank, as a Ctrl-C, after which they write a checkpoint and end; a
+    second one stops them at once, a third kills them. A rank that dies ends the others, and one line on stderr says
+    which it was.
     """
     assert not in_process_group()
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # our own line says it
@@ -36,25 +37,30 @@ def launch(arguments: Sequence[str], processes: int) -> int:
     )
     assert context is not None
 
-    def pass_on(number: int, _: FrameType | None) -> None:
-        for pid in context.pids():
-            if pid is not None:
-                os.kill(pid, number)
+    heard: list[int] = []
 
-    previous = signal.signal(signal.SIGINT, pass_on)
-    try:
-        while not context.join(timeout=1.0):
-            pass
-    except ProcessExitedException:
-        return _verdict([process.exitcode if process else None for process in context.processes], arguments)
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    def pass_on(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        for pid in context.pids():
+            with contextlib.suppress(ProcessLookupError):
+                if pid is not None:
+                    os.kill(pid, signal.SIGINT if len(heard) < 3 else signal.SIGKILL)
+
+    with handled(pass_on):
+        try:
+            while not context.join(timeout=1.0):
+                pass
+        except ProcessExitedException:
+            codes = [process.exitcode if process else None for process in context.processes]
+            code = 128 + signal.SIGKILL if len(heard) > 2 else _verdict(codes, arguments)
+            return 128 + heard[0] if heard and code > 128 else code
     return 0
 
 
 def _rank(rank: int, arguments: list[str], processes: int, port: int) -> None:
     """One rank: the environment that torchrun would give it, then the command as it was typed."""
     os.setsid()  # Ctrl-C in the terminal reaches the watching process alone, which passes it on once
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the watching process was told to ignore it
     os.environ.update(
         RANK=str(rank),
         LOCAL_RANK=str(rank),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,3 +233,27 @@ def _shown(value: Any) -> str:
     """A value from a file, short enough for a message of one line."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def require_run_folder(folder: Path, *, resume: bool) -> None:
+    """Find out, before any work, what ``start_run`` would find out after it; makes nothing that stays.
+
+    Raises:
+        UserError: the folder holds a run and ``resume`` is not set, or other files; or it is not there and cannot be
+            made, or cannot be written.
+    """
+    with user_errors(folder, "write a run there"):
+        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+        if MANIFEST in names and not resume:
+            raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
+        strangers = [name for name in names if not name.startswith(".")]
+        if strangers and MANIFEST not in names:
+            raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
+        there = folder.resolve()
+        missing = [there, *there.parents]
+        while not missing[0].exists():
+            there = missing.pop(0)
+        # Only trying shows whether a file may be made, and whether the system takes a name of this length.
+        with tempfile.TemporaryDirectory(dir=missing[0], prefix=".") as trial:
+            if there != missing[0]:
+                (Path(trial) / there.name).mkdir()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rnn_lm.errors import require
+from rnn_lm.limits import check_numbers
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class CacheSettings:
     """Its share of the probability, the lambda of the paper."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         require(self.cache_window >= 1, "--cache-window must be at least 1")
         require(math.isfinite(self.cache_theta) and self.cache_theta >= 0, "--cache-theta must be a number >= 0")
         require(0 <= self.cache_weight < 1, f"--cache-weight must be in [0, 1), not {self.cache_weight:g}")
@@ -41,6 +43,7 @@ class DynamicSettings:
     """Tokens per segment; each is scored first and learned from afterwards."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         rate = self.dynamic_rate
         require(rate is None or (math.isfinite(rate) and rate >= 0), "--dynamic-rate must be a number >= 0")
         require(0 <= self.dynamic_decay <= 1, f"--dynamic-decay must be in [0, 1], not {self.dynamic_decay:g}")
@@ -69,6 +72,7 @@ class AdaptationConfig:
     dynamic: DynamicSettings = field(default_factory=DynamicSettings)
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
         adapts = self.adapt != "none"
         require(adapts or not self.tune, "--tune chooses the settings of --adapt: give that, too")

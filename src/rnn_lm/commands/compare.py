@@ -50,8 +50,10 @@ class Options:
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise UserError("--seeds must be at least 1")
+        if not 1 <= self.seeds <= 1000:
+            raise UserError("--seeds must be 1 to 1000")
+        if not 0 < self.rnn_learning_rate <= 1e4:
+            raise UserError("--rnn-learning-rate must be above 0, and at most 10,000")
         if self.runtime.processes > 1:
             raise UserError("--processes is for rnn-lm train; compare trains one model after the other in one process")
         if not 0 <= self.rnn_dropout_scale <= 1:
@@ -71,12 +73,15 @@ def run(options: Options) -> None:
     from rnn_lm.models.cells import CELLS
     from rnn_lm.report.html import write_report
     from rnn_lm.report.terminal import print_results
-    from rnn_lm.runs import start_run
+    from rnn_lm.runs import require_run_folder, start_run
     from rnn_lm.runtime import start_runtime
+    from rnn_lm.training.sizes import require_model_fits
 
+    require_run_folder(options.out, resume=options.resume)
     check_parts(options.parts)
     for cell in (*options.cells, options.model.cell):
         _ = CELLS[cell]
+    require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
     settings = CompareSettings(
         resolve(options.corpus),
         options.ngram,

@@ -33,8 +33,9 @@ def run(options: Options) -> None:
     from rnn_lm.report.figures_gradients import draw_gradients
     from rnn_lm.report.tables_gradients import gradients_tables
     from rnn_lm.report.terminal import rich_table
-    from rnn_lm.runs import start_run
+    from rnn_lm.runs import require_run_folder, start_run
 
+    require_run_folder(options.out, resume=options.resume)
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     trained = load_subjects(options.runs, prepared.vocabulary)

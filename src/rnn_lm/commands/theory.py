@@ -27,13 +27,15 @@ class Options:
 
 def run(options: Options) -> int:
     """Check, print, and write; returns 1 where a statement does not hold."""
-    from rnn_lm.files import write_json
+    from rnn_lm.files import make_folder, write_json
     from rnn_lm.report.figures_theory import draw_theory
     from rnn_lm.runs import start_run
     from rnn_lm.theory.display import lines
     from rnn_lm.theory.run import failed, run_theory
 
     progress = TerminalProgress()
+    if options.figures is not None:
+        make_folder(options.figures)  # found out now whether it can be
     start_run(options.out, "theory", options.theory, options.resume)
     results = run_theory(options.theory, progress, options.out)
     write_json(options.out / "results.json", {"theory": results})

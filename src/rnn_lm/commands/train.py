@@ -35,9 +35,14 @@ def run(options: Options) -> None:
     from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
     from rnn_lm.experiments.prepare import prepare
     from rnn_lm.experiments.vectors import input_vectors
+    from rnn_lm.runs import require_run_folder
     from rnn_lm.runtime import start_runtime
     from rnn_lm.training.log import gradient_summary
+    from rnn_lm.training.sizes import require_model_fits
+    from rnn_lm.training.trainer import LARGEST_NLL
 
+    require_run_folder(options.out, resume=options.resume)
+    require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
     runtime = start_runtime(options.runtime)
     progress = TerminalProgress() if runtime.first else SilentProgress()
     if runtime.size > 1 and options.corpus.tokens == "unigram" and not (options.out / TOKENIZER).exists():
@@ -56,9 +61,10 @@ def run(options: Options) -> None:
     if not runtime.first:
         return
     position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)
+    best = math.exp(min(position.best_valid_nll, LARGEST_NLL))
     progress.say(
         f"trained {position.step:,} steps in {duration(position.seconds)}; best valid perplexity "
-        f"{math.exp(position.best_valid_nll):.2f} at step {position.best_step:,}; gradient clipped in "
+        f"{best:.2f} at step {position.best_step:,}; gradient clipped in "
         f"{summary['clipped_share']:.0%} of steps, {summary['loss_spikes']} loss spikes"
     )
     progress.say(f"model in {options.out}; next: rnn-lm evaluate {options.out}, or rnn-lm generate {options.out}")

@@ -30,6 +30,7 @@ from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
+from rnn_lm.training.trainer import LARGEST_NLL
 
 LABELS = {
     "ngram": "n-gram",
@@ -172,8 +173,8 @@ def _curve(log: TrainingLog) -> list[dict[str, Any]]:
             "tokens": record.tokens,
             "seconds": record.seconds,
             "learning_rate": record.learning_rate,
-            "train_perplexity": None if record.train_nll is None else math.exp(record.train_nll),
-            "valid_perplexity": math.exp(record.valid_nll),
+            "train_perplexity": None if record.train_nll is None else math.exp(min(record.train_nll, LARGEST_NLL)),
+            "valid_perplexity": math.exp(min(record.valid_nll, LARGEST_NLL)),
         }
         for record in log.validations
     ]

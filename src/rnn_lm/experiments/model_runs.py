@@ -20,6 +20,7 @@ from rnn_lm.progress import Progress
 from rnn_lm.runs import bind_run, start_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
+from rnn_lm.training.sizes import require_model_fits, require_segment_fits
 from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, unobserved
 
 
@@ -55,6 +56,7 @@ class RecurrentSpec:
         """The model at its start; raises ``UserError`` where its decoder and its training loss do not fit together."""
         if (self.model.decoder == "adaptive") != (self.training.softmax == "adaptive"):
             raise UserError("--decoder adaptive and --softmax adaptive go together: give both, or neither")
+        require_model_fits(vocabulary_size, self.embedding_size, self.model, self.training)
         start = generator(self.training.seed, "initialization")
         model = RecurrentLanguageModel(vocabulary_size, self.embedding_size, self.model, start)
         if self.vectors_ve is not None:
@@ -89,6 +91,7 @@ def train_recurrent(
     # What cannot be trained is refused before there is a folder whose settings would bind the next attempt.
     runtime.columns(spec.training.batch_size)
     model = spec.build(len(prepared.vocabulary)).to(runtime.device)
+    require_segment_fits(len(prepared.texts["train"]), spec.embedding_size, spec.model, spec.training)
     with runtime.first_goes_first():
         if runtime.first:
             _begin(folder, "recurrent", config, prepared, resume=resume)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from rnn_lm.config import Budget
 from rnn_lm.errors import UserError
+from rnn_lm.limits import check_numbers
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class GradientsConfig:
     """Training steps of each run."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         Budget.parse(self.probe_budget)
         least = {"gradients_seed": 0, "probe_size": 2, "lags": 4, "warm_up": 1, "positions": 2, "trajectories": 1}
         least |= {"exponents": 1, "jacobians": 1, "clipping_seeds": 1, "clipping_steps": 20}

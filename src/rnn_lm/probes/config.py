@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_lm.errors import require, unknown_name
+from rnn_lm.limits import check_numbers
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
@@ -44,6 +45,7 @@ class ProbeConfig:
     """Models trained side by side, a process each. Default: one per core."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         for kind, names, known in (
             ("probe", self.probes, PROBE_NAMES),
             ("model", self.models, (*MODEL_NAMES, *EXTRA_MODEL_NAMES)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_lm.errors import UserError
+from rnn_lm.limits import check_numbers
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class TheoryConfig:
     """Training steps per network of the recall experiment."""
 
     def __post_init__(self) -> None:
+        check_numbers(self)
         least = {"theory_seed": 0, "theory_size": 2, "theory_steps": 8, "recall_symbols": 2, "recall_length": 2}
         for name, bound in (least | {"recall_updates": 1}).items():
             if getattr(self, name) < bound:

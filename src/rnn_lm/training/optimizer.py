@@ -33,9 +33,13 @@ def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0, 
     if progress < config.warmup:
         return config.learning_rate * (progress + 1e-3) / (config.warmup + 1e-3)
     if config.schedule == "plateau":
-        return config.learning_rate / 4**reductions
+        return config.learning_rate / 4.0 ** min(reductions, 500)  # more would be beyond a float
     if config.schedule == "decay":
-        return config.learning_rate / config.decay_factor ** max(0, epoch + 1 - config.decay_after)
+        divisions = max(0, epoch + 1 - config.decay_after)
+        try:
+            return config.learning_rate / config.decay_factor**divisions
+        except OverflowError:
+            return 0.0
     remaining = (1 - progress) / (1 - config.warmup)
     shape = {"constant": 1.0, "linear": remaining, "cosine": (1 - math.cos(math.pi * remaining)) / 2}[config.schedule]
     return config.learning_rate * max(shape, 0.01)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from rnn_lm.config import Budget, TrainingConfig, from_json
 from rnn_lm.errors import UserError
+from rnn_lm.files import read_json, write_json
 from rnn_lm.models.language_model import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
@@ -59,8 +61,14 @@ BEST = "best.safetensors"
 """The model with the lowest valid perplexity so far."""
 
 
+DIVERGED = "diverged.json"
+"""What ended a run whose numbers ran away: the same settings would only meet it again."""
+LARGEST_NLL = 700.0
+"""Nats per token at validation beyond which a run has diverged: the perplexity is more than a float holds."""
+
+
 class TrainingDiverged(UserError):
-    """The loss or the gradient stopped being a number."""
+    """The loss, the gradient or the validation stopped being a number, or one with a sense."""
 
 
 @dataclass
@@ -108,8 +116,9 @@ class Trainer:
         runtime: device, precision and processes; default: the CPU, alone. The model is on its device already.
 
     Raises:
-        TrainingDiverged: NaN or infinity; the last good checkpoint stays on the disk.
-        TrainingInterrupted: Ctrl-C, after a checkpoint was written.
+        TrainingDiverged: NaN or infinity; the last good checkpoint stays on the disk. Also at once where an earlier
+            run of the same folder ended so.
+        TrainingInterrupted: a signal asked to stop, and a checkpoint was written.
     """
 
     def __init__(
@@ -140,6 +149,8 @@ class Trainer:
         self.step_seconds: list[float] = []
         if folder is not None and (folder / LAST).exists():
             self._restore(folder / LAST)
+        if folder is not None and (folder / DIVERGED).exists():
+            self._say_again(folder / DIVERGED)
         self.planned_at = self.position.seconds
         self.log = TrainingLog(folder if self.runtime.first else None, self.position.step)
 
@@ -148,8 +159,8 @@ class Trainer:
         try:
             with Interrupt() as interrupt, self.progress.task(name, 1.0) as task:
                 started = time.monotonic() - self.position.seconds
-                saved = self.position.seconds
-                while not self.position.finished:
+                saved, resumed_at = self.position.seconds, self.position.step
+                while not (self.position.finished or self._out_of_patience()):
                     step_started = time.monotonic()
                     record = self.step()
                     asked = self._read_clock(started, step_started, interrupt.asked)
@@ -162,8 +173,9 @@ class Trainer:
                         self._checkpoint()
                         saved = self.position.seconds
                     if asked:
-                        raise TrainingInterrupted
-                self._checkpoint()
+                        raise TrainingInterrupted(interrupt.number or signal.SIGINT)
+                if self.position.step > resumed_at:
+                    self._checkpoint()
         finally:
             self.log.close()
         self._load_best()
@@ -262,14 +274,28 @@ class Trainer:
         return {part: math.sqrt(square) for part, square in squares.items()}
 
     def _require_finite(self, loss: float, norm: float) -> None:
-        if math.isfinite(loss) and math.isfinite(norm):
-            return
-        what = "loss" if not math.isfinite(loss) else "gradient norm"
-        kept = f"; {self.folder / LAST} holds the last good checkpoint" if self.folder is not None else ""
-        raise TrainingDiverged(
-            f"the {what} became {loss if what == 'loss' else norm} at step {self.position.step + 1}{kept}; try "
-            f"--clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
+        for what, value in (("loss", loss), ("gradient norm", norm)):
+            if not math.isfinite(value):
+                raise self._diverged(what, value, self.position.step + 1)
+
+    def _diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
+        """The error that ends the run; kept in its folder, for whoever resumes it."""
+        where = self.folder / LAST if self.folder is not None else None
+        kept = f"; {where} holds the last good checkpoint" if where is not None and where.exists() else ""
+        message = (
+            f"the {what} became {value:g} at step {step}{kept}; try --clip norm --clip-threshold 0.25, or "
+            f"--learning-rate {self.config.learning_rate / 4:g}"
         )
+        if self.folder is not None and self.runtime.first:
+            write_json(self.folder / DIVERGED, {"step": step, "message": message})
+        return TrainingDiverged(message)
+
+    def _say_again(self, path: Path) -> None:
+        found = read_json(path)
+        message = found.get("message") if isinstance(found, dict) else None
+        if not isinstance(message, str):
+            raise UserError(f"{path}: not what a run wrote that diverged; delete the file to go on")
+        raise TrainingDiverged(f"{path.parent}: this run has diverged: {message}, with another --out")
 
     # Around the step: clock, plan, validation, progress.
 
@@ -331,6 +357,8 @@ class Trainer:
             return False
         with self.average.applied():
             found_nll = valid_nll(self.model, self.valid, self.config.valid_tokens, self.runtime)
+            if not found_nll <= LARGEST_NLL:  # or not a number
+                raise self._diverged("mean NLL at validation", found_nll, position.step)
             self._note_validation(found_nll)
         train_nll = position.exact_nll_sum / position.exact_tokens if position.exact_tokens else None
         position.exact_nll_sum, position.exact_tokens = 0.0, 0
@@ -364,7 +392,7 @@ class Trainer:
         position = self.position
         figures: dict[str, float | str] = {"loss": record.loss, "gradient": record.norm_before}
         if self.log.validations:
-            figures["valid ppl"] = math.exp(self.log.validations[-1].valid_nll)
+            figures["valid ppl"] = math.exp(min(self.log.validations[-1].valid_nll, LARGEST_NLL))
         figures["tokens/s"] = position.tokens / max(position.seconds, 1e-9)
         task.update(self.progress_share, **figures)
 
