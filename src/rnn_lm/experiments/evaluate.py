@@ -70,8 +70,8 @@ def evaluate_models(
             ratio = perplexity_ratio(effect) if by_token else word_perplexity_ratio(effect, scores)
             unit = "" if by_token else " per word"
             yield (
-                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] "
-                f"of {models[0].name}'s, p = {effect.p_value:.2g}"
+                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} "
+                f"of {models[0].name}'s{p_value_text(effect.p_value)}"
             )
     yield from _caveats(models, chosen)
 
@@ -89,6 +89,11 @@ def _caveats(models: Sequence[StoredModel], chosen: Sequence[Split]) -> Iterator
             )
 
 
+def p_value_text(p_value: float | None) -> str:
+    """To stand after a difference: nothing where there is no p-value."""
+    return "" if p_value is None else f", p = {p_value:.2g}"
+
+
 def figures(scores: SentenceScores | TokenScores, seed: int) -> str:
     """Perplexity with its interval, and bits, in a line; per word where that is not what a token is."""
     interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
@@ -97,7 +102,7 @@ def figures(scores: SentenceScores | TokenScores, seed: int) -> str:
     if total.perplexity_per_word is not None and total.words != total.token_count:
         per_word = f"  {total.perplexity_per_word:.2f} per word"
     return (
-        f"perplexity {interval.value:8.2f} [{interval.low:.2f}, {interval.high:.2f}]  "
+        f"perplexity {interval.value:8.2f} {interval.text()}  "
         f"{total.bits_per_token:.3f} bits/token  {total.bits_per_character:.3f} bits/character"
         f"{per_word}"
     )
