@@ -23,10 +23,10 @@ from pathlib import Path
 from string import Template
 from typing import Any, assert_never
 
-import vl_convert
 from markupsafe import Markup as Safe
 
 from rnn_lm.files import write_atomically
+from rnn_lm.report.drawing import DrawingFailed, draw
 from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import (
     Block,
@@ -107,7 +107,8 @@ class _Writer:
     def new_id(self, name: str) -> str:
         """``name`` as an id: letters, digits and hyphens, and a number behind it where another has the same."""
         base = re.sub(r"[^A-Za-z0-9-]+", "-", name)[:100] or "part"
-        found = next(one for one in (base, *(f"{base}-{i}" for i in itertools.count(2))) if one not in self._ids)
+        candidates = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+        found = next(one for one in candidates if one not in self._ids)
         self._ids.add(found)
         return found
 
@@ -151,14 +152,18 @@ class _Writer:
             fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
         name, number = self.new_id(figure.name), next(self._numbers)
         numbers = Safe("\n").join(map(_table, figure.numbers))
+        folded = _details("The numbers behind it", numbers) if numbers else ""
+        try:
+            drawn = spec_svg(fixed, name)
+        except DrawingFailed as error:  # what would not be drawn here would not be drawn by a browser either
+            return Safe("<p><b>Figure {}.</b> {} ({})</p>\n{}").format(number, figure.caption, error, folded)
         template = Safe(
             '<figure id="{}">\n<div class="picture" role="img" aria-label="{}">\n{}</div>\n'
             '<script type="application/json">{}</script>\n'
             "<figcaption><b>Figure {}.</b> {}</figcaption>\n{}\n</figure>"
         )
         # Vega escapes what it writes into a picture, and ``_json_in_html`` leaves no element to be opened or closed.
-        picture, shown = Safe(spec_svg(fixed, name)), Safe(_json_in_html(fluid))
-        folded = _details("The numbers behind it", numbers) if numbers else ""
+        picture, shown = Safe(drawn), Safe(_json_in_html(fluid))
         return template.format(name, figure.description, picture, shown, number, figure.caption, folded)
 
 
@@ -222,7 +227,7 @@ def _json_in_html(value: Any) -> str:
 @functools.cache
 def _vega_libraries() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that cannot end its element early; seconds of work, done once."""
-    script = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue] (the stub lacks the default)
+    script = draw("library", {}).decode()
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import write_atomically
 from rnn_lm.labels import ModelStyle, style_of
+from rnn_lm.report.drawing import draw
 
 INK = "#1f2328"
 """Titles and labels."""
@@ -193,7 +193,7 @@ def spec_svg(spec: dict[str, Any], prefix: str) -> str:
 
     Vega numbers ids over the life of the process; here they count from 0 in each figure.
     """
-    svg = vl_convert.vegalite_to_svg(spec)
+    svg = draw("svg", spec).decode()
     order = {name: f"{prefix}-{i}" for i, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg)))}
     pattern = r"(\bid=\"|url\(['\"]?#)([^\"')]+)"
     return re.sub(pattern, lambda match: match[1] + order.get(match[2], match[2]), svg)
@@ -203,10 +203,10 @@ def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
     """Write a figure: .png (at twice the size, for print and dense screens), .svg or .json (Vega-Lite).
 
     Raises:
-        UserError: the ending is another one, or the file cannot be written.
+        UserError: the ending is another one, the figure cannot be drawn, or the file cannot be written.
     """
     writers: dict[str, Callable[[dict[str, Any]], str | bytes]] = {
-        ".png": lambda spec: vl_convert.vegalite_to_png(spec, scale=2),
+        ".png": lambda spec: draw("png", spec),
         ".svg": lambda spec: spec_svg(spec, path.stem),
         ".json": lambda spec: json.dumps(spec, indent=1),
     }
