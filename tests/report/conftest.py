@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,3 +152,15 @@ def _claims() -> list[dict[str, Any]]:
         for policy in ("stream", "sentence")
         for row in rows
     ]
+
+
+@pytest.fixture(scope="session")
+def made_up_parts() -> dict[str, Any]:
+    """Probes, gradients and theory as small runs of them left them."""
+    return json.loads(Path(__file__).with_name("parts.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def full_results(results: dict[str, Any], made_up_parts: dict[str, Any]) -> dict[str, Any]:
+    """One test's own copy of results with all parts."""
+    return {**results, **copy.deepcopy(made_up_parts)}

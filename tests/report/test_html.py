@@ -14,6 +14,7 @@ from typing import Any
 import altair as alt
 import pytest
 import vl_convert
+from markupsafe import Markup as Safe
 
 from rnn_lm.errors import UserError
 from rnn_lm.report.html import report_html, write_report
@@ -205,7 +206,7 @@ def test_names_that_clash_are_refused(results: dict[str, Any]) -> None:
 
 def test_blocks_of_other_sections(results: dict[str, Any]) -> None:
     wide = Figure("panels", alt.hconcat(_chart(), _chart()), "Two panels.", "Two panels with one point in each.")
-    formula = Markup("<math><mi>h</mi></math>")
+    formula = Markup(Safe("<math><mi>h</mi></math>"))
     text = report_html(
         check_results(results, "results"), [Section("T & U", "theory", (Paragraph("1 < 2"), formula, wide))]
     )

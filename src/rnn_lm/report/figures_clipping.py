@@ -68,8 +68,12 @@ def _in_words(runs: list[Row]) -> str:
 def vanishing_figure(gradients: Mapping[str, Any]) -> alt.Chart:
     """Norm by lag of models trained with each way of clipping in the vanishing setting, relative to lag 0, one seed."""
     clips = _clips(gradients, "vanishing")
-    runs = [run for run in gradients["clipping"]["runs"] if run["setting"] == "vanishing" and run["by_lag"]]
-    first = min(run["seed"] for run in runs)
+    runs = [
+        run
+        for run in gradients["clipping"]["runs"]
+        if run["setting"] == "vanishing" and run["by_lag"] and run["by_lag"][0] > 0
+    ]
+    first = min((run["seed"] for run in runs), default=0)
     rows = [
         {"clip": run["clip"], "lag": lag, "norm": positive(norm / run["by_lag"][0])}
         for run in runs

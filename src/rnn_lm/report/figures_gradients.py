@@ -45,6 +45,8 @@ PATHS = {
     "hidden": ("by h(T−k), all paths", "#cc79a7", [10, 3, 2, 3], 2.0),
 }
 """An LSTM's paths: label, color, dash, width."""
+LARGEST_LOG = 460.0
+"""Where a slope that is drawn out ends."""
 LEAST_DECADES = 2
 """Powers of ten that a panel shows at least."""
 MEASURED = "measured by autograd"
@@ -87,7 +89,7 @@ def _lag_rows(model: Mapping[str, Any], *, noted: bool) -> list[Row]:
             "mean": positive(mean),
             "low": positive(hidden["low"][lag]),
             "high": positive(hidden["high"][lag]),
-            "foretold": positive(math.exp(level + slope * (lag - anchor))),
+            "foretold": positive(math.exp(min(level + slope * (lag - anchor), LARGEST_LOG))),
         }
         for lag, mean in enumerate(hidden["mean"])
     ]

@@ -71,7 +71,7 @@ def banded_lines(base: alt.Chart, x: alt.X, y: alt.Y, scales: ModelScales) -> li
 
 def log_y(field: str, title: str, values: Sequence[float], faintest: float = FAINTEST) -> alt.Y:
     """A log axis from the smallest of ``values`` (but not below ``faintest``) to the largest, with powers of ten."""
-    low, high = max(min(values), faintest), max(values) * 1.3
+    low, high = max(min(values, default=1.0), faintest), max(*values, 0.0, faintest) * 1.3
     first, last = math.ceil(math.log10(low)), math.floor(math.log10(high))
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
     if last - first >= 2:

@@ -3,6 +3,10 @@
 The page holds the Vega libraries once and each figure's specification, so that figures answer to the pointer offline.
 Each figure is in it a second time as a picture, for readers without scripts and for paper. The same results give the
 same bytes.
+
+Whatever comes from results may be anything, so that nothing is escaped by hand: HTML is put together by ``Safe.format``
+and ``Safe.join`` alone, which escape each value that is not ``Safe`` itself, and only words of this package are made
+``Safe``.
 """
 
 from __future__ import annotations
@@ -12,16 +16,17 @@ import functools
 import gzip
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
-from html import escape
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any, assert_never
 
-import vl_convert
+from markupsafe import Markup as Safe
 
 from rnn_lm.files import write_atomically
+from rnn_lm.report.drawing import DrawingFailed, draw
 from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import (
     Block,
@@ -58,22 +63,28 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
 
 def report_html(results: Results, sections: list[Section]) -> str:
     """The page as text. Section anchors and figure names must be unique."""
-    numbering = itertools.count(1)
     names = [section.anchor for section in sections]
     names += [figure.name for section in sections for figure in _figures(section.blocks)]
     if len(set(names)) != len(names):
         raise ValueError(f"anchors and figure names must differ: {sorted(names)}")
-    return Template(_asset("page.html")).substitute(
-        title=escape(f"Language models on {results['corpus']['name']}"),
-        css=_asset("page.css"),
-        run=escape(what_was_run(results)),
-        made=escape(f"rnn_lm {results['made']['rnn_lm']}, {results['made']['date']}"),
-        verdict=escape(verdict(results)),
-        contents="\n".join(f'<li><a href="#{s.anchor}">{escape(s.title)}</a></li>' for s in sections),
-        sections="\n".join(_section_html(section, numbering) for section in sections),
-        vega=_vega_libraries(),
-        script=_asset("page.js"),
+    writer = _Writer()
+    anchors = [writer.new_id(section.anchor) for section in sections]
+    links = (
+        Safe('<li><a href="#{}">{}</a></li>').format(anchor, section.title)
+        for anchor, section in zip(anchors, sections, strict=True)
     )
+    parts = {
+        "title": Safe.escape(f"Language models on {results['corpus']['name']}"),
+        "css": Safe(_asset("page.css")),
+        "run": Safe.escape(what_was_run(results)),
+        "made": Safe.escape(f"rnn_lm {results['made']['rnn_lm']}, {results['made']['date']}"),
+        "verdict": Safe.escape(verdict(results)),
+        "contents": Safe("\n").join(links),
+        "sections": Safe("\n").join(map(writer.section, anchors, sections)),
+        "vega": Safe(_vega_libraries()),
+        "script": Safe(_asset("page.js")),
+    }
+    return Template(_asset("page.html")).substitute(parts)
 
 
 def _figures(blocks: tuple[Block, ...]) -> Iterator[Figure]:
@@ -86,84 +97,98 @@ def _figures(blocks: tuple[Block, ...]) -> Iterator[Figure]:
             yield from _figures(block.blocks)
 
 
-def _section_html(section: Section, numbering: Iterator[int]) -> str:
-    blocks = _blocks_html(section.blocks, numbering)
-    return f'<section id="{section.anchor}"><h2>{escape(section.title)}</h2>\n{blocks}\n</section>'
+class _Writer:
+    """Writes blocks as HTML; counts figures, and gives out ids of which no two are equal."""
 
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._ids: set[str] = {"main", "download"}
 
-def _blocks_html(blocks: tuple[Block, ...], numbering: Iterator[int]) -> str:
-    return "\n".join(_block_html(block, numbering) for block in blocks)
+    def new_id(self, name: str) -> str:
+        """``name`` as an id: letters, digits and hyphens, and a number behind it where another has the same."""
+        base = re.sub(r"[^A-Za-z0-9-]+", "-", name)[:100] or "part"
+        candidates = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+        found = next(one for one in candidates if one not in self._ids)
+        self._ids.add(found)
+        return found
 
+    def section(self, anchor: str, section: Section) -> Safe:
+        """A section under its heading."""
+        template = Safe('<section id="{}"><h2>{}</h2>\n{}\n</section>')
+        return template.format(anchor, section.title, self._blocks(section.blocks))
 
-def _block_html(block: Block, numbering: Iterator[int]) -> str:
-    match block:
-        case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
-        case Heading(text):
-            return f"<h3>{escape(text)}</h3>"
-        case Code(text):
-            return f"<pre><code>{escape(text)}</code></pre>"
-        case Table():
-            return _table_html(block)
-        case Figure():
-            return _figure_html(block, next(numbering))
-        case Columns(figures):
-            inner = "\n".join(_figure_html(figure, next(numbering)) for figure in figures)
-            return f'<div class="columns">{inner}</div>'
-        case Details(summary, blocks):
-            return _details_html(summary, _blocks_html(blocks, numbering))
-        case Samples():
-            return _samples_html(block)
-        case Download(results):
-            return _download_html(results)
-        case Markup(html):
-            return html
-        case _:
-            assert_never(block)
+    def _blocks(self, blocks: tuple[Block, ...]) -> Safe:
+        return Safe("\n").join(self._block(block) for block in blocks)
 
+    def _block(self, block: Block) -> Safe:
+        match block:
+            case Paragraph(text):
+                return Safe("<p>{}</p>").format(text)
+            case Heading(text):
+                return Safe("<h3>{}</h3>").format(text)
+            case Code(text):
+                return Safe("<pre><code>{}</code></pre>").format(text)
+            case Table():
+                return _table(block)
+            case Figure():
+                return self._figure(block)
+            case Columns(figures):
+                return Safe('<div class="columns">{}</div>').format(Safe("\n").join(map(self._figure, figures)))
+            case Details(summary, blocks):
+                return _details(summary, self._blocks(blocks))
+            case Samples():
+                return _samples(block)
+            case Download(results):
+                return _download(results)
+            case Markup(html):
+                return Safe.escape(html)  # as it is, where it is ``Safe``
+            case _:
+                assert_never(block)
 
-def _details_html(summary: str, inner: str) -> str:
-    return f"<details><summary>{escape(summary)}</summary>\n{inner}\n</details>"
-
-
-def _table_html(table: Table) -> str:
-    heads = "".join(f'<th scope="col" class="{c.align}">{escape(c.title)}</th>' for c in table.columns)
-    thead = f"<thead><tr>{heads}</tr></thead>" if any(column.title for column in table.columns) else ""
-    classes = table.row_classes or ("",) * len(table.rows)
-    rows = "\n".join(_row_html(table, row, name) for row, name in zip(table.rows, classes, strict=True))
-    label = escape(table.caption, quote=True)
-    return (
-        f'<div class="scroll" role="region" aria-label="{label}" tabindex="0"><table>'
-        f"<caption>{escape(table.caption)}</caption>{thead}\n<tbody>{rows}</tbody></table></div>"
-    )
-
-
-def _row_html(table: Table, row: tuple[str, ...], name: str) -> str:
-    head, *cells = row
-    tds = "".join(
-        f'<td class="{column.align}">{escape(cell)}</td>' for column, cell in zip(table.columns[1:], cells, strict=True)
-    )
-    opening = f'<tr class="{name}">' if name else "<tr>"
-    return f'{opening}<th scope="row">{escape(head)}</th>{tds}</tr>'
-
-
-def _figure_html(figure: Figure, number: int) -> str:
-    spec = {**chart_spec(figure.chart), "description": figure.description}
-    fixed, fluid = spec, spec
-    if not any(key in spec for key in _PANELS):
-        fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
-    numbers = "\n".join(_table_html(table) for table in figure.numbers)
-    return "\n".join(
-        (
-            f'<figure id="{figure.name}">',
-            f'<div class="picture" role="img" aria-label="{escape(figure.description, quote=True)}">',
-            f"{spec_svg(fixed, figure.name)}</div>",
-            f'<script type="application/json">{_json_in_html(fluid)}</script>',
-            f"<figcaption><b>Figure {number}.</b> {escape(figure.caption)}</figcaption>",
-            _details_html("The numbers behind it", numbers) if numbers else "",
-            "</figure>",
+    def _figure(self, figure: Figure) -> Safe:
+        spec = {**chart_spec(figure.chart), "description": figure.description}
+        fixed, fluid = spec, spec
+        if not any(key in spec for key in _PANELS):
+            fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
+        name, number = self.new_id(figure.name), next(self._numbers)
+        numbers = Safe("\n").join(map(_table, figure.numbers))
+        folded = _details("The numbers behind it", numbers) if numbers else ""
+        try:
+            drawn = spec_svg(fixed, name)
+        except DrawingFailed as error:  # what would not be drawn here would not be drawn by a browser either
+            return Safe("<p><b>Figure {}.</b> {} ({})</p>\n{}").format(number, figure.caption, error, folded)
+        template = Safe(
+            '<figure id="{}">\n<div class="picture" role="img" aria-label="{}">\n{}</div>\n'
+            '<script type="application/json">{}</script>\n'
+            "<figcaption><b>Figure {}.</b> {}</figcaption>\n{}\n</figure>"
         )
-    )
+        # Vega escapes what it writes into a picture, and ``_json_in_html`` leaves no element to be opened or closed.
+        picture, shown = Safe(drawn), Safe(_json_in_html(fluid))
+        return template.format(name, figure.description, picture, shown, number, figure.caption, folded)
+
+
+def _details(summary: str, inner: Safe) -> Safe:
+    return Safe("<details><summary>{}</summary>\n{}\n</details>").format(summary, inner)
+
+
+def _table(table: Table) -> Safe:
+    cells = ((column.align, column.title) for column in table.columns)
+    heads = Safe("").join(Safe('<th scope="col" class="{}">{}</th>').format(*cell) for cell in cells)
+    thead = Safe("<thead><tr>{}</tr></thead>").format(heads) if any(column.title for column in table.columns) else ""
+    classes = table.row_classes or ("",) * len(table.rows)
+    rows = Safe("\n").join(_row(table, row, name) for row, name in zip(table.rows, classes, strict=True))
+    return Safe(
+        '<div class="scroll" role="region" aria-label="{0}" tabindex="0"><table>'
+        "<caption>{0}</caption>{1}\n<tbody>{2}</tbody></table></div>"
+    ).format(table.caption, thead, rows)
+
+
+def _row(table: Table, row: tuple[str, ...], name: str) -> Safe:
+    head, *cells = row
+    aligned = zip((column.align for column in table.columns[1:]), cells, strict=True)
+    tds = Safe("").join(Safe('<td class="{}">{}</td>').format(align, cell) for align, cell in aligned)
+    opening = Safe('<tr class="{}">').format(name) if name else Safe("<tr>")
+    return Safe('{}<th scope="row">{}</th>{}</tr>').format(opening, head, tds)
 
 
 def _fluid(spec: dict[str, Any]) -> dict[str, Any]:
@@ -171,38 +196,38 @@ def _fluid(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
 
-def _samples_html(samples: Samples) -> str:
+def _samples(samples: Samples) -> Safe:
     prompt = f"Going on from “{samples.prompt}”" if samples.prompt else "From the beginning of a sentence"
-    texts = "\n".join(
-        f"<dt>{escape(label)}</dt><dd>{_continuation(samples.prompt, text)}</dd>" for label, text in samples.texts
+    texts = Safe("\n").join(
+        Safe("<dt>{}</dt><dd>{}</dd>").format(label, _continuation(samples.prompt, text))
+        for label, text in samples.texts
     )
-    settings = f" <small>{escape(samples.settings)}</small>" if samples.settings else ""
-    return f'<h3>{escape(prompt)}{settings}</h3>\n<dl class="samples">{texts}</dl>'
+    settings = Safe(" <small>{}</small>").format(samples.settings) if samples.settings else ""
+    return Safe('<h3>{}{}</h3>\n<dl class="samples">{}</dl>').format(prompt, settings, texts)
 
 
-def _continuation(prompt: str, text: str) -> str:
-    lead = f"<mark>{escape(prompt)}</mark> " if prompt else ""
-    return lead + escape(text.strip())
+def _continuation(prompt: str, text: str) -> Safe:
+    lead = Safe("<mark>{}</mark> ").format(prompt) if prompt else ""
+    return Safe("{}{}").format(lead, text.strip())
 
 
-def _download_html(results: Results) -> str:
+def _download(results: Results) -> Safe:
     packed = gzip.compress(json.dumps(results, ensure_ascii=False).encode(), compresslevel=9, mtime=0)
-    data = base64.b64encode(packed).decode()
-    return (
-        f'<p class="download"><a id="download" download="results.json.gz" href="data:application/gzip;base64,{data}">'
+    return Safe(
+        '<p class="download"><a id="download" download="results.json.gz" href="data:application/gzip;base64,{}">'
         "Save results.json</a>, the file that every figure and table on this page is drawn from.</p>"
-    )
+    ).format(base64.b64encode(packed).decode())
 
 
 def _json_in_html(value: Any) -> str:
-    """JSON that cannot end the script element that it stands in."""
+    """JSON that can neither end the script element that it stands in nor be taken for markup in it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 @functools.cache
 def _vega_libraries() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that cannot end its element early; seconds of work, done once."""
-    script = vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue] (the stub lacks the default)
+    script = draw("library", {}).decode()
     return script.replace("</script", "<\\/script").replace("<!--", "<\\!--")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from rnn_lm.report.results import Results
@@ -35,5 +36,6 @@ def _joined(tables: list[Table]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that neither ends its cell nor is taken for HTML."""
-    return " ".join(escape(text, quote=False).replace("|", "\\|").split())
+    """Text that neither ends its cell nor is taken for HTML, a link or code."""
+    marked = re.sub(r"[|`]|\](?=\()", r"\\\g<0>", escape(text, quote=False))
+    return " ".join(marked.split())

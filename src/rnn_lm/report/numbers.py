@@ -11,9 +11,11 @@ MISSING = "–"
 
 
 def perplexity(value: Number | None) -> str:
-    """A perplexity: two decimals, none from 1,000 on."""
+    """A perplexity: two decimals, none from 1,000 on; three digits and a power of ten where nobody would count them."""
     if value is None or not math.isfinite(value):
         return MISSING
+    if value >= 1e9:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 

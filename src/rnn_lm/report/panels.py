@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from rnn_lm.report.style import MODEL_STYLES
+from rnn_lm.report.style import model_styles
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
 Rows = list[dict[str, Any]]
@@ -28,7 +28,7 @@ class Series(NamedTuple):
 
 def model_series(name: str, label: str, dash: tuple[int, ...] | None = None) -> Series:
     """A series in the color and marker that its model has in every figure."""
-    style = MODEL_STYLES[name]
+    style = model_styles([name])[name]
     return Series(label, style.color, dash or style.dash, style.marker)
 
 
@@ -106,7 +106,8 @@ def linear_y(title: str, format: str = "", domain: list[float] | None = None) ->
 def log_y(title: str, rows: Rows) -> alt.Y:
     """A logarithmic axis over whole decades that hold every value."""
     values = [row[key] for row in rows for key in ("measured", "predicted") if (row.get(key) or 0) > 0]
-    low, high = math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
+    smallest, largest = min(values, default=1.0), max(values, default=10.0)
+    low, high = math.floor(math.log10(smallest) + 1e-9), math.ceil(math.log10(largest) - 1e-9)
     decades = [10.0**power for power in range(low, high + 1)]
     plain = "datum.value > 5e-4 && datum.value < 5e3 ? format(datum.value, '~g') : format(datum.value, '.0e')"
     return alt.Y(

@@ -7,12 +7,17 @@ again later without the models.
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json
+from rnn_lm.report import results_gradients, results_probes, results_theory
+from rnn_lm.report.limits import beyond_limits
+from rnn_lm.report.results_gradients import GradientsPart
+from rnn_lm.report.results_probes import ProbesPart
+from rnn_lm.report.results_theory import TheoryPart
 from rnn_lm.schema import first_problem
 
 FORMAT = "rnn_lm results"
@@ -76,7 +81,7 @@ class _Score(TypedDict):
     high: float | None
     per_seed: list[float]
     bits_per_token: float
-    bits_per_character: float
+    bits_per_character: float | None
     token_count: int
 
 
@@ -87,6 +92,8 @@ class Score(_Score, total=False):
     """
 
     perplexity_per_word: float | None
+    unk_share: float | None
+    perplexity_without_unk: float | None
     note: str
 
 
@@ -196,9 +203,9 @@ class _Required(TypedDict):
 class Results(_Required, total=False):
     """A results file. The last three are there where those experiments were run."""
 
-    probes: dict[str, Any]
-    gradients: dict[str, Any]
-    theory: dict[str, Any]
+    probes: ProbesPart
+    gradients: GradientsPart
+    theory: TheoryPart
 
 
 def read_results(path: Path) -> Results:
@@ -213,11 +220,60 @@ def read_results(path: Path) -> Results:
 def check_results(value: Any, source: str) -> Results:
     """``value`` as ``Results``; raises ``UserError`` naming ``source`` and the first entry that is not as expected."""
     if not isinstance(value, Mapping) or value.get("format") != FORMAT:
-        raise UserError(f"{source}: not a results file; give the results.json that `rnn-lm compare` wrote")
+        raise UserError(f"{source}: {_what_it_is(value)}; give the results.json that `rnn-lm compare` wrote")
     if value.get("version") != VERSION:
-        versions = f"results version {value.get('version')!r}, but this rnn_lm reads {VERSION}"
+        versions = f"results version {str(value.get('version'))[:20]}, but this rnn_lm reads {VERSION}"
         raise UserError(f"{source}: {versions}; run the comparison again")
-    problem = first_problem(value, Results)
+    problem = first_problem(value, Results) or beyond_limits(value)
+    checked = typing.cast(Results, value)
+    problem = problem or next(_inconsistencies(checked), None)
     if problem:
         raise UserError(f"{source}: {problem}; the file is damaged or incomplete, run the comparison again")
-    return typing.cast(Results, value)
+    return checked
+
+
+_OTHERS = {"probes": "rnn-lm probe", "gradients": "rnn-lm gradients", "theory": "rnn-lm theory"}
+
+
+def _what_it_is(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return "not a results file"
+    if value.get("format") == "rnn_lm sweep results":
+        return "the results of a sweep, whose figures are in the folder figures beside it"
+    made_by = next((command for part, command in _OTHERS.items() if part in value and "models" not in value), None)
+    if made_by is not None:
+        return f"the results of `{made_by}` alone, whose tables it printed and whose figures it drew"
+    return "not a results file"
+
+
+def _inconsistencies(results: Results) -> Iterator[str]:
+    """Where entries that are each as expected do not go together, or have no logarithm where one is drawn."""
+    names = [model["name"] for model in results["models"]]
+    labels = [model["label"] for model in results["models"]]
+    if len(set(names)) < len(names) or len(set(labels)) < len(labels):
+        yield "models: two have the same name or label"
+    for index, model in enumerate(results["models"]):
+        yield from (f"models[{index}].{problem}" for problem in _model_inconsistencies(model))
+    for name, module in (("probes", results_probes), ("gradients", results_gradients), ("theory", results_theory)):
+        if name in results:
+            yield from (f"{name}.{problem}" for problem in module.inconsistencies(results[name]))
+
+
+def _model_inconsistencies(model: ModelResult) -> Iterator[str]:
+    for policy, splits in model["perplexity"].items():
+        for split, score in splits.items():
+            values = [score["perplexity"], score["low"], score["high"], *score["per_seed"]]
+            yield from _not_positive(values, f"perplexity.{policy}.{split}")
+    for index, bucket in enumerate(model["breakdown"]):
+        yield from _not_positive((bucket["perplexity"], bucket["low"], bucket["high"]), f"breakdown[{index}]")
+    for index, curve in enumerate(model["curves"]):
+        yield from _not_positive([point["valid_perplexity"] for point in curve["points"]], f"curves[{index}]")
+    for index, norms in enumerate(model["gradient_norms"]):
+        lengths = {len(column) for column in (norms["step"], norms["before"], norms["after"])}
+        if len(lengths) > 1:
+            yield f"gradient_norms[{index}] has step, before and after of different lengths"
+
+
+def _not_positive(values: Iterable[float | None], where: str) -> Iterator[str]:
+    if any(value is not None and value <= 0 for value in values):
+        yield f"{where} has a perplexity that is not above 0"

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import altair as alt
+from markupsafe import Markup as Safe
 
 import rnn_lm.report
 from rnn_lm.registry import Registry
@@ -48,7 +49,7 @@ class Figure:
     """A chart with its caption and the numbers behind it.
 
     Attributes:
-        name: unique on the page; letters, digits and hyphens. It is also the name of a saved picture.
+        name: unique on the page; its letters, digits and hyphens are also the name of a saved picture.
         chart: drawn by the browser from its specification, and as a picture where scripts are off and on paper. A chart
             without panels stretches to the page's width.
         caption: what is seen.
@@ -111,9 +112,9 @@ class Download:
 
 @dataclass(frozen=True)
 class Markup:
-    """HTML as it is, for what the other blocks cannot hold, such as MathML. Never for text from a results file."""
+    """HTML as it is, for what the other blocks cannot hold, such as MathML; a plain string is shown as text."""
 
-    html: str
+    html: Safe
 
 
 Block = Paragraph | Heading | Table | Figure | Columns | Code | Samples | Details | Download | Markup

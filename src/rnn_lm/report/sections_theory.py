@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
-from typing import Any
+from markupsafe import Markup as Safe
 
 from rnn_lm.report.figures_theory import theory_figures
 from rnn_lm.report.results import Results
+from rnn_lm.report.results_theory import Exercise
 from rnn_lm.report.sections import Block, Figure, Heading, Markup, Paragraph, Section, section
 from rnn_lm.theory.mathml import to_mathml
 
@@ -31,7 +30,7 @@ def theory(results: Results) -> Section | None:
     part = results.get("theory")
     if not part:
         return None
-    charts = theory_figures(dict(part))
+    charts = theory_figures(part)
     blocks: list[Block] = [
         Paragraph(
             "Each statement is derived on paper in docs/theory/ and checked here by numbers, in float64, against "
@@ -39,7 +38,7 @@ def theory(results: Results) -> Section | None:
         )
     ]
     for exercise in part["exercises"]:
-        blocks += [Heading(exercise["title"]), Markup(_statements_html(exercise))]
+        blocks += [Heading(exercise["title"]), Markup(_statements(exercise))]
         chart = charts.get(exercise["name"])
         if chart is not None:
             caption = CAPTIONS.get(exercise["name"]) or str(exercise["title"])
@@ -47,21 +46,28 @@ def theory(results: Results) -> Section | None:
     return Section("Theory, checked", "theory", tuple(blocks))
 
 
-def _statements_html(exercise: Mapping[str, Any]) -> str:
+def _statements(exercise: Exercise) -> Safe:
     """A table whose formulas are MathML, which browsers draw without scripts. Formulas are built anew, not copied."""
-    head = "".join(
-        f'<th scope="col">{title}</th>' for title in ("Statement", "Formula", "Predicted", "Measured", "Verdict")
+    titles = ("Statement", "Formula", "Predicted", "Measured", "Verdict")
+    head = Safe("").join(Safe('<th scope="col">{}</th>').format(title) for title in titles)
+    row = Safe(
+        '<tr><th scope="row">{}</th><td>{}</td><td class="right">{}</td><td class="right">{}</td><td>{}</td></tr>'
     )
-    rows = "".join(
-        f'<tr><th scope="row">{escape(one["name"])}</th><td>{to_mathml(one["formula"])}</td>'
-        f'<td class="right">{_figure(one["predicted"])}</td><td class="right">{_figure(one["measured"])}</td>'
-        f"<td>{'holds' if one['holds'] else 'fails'}</td></tr>"
+    rows = Safe("").join(
+        row.format(
+            one["name"],
+            Safe(to_mathml(one["formula"])),  # which escapes every token
+            _figure(one["predicted"]),
+            _figure(one["measured"]),
+            "holds" if one["holds"] else "fails",
+        )
         for one in exercise["statements"]
     )
-    title = f"{escape(exercise['title'])}: statements"
-    table = f"<table><caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    return f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">{table}</div>'
+    return Safe(
+        '<div class="scroll" role="region" aria-label="{0}" tabindex="0"><table><caption>{0}</caption>'
+        "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
+    ).format(f"{exercise['title']}: statements", head, rows)
 
 
 def _figure(value: float | str) -> str:
-    return f"{value:.6g}" if isinstance(value, float | int) else escape(str(value))
+    return f"{value:.6g}" if isinstance(value, float | int) else value

@@ -160,7 +160,7 @@ def facts_table(caption: str, facts: dict[str, str]) -> Table:
 
 def gain_in_bits(baseline: MatchScore, other: MatchScore) -> float:
     """Bits per token that ``other`` needs fewer than ``baseline`` on the same tokens."""
-    return math.log2(baseline["perplexity"] / other["perplexity"])
+    return math.log2(baseline["perplexity"]) - math.log2(other["perplexity"])
 
 
 def breakdown_table(results: Results) -> Table:

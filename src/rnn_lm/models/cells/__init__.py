@@ -1,7 +1,7 @@
 """Recurrent cells by name: one file each, written as their equations, and torch's kernels for the same."""
 
 from rnn_lm.models.cells import elman, gru, mogrifier  # noqa: F401 (each registers its cells)
-from rnn_lm.models.cells.base import CELLS, Cell, CellParameters, run_by_hand
+from rnn_lm.models.cells.base import CELLS, Cell, CellParameters, register_cell, run_by_hand
 from rnn_lm.models.cells.engines import ENGINES, engine_for, run_auto
 from rnn_lm.models.cells.fused import run_fused
 from rnn_lm.models.cells.library import run_library
@@ -14,6 +14,7 @@ __all__ = [
     "CellParameters",
     "LSTMCell",
     "engine_for",
+    "register_cell",
     "run_auto",
     "run_by_hand",
     "run_fused",

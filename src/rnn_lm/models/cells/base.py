@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig
+from rnn_lm.labels import LOOKS, Look, ModelStyle
 from rnn_lm.models.language_model import State
 from rnn_lm.registry import Registry
 
@@ -60,6 +62,21 @@ class PlainCell(Cell):
 
 
 CELLS: Registry[Cell] = Registry("cell")
+C = TypeVar("C", bound=Cell)
+
+
+def register_cell(name: str, label: str, style: ModelStyle | None = None) -> Callable[[C], C]:
+    """Decorator that adds a cell under ``name``, with what it is called and how it is drawn where a person reads.
+
+    A cell that is put into ``CELLS`` without them is called by its name.
+    """
+
+    def add(cell: C) -> C:
+        CELLS.register(name)(cell)
+        LOOKS.register(name)(Look(label, style))
+        return cell
+
+    return add
 
 
 def run_by_hand(

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
+from rnn_lm.labels import ModelStyle
+from rnn_lm.models.cells.base import CellParameters, PlainCell, register_cell
 from rnn_lm.models.language_model import State
 
 
@@ -33,5 +34,5 @@ class ElmanCell(PlainCell):
         return (self.activation(input_be @ weight_ih.T + bias_ih + hidden_bh @ weight_hh.T + bias_hh),)
 
 
-CELLS.register("rnn")(ElmanCell(torch.tanh, "rnn_tanh"))
-CELLS.register("rnn-relu")(ElmanCell(torch.relu, "rnn_relu"))
+register_cell("rnn", "RNN", ModelStyle("#d55e00", (7, 3), "triangle-up"))(ElmanCell(torch.tanh, "rnn_tanh"))
+register_cell("rnn-relu", "RNN (relu)")(ElmanCell(torch.relu, "rnn_relu"))

@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
+from rnn_lm.labels import ModelStyle
+from rnn_lm.models.cells.base import CellParameters, PlainCell, register_cell
 from rnn_lm.models.language_model import State
 
 
@@ -37,4 +38,4 @@ class GRUCell(PlainCell):
         return ((1 - update) * candidate + update * hidden_bh,)
 
 
-CELLS.register("gru")(GRUCell())
+register_cell("gru", "GRU", ModelStyle("#009e73", (9, 3, 2, 3), "diamond"))(GRUCell())

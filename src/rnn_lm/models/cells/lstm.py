@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
+from rnn_lm.labels import ModelStyle
+from rnn_lm.models.cells.base import CellParameters, PlainCell, register_cell
 from rnn_lm.models.language_model import State
 
 
@@ -32,4 +33,4 @@ class LSTMCell(PlainCell):
         return torch.sigmoid(o) * torch.tanh(cell_bh), cell_bh
 
 
-CELLS.register("lstm")(LSTMCell())
+register_cell("lstm", "LSTM", ModelStyle("#0072b2", (1, 0), "circle"))(LSTMCell())

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
-from rnn_lm.models.cells.base import CELLS, Cell, CellParameters
+from rnn_lm.models.cells.base import Cell, CellParameters, register_cell
 from rnn_lm.models.cells.lstm import LSTMCell
 from rnn_lm.models.language_model import State
 
@@ -67,4 +67,4 @@ class GatedMogrifierCell(nn.Module, MogrifierCell):
         return input_be, hidden_bh
 
 
-CELLS.register("mogrifier")(MogrifierCell())
+register_cell("mogrifier", "Mogrifier")(MogrifierCell())

@@ -1,0 +1,223 @@
+"""The ``gradients`` part of a results file: what ``rnn_lm.gradients.run`` returns, as docs/gradients.md explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypedDict
+
+
+class Band(TypedDict):
+    """A curve with its 10th and 90th percentiles."""
+
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+class Slope(TypedDict):
+    """Decay in nats per token, with its interval; the ends are None where there is none."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+ByLag = TypedDict(
+    "ByLag", {"hidden": Band, "cell": Band, "cell only": Band, "cell rest": Band}, total=False
+)  # fmt: skip
+"""Norms by lag along each path; ``hidden`` is always there."""
+
+
+class Truncation(TypedDict):
+    """What truncated BPTT cuts off, by its length."""
+
+    bptt_length: list[int]
+    window_share: list[float]
+    segments_share: list[float]
+    window_error: list[float]
+    segments_error: list[float]
+
+
+class Lyapunov(TypedDict):
+    """Exponents, the largest first."""
+
+    exponents: list[float]
+    standard_errors: list[float]
+
+
+class Prediction(TypedDict):
+    """Norms by lag, measured and foretold."""
+
+    measured: list[float]
+    predicted: list[float]
+    predicted_slope: float
+    factor: float
+    decades: float
+
+
+class OneStep(TypedDict):
+    """Jacobians of single steps."""
+
+    tokens: list[str]
+    spectral_radius: list[float]
+    largest_singular_value: list[float]
+    singular_values: Band
+
+
+class Product(TypedDict):
+    """Log norms of products of Jacobians."""
+
+    steps: list[int]
+    log_norm: list[float]
+
+
+class GradientModel(TypedDict):
+    """One model, as initialized or as trained."""
+
+    name: str
+    label: str
+    weights: Literal["fresh", "trained"]
+    facts: dict[str, Any]
+    positions: int
+    by_lag: ByLag
+    slope: Slope
+    truncation: Truncation
+    closed_form_error: float
+    lyapunov: Lyapunov
+    prediction: Prediction
+    one_step: OneStep
+    product: Product
+
+
+class Setting(TypedDict):
+    """What was trained in the clipping experiment."""
+
+    name: str
+    cell: str
+    recurrent_gain: float
+    learning_rate: float
+
+
+class Clip(TypedDict):
+    """A way of clipping."""
+
+    name: str
+    clip: str
+
+
+class Spread(TypedDict):
+    """Perplexity over seeds."""
+
+    low: float
+    median: float
+    high: float
+
+
+class ClippingRow(TypedDict):
+    """One setting with one way of clipping, seeds together."""
+
+    runs: int
+    diverged: int
+    perplexity: Spread | None
+    largest_norm: float
+    clipped_share: float
+    same_weights_as_unclipped: bool
+    long_lag_share: float | None
+    setting: Setting
+    clip: Clip
+
+
+class Norms(TypedDict):
+    """Gradient norm of every step."""
+
+    before: list[float]
+    after: list[float]
+
+
+class ClippingRun(TypedDict):
+    """One seed."""
+
+    setting: str
+    clip: str
+    seed: int
+    diverged: bool
+    stopped_at: int | None
+    final_perplexity: float | None
+    norms: Norms
+    by_lag: list[float] | None
+
+
+class Clipping(TypedDict):
+    """The clipping experiment."""
+
+    rows: list[ClippingRow]
+    runs: list[ClippingRun]
+    vocabulary_size: int
+
+
+class GradientsPart(TypedDict):
+    """All of it."""
+
+    text: str
+    models: list[GradientModel]
+    clipping: Clipping
+
+
+def inconsistencies(part: GradientsPart) -> Iterator[str]:
+    """Where entries that are each as expected do not go together."""
+    if not part["models"]:
+        yield "models is empty"
+        return
+    lengths = part["models"][0]["truncation"]["bptt_length"]
+    for index, model in enumerate(part["models"]):
+        where = f"models[{index}]"
+        if "hidden" not in model["by_lag"]:
+            yield f"{where}.by_lag.hidden is missing"
+            return
+        if "cell" in model["by_lag"] and not {"cell only", "cell rest"} <= model["by_lag"].keys():
+            yield f"{where}.by_lag lacks a path of the cell"
+        perplexity = model["facts"].get("valid_perplexity")
+        if not isinstance(perplexity, float | int | None):
+            yield f"{where}.facts.valid_perplexity is no number"
+        for path in ("hidden", "cell", "cell only", "cell rest"):
+            if path in model["by_lag"]:
+                band = model["by_lag"][path]
+                yield from _unequal(f"{where}.by_lag.{path}", band["mean"], band["low"], band["high"])
+        step, singular = model["one_step"], model["one_step"]["singular_values"]
+        yield from _unequal(
+            f"{where}.one_step", step["tokens"], step["spectral_radius"], step["largest_singular_value"]
+        )
+        yield from _unequal(f"{where}.one_step.singular_values", singular["mean"], singular["low"], singular["high"])
+        spectrum = model["lyapunov"]
+        yield from _unequal(f"{where}.lyapunov", spectrum["exponents"], spectrum["standard_errors"])
+        yield from _unequal(f"{where}.product", model["product"]["steps"], model["product"]["log_norm"])
+        cut = model["truncation"]
+        kinds = (cut["window_share"], cut["segments_share"], cut["window_error"], cut["segments_error"])
+        yield from _unequal(f"{where}.truncation", cut["bptt_length"], *kinds)
+        foretold = model["prediction"]
+        yield from _unequal(f"{where}.prediction", foretold["measured"], foretold["predicted"])
+        if len(foretold["measured"]) < 2:
+            yield f"{where}.prediction has but one lag"
+        if cut["bptt_length"] != lengths or min([*lengths, *model["product"]["steps"]], default=0) < 1:
+            yield f"{where}: bptt_length or steps are below 1, or not those of the other models"
+    yield from _clipping_inconsistencies(part["clipping"])
+
+
+def _unequal(where: str, *columns: Sequence[object]) -> Iterator[str]:
+    if not columns[0] or len({len(column) for column in columns}) > 1:
+        yield f"{where} has no values, or lists of different lengths"
+
+
+def _clipping_inconsistencies(clipping: Clipping) -> Iterator[str]:
+    for setting in ("exploding", "vanishing"):
+        rows = [row["clip"]["name"] for row in clipping["rows"] if row["setting"]["name"] == setting]
+        runs = [run for run in clipping["runs"] if run["setting"] == setting]
+        if not rows or not {run["clip"] for run in runs} <= set(rows):
+            yield f"clipping.rows lacks the {setting} setting, or a way of clipping there"
+    ended = [run["final_perplexity"] for run in clipping["runs"] if not run["diverged"]]
+    if not all(perplexity is not None and perplexity > 0 for perplexity in ended):
+        yield "clipping.runs: a run that did not diverge has no final_perplexity"
+    if not any(run["norms"]["before"] for run in clipping["runs"] if run["setting"] == "exploding"):
+        yield "clipping.runs: no gradient norms in the exploding setting"
+    if clipping["vocabulary_size"] < 2:
+        yield "clipping.vocabulary_size is below 2"
