@@ -94,7 +94,7 @@ def read_adapting(
 
 def as_scores(text: EncodedText, nll_n: Float64[Tensor, "N"]) -> TokenScores:
     """The NLL of ``text`` as what intervals and tests are made from."""
-    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, "stream", text.words)
+    return TokenScores.of(text, nll_n.numpy(), "stream")
 
 
 def _ring(settings: CacheSettings, block: int, hidden_kd: Tensor) -> NeuralCache:

@@ -17,18 +17,21 @@ class Options:
     """Let a trained model write; each word is printed as soon as it is drawn."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Model folder, as train, ngram or compare left it."""
+    """Model folder, as train, ngram or compare left it; or an ARPA file."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
 
 
 def run(options: Options) -> None:
     """Write to the terminal."""
+    from rich.console import Console
+
     from rnn_lm.corpora import resolve, tokenize_line
     from rnn_lm.evaluation.generation import check_prompt, generate
+    from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.experiments.display import TextWriter
-    from rnn_lm.models.storage import load_model
+    from rnn_lm.progress import TerminalProgress
 
-    stored = load_model(options.run)
+    stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False)))
     prompt = tokenize_line(options.generation.prompt, stored.corpus, stored.tokenizer)
     unknown = check_prompt(prompt, stored.vocabulary)
     if unknown:

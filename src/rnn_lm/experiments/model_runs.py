@@ -16,6 +16,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, TokenScores, score_text
 from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.files import read_tensors, write_tensors
+from rnn_lm.models.kneser_ney import fallback_note
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
@@ -110,12 +111,17 @@ def train_recurrent(
     return TrainedModel(model.cpu(), result)
 
 
-def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:
-    """Count, smooth and keep an n-gram model in ``folder``."""
+def train_ngram(
+    folder: Path, config: NgramConfig, prepared: PreparedCorpus, progress: Progress | None = None, *, resume: bool
+) -> NgramLanguageModel:
+    """Count, smooth and keep an n-gram model in ``folder``; ``progress`` is told where discounts had to be assumed."""
     start_run(folder, "ngram", {"corpus": to_json(prepared.config), "ngram": to_json(config)}, resume)
     prepared.save_tokens(folder)
     model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
     model.save(folder / NGRAM)
+    note = fallback_note(model.discounts, model.ngram_counts)
+    if note and progress is not None:
+        progress.say(f"note        {note}")
     return model
 
 
@@ -144,9 +150,7 @@ def _read_scores(path: Path, prepared: PreparedCorpus, policies: tuple[Policy, .
             nll_n, text = tensors.get(f"{policy}.{split}"), prepared.texts[split]
             if nll_n is None or len(nll_n) != len(text):
                 raise UserError(f"{path}: scores of another text; delete the file to score again")
-            scores[policy, split] = TokenScores(
-                nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy, text.words
-            )
+            scores[policy, split] = TokenScores.of(text, nll_n.numpy(), policy)
     return scores
 
 

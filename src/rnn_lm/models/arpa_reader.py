@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -75,6 +75,7 @@ def read_levels(path: Path, lines: Sequence[bytes], symbols: Sequence[str] | Non
             levels.append(_unigrams(reader, entries, [*symbols, BEGIN], eos_id))
         else:
             levels.append(_ngrams(reader, entries, levels, eos_id))
+    levels[-1] = replace(levels[-1], log_backoff_g=np.empty(0))  # nothing is longer than these
     return Found(levels, symbols, reader.notes)
 
 

@@ -11,6 +11,7 @@ from rnn_lm.corpora import TOKENIZERS, resolve
 from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer
 from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.unknown import read_usual_share
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -34,6 +35,7 @@ class StoredModel:
         corpus: the settings under which its text was read and tokenised.
         tokenizer: cuts text as theirs was.
         name: of the folder, for titles.
+        usual_unk: share of ``<unk>`` in the valid text that it was made with; None where that is not known.
     """
 
     model: LanguageModel
@@ -41,6 +43,7 @@ class StoredModel:
     corpus: CorpusConfig
     tokenizer: Tokenizer
     name: str
+    usual_unk: float | None = None
 
 
 def load_model(folder: Path) -> StoredModel:
@@ -60,7 +63,7 @@ def load_model(folder: Path) -> StoredModel:
         raise UserError(f"{folder}: the model has {model.vocabulary_size} words, {VOCABULARY} {len(vocabulary)}")
     tokens = resolve(corpus).tokens
     tokenizer = SubwordTokenizer.load(folder) if tokens in SUBWORDS else TOKENIZERS[tokens]
-    return StoredModel(model, vocabulary, corpus, tokenizer, folder.name)
+    return StoredModel(model, vocabulary, corpus, tokenizer, folder.name, read_usual_share(folder))
 
 
 def _load_recurrent(folder: Path, config: dict[str, Any], vocabulary_size: int) -> RecurrentLanguageModel:
