@@ -44,7 +44,7 @@ def coverage(
         ]
         first_rg, second_rg = resampled_means(pair, random, resamples=500)
         effect = effect_of(
-            pair[0].mean_g[0] - pair[1].mean_g[0], (first_rg - second_rg)[:, 0], what_was_resampled(pair)
+            pair[0].mean_g[0] - pair[1].mean_g[0], (first_rg - second_rg)[:, 0], what_was_resampled(pair), sentences
         )
         held += effect.low <= 0 <= effect.high
         rejected += effect.p_value < 0.05
@@ -89,7 +89,7 @@ def test_groups_are_means_of_their_own_observations():
     (means_rg,) = resampled_means([system], np.random.default_rng(0), 500)
     assert set(means_rg[~np.isnan(means_rg)].round(12)) == {3.0, 1.0}
     assert np.isnan(means_rg[:, 0]).mean() == pytest.approx(1 / 27, abs=0.03), "only the third unit drawn, three times"
-    assert interval_of(3.0, means_rg[:, 0]).low == 3
+    assert interval_of(3.0, means_rg[:, 0], 3).low == 3
 
 
 def test_the_same_generator_gives_the_same_interval():
@@ -111,15 +111,15 @@ def test_there_must_be_two_shared_units(units):
 
 
 def test_p_is_never_zero_and_never_above_one():
-    far, nothing = effect_of(1.0, np.full(999, 1.0), "units"), effect_of(0.0, np.zeros(999), "units")
+    far, nothing = effect_of(1.0, np.full(999, 1.0), "units", 5), effect_of(0.0, np.zeros(999), "units", 5)
     assert far.p_value == pytest.approx(2 / 1000)
     assert (nothing.p_value, nothing.low, nothing.high, nothing.verdict) == (1.0, 0.0, 0.0, "undecided")
 
 
 def test_p_counts_the_smaller_tail_twice():
     resampled_r = np.concatenate([np.full(9, -1.0), np.full(990, 1.0)])
-    assert effect_of(1.0, resampled_r, "units").p_value == pytest.approx(2 * 10 / 1000)
-    assert effect_of(-1.0, -resampled_r, "units").p_value == pytest.approx(2 * 10 / 1000)
+    assert effect_of(1.0, resampled_r, "units", 5).p_value == pytest.approx(2 * 10 / 1000)
+    assert effect_of(-1.0, -resampled_r, "units", 5).p_value == pytest.approx(2 * 10 / 1000)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_p_counts_the_smaller_tail_twice():
     [(0.1, 0.3, "supported"), (-0.1, 0.3, "undecided"), (-0.3, -0.1, "not supported"), (0.0, 0.3, "undecided")],
 )
 def test_the_verdict_is_where_the_whole_interval_lies(low, high, verdict):
-    assert Effect((low + high) / 2, low, high, 0.5, "units", 100).verdict == verdict
+    assert Effect((low + high) / 2, low, high, 0.5, "units", 100, 20).verdict == verdict
 
 
 def test_seeds_are_resampled_where_one_system_has_several():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rnn_lm.errors import UserError
+from rnn_lm.evaluation.bootstrap import Interval
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 from rnn_lm.evaluation.significance import (
     Plan,
@@ -101,10 +101,25 @@ def test_scores_of_different_texts_are_not_compared(make_scores, random):
         gain([make_scores([[1.0, 2.0], [3.0]])], [make_scores([[1.0], [2.0, 3.0]])], random)
 
 
-@pytest.mark.parametrize(("sentences", "block"), [(1, 1), (3, 3), (3, 5)])
-def test_a_single_block_gives_no_interval(make_scores, random, sentences, block):
-    with pytest.raises(UserError, match=f"{sentences} sentences in blocks of {block}"):
-        perplexity_interval([make_scores([[1.0, 2.0]] * sentences)], random, Plan(block=block))
+@pytest.mark.parametrize(
+    ("sentences", "block", "counted"), [(1, 1, "1 sentence"), (3, 3, "1 run of 3 sentences"), (3, 5, "1 run of 5")]
+)
+def test_a_single_block_gives_the_figure_without_an_interval(make_scores, random, sentences, block, counted):
+    scores = [make_scores([[1.0, 2.0]] * sentences)]
+    interval = perplexity_interval(scores, random, Plan(block=block))
+    assert interval.value == pytest.approx(math.exp(1.5))
+    assert (interval.low, interval.high, interval.units) == (None, None, 1)
+    assert interval.note.startswith(f"no interval: {counted}")
+    assert interval.text() == f"({interval.note})"
+    effect = gain(scores, scores, random, Plan(block=block))
+    assert (effect.effect, effect.low, effect.high, effect.p_value, effect.verdict) == (
+        0,
+        None,
+        None,
+        None,
+        "undecided",
+    )
+    assert perplexity_ratio(effect) == Interval(1.0, None, None, 1, effect.note)
 
 
 def test_blocks_are_consecutive_sentences_and_the_last_may_be_short(make_scores):

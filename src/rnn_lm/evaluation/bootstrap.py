@@ -58,11 +58,25 @@ class Measurements:
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure and how far it reaches: ``low`` to ``high`` at the level ``CONFIDENCE``."""
+    """A figure and how far it reaches: ``low`` to ``high`` at the level ``CONFIDENCE``.
+
+    Attributes:
+        value: as measured.
+        low: lower end; None where there is no interval.
+        high: upper end; None where there is no interval.
+        units: how many the figure was measured on.
+        note: why there is no interval, in words.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    units: int
+    note: str = ""
+
+    def text(self, spec: str = ".2f") -> str:
+        """The ends in brackets, or in parentheses why there are none."""
+        return range_text(self, spec)
 
 
 @dataclass(frozen=True)
@@ -71,26 +85,44 @@ class Effect:
 
     Attributes:
         effect: as measured.
-        low: lower end of the interval.
-        high: upper end.
-        p_value: two-sided, against no difference; never 0, since no finite number of resamples shows that.
+        low: lower end of the interval; None where there is none.
+        high: upper end; None where there is none.
+        p_value: two-sided, against no difference; never 0, since no finite number of resamples shows that. None where
+            the difference could not be tested.
         resampled: over what the interval generalizes: units of the test set alone, or seeds too.
         resamples: how many were drawn.
+        units: of the test set.
+        note: why the difference could not be tested, in words.
     """
 
     effect: float
-    low: float
-    high: float
-    p_value: float
+    low: float | None
+    high: float | None
+    p_value: float | None
     resampled: Resampled
     resamples: int
+    units: int
+    note: str = ""
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the whole interval lies on the claimed side of zero, on the other side, or on both."""
+        """Whether the whole interval lies on the claimed side of zero, on the other side, on both, or is missing."""
+        if self.low is None or self.high is None:
+            return "undecided"
         if self.low > 0:
             return "supported"
         return "not supported" if self.high < 0 else "undecided"
+
+    def text(self, spec: str = ".3f") -> str:
+        """The ends in brackets, or in parentheses why there are none."""
+        return range_text(self, spec)
+
+
+def range_text(found: Interval | Effect, spec: str) -> str:
+    """``[low, high]``, formatted, or in parentheses why there are no such ends."""
+    if found.low is None or found.high is None:
+        return f"({found.note or 'no interval'})"
+    return f"[{found.low:{spec}}, {found.high:{spec}}]"
 
 
 def resampled_means(
@@ -128,7 +160,7 @@ def resampled_means(
     return means
 
 
-def effect_of(effect: float, resampled_r: Float64[np.ndarray, "R"], resampled: Resampled) -> Effect:
+def effect_of(effect: float, resampled_r: Float64[np.ndarray, "R"], resampled: Resampled, units: int) -> Effect:
     """Interval (percentile method) and two-sided p-value of a difference.
 
     p = 2 (min(#(resampled <= 0), #(resampled >= 0)) + 1) / (R + 1), at most 1: the level at which the interval would
@@ -138,21 +170,23 @@ def effect_of(effect: float, resampled_r: Float64[np.ndarray, "R"], resampled: R
         effect: the difference as measured.
         resampled_r: the same difference in each resample.
         resampled: what was resampled (``what_was_resampled``).
+        units: of the test set.
     """
     low, high = _percentiles(resampled_r)
     tail = min(int((resampled_r <= 0).sum()), int((resampled_r >= 0).sum()))
     p_value = min(1.0, 2 * (tail + 1) / (len(resampled_r) + 1))
-    return Effect(float(effect), low, high, p_value, resampled, len(resampled_r))
+    return Effect(float(effect), low, high, p_value, resampled, len(resampled_r), units)
 
 
-def interval_of(value: float, resampled_r: Float64[np.ndarray, "R"]) -> Interval:
+def interval_of(value: float, resampled_r: Float64[np.ndarray, "R"], units: int) -> Interval:
     """Interval (percentile method) of a single figure.
 
     Args:
         value: as measured.
         resampled_r: the same figure in each resample.
+        units: of the test set.
     """
-    return Interval(float(value), *_percentiles(resampled_r))
+    return Interval(float(value), *_percentiles(resampled_r), units)
 
 
 def what_was_resampled(systems: Sequence[Measurements]) -> Resampled:

@@ -14,7 +14,7 @@ from jaxtyping import Int
 
 from rnn_lm.evaluation.bootstrap import Interval, interval_of, resampled_means
 from rnn_lm.evaluation.perplexity import TokenScores
-from rnn_lm.evaluation.significance import BY_SENTENCE, Plan, measurements
+from rnn_lm.evaluation.significance import BY_SENTENCE, FEWEST, Plan, measurements, too_few
 
 LONGEST = 4
 """Matches of this length and more share the last bucket."""
@@ -56,15 +56,22 @@ def by_context_match(
     """
     present, group_n = np.unique(np.minimum(match_n, LONGEST), return_inverse=True)
     system = measurements(seeds, group_n, plan.block)
-    (means_rg,) = resampled_means([system], generator, plan.resamples)
     count_g = system.counts_sg.sum(axis=0)
     mean_g = system.mean_g
+
+    def perplexity(group: int) -> Interval:
+        value = float(np.exp(mean_g[group]))
+        if means_rg is None:
+            return Interval(value, None, None, system.units, too_few(system.units, plan))
+        return interval_of(value, np.exp(means_rg[:, group]), system.units)
+
+    means_rg = None if system.units < FEWEST else resampled_means([system], generator, plan.resamples)[0]
     return [
         Bucket(
             match=f"{length}+" if length == LONGEST else str(length),
             token_count=int(count_g[group]),
             nll_sum=float(mean_g[group] * count_g[group]),
-            perplexity=interval_of(float(np.exp(mean_g[group])), np.exp(means_rg[:, group])),
+            perplexity=perplexity(group),
         )
         for group, length in enumerate(present)
     ]

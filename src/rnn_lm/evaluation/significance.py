@@ -16,7 +16,6 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Int
 
-from rnn_lm.errors import UserError
 from rnn_lm.evaluation.bootstrap import (
     Effect,
     Interval,
@@ -47,6 +46,8 @@ class Plan:
     block: int = 1
 
 
+FEWEST = 2
+"""Units from which an interval can be made."""
 BY_SENTENCE = Plan()
 """Single sentences, the custom of the field."""
 
@@ -62,16 +63,10 @@ def measurements(seeds: Sequence[Scores], group_n: Int[np.ndarray, "N"] | None =
     Raises:
         ValueError: the scores are of different texts or policies, or ``group_n`` has another length, or is given for
             scores of whole sentences.
-        UserError: the text makes up a single block, from which nothing can be resampled.
     """
     _require_comparable(seeds)
     first = seeds[0]
     units = -(-len(first.sentence_ends_s) // block)
-    if units < 2:
-        raise UserError(
-            f"a text of {len(first.sentence_ends_s)} sentences in blocks of {block} gives no interval: "
-            "give a longer text, a sentence per line, or smaller blocks"
-        )
     if isinstance(first, SentenceScores):
         if group_n is not None:
             raise ValueError("scores of whole sentences cannot be divided into groups of tokens")
@@ -105,8 +100,11 @@ def perplexity_interval(seeds: Sequence[Scores], generator: np.random.Generator,
         plan: what is drawn, and how often.
     """
     system = measurements(seeds, block=plan.block)
+    value = float(np.exp(system.mean_g[0]))
+    if system.units < FEWEST:
+        return Interval(value, None, None, system.units, too_few(system.units, plan))
     (means_rg,) = resampled_means([system], generator, plan.resamples)
-    return interval_of(float(np.exp(system.mean_g[0])), np.exp(means_rg[:, 0]))
+    return interval_of(value, np.exp(means_rg[:, 0]), system.units)
 
 
 def gain(
@@ -128,14 +126,16 @@ def gain(
     """
     _require_comparable([*system, *baseline])
     pair = [measurements(scores, block=plan.block) for scores in (system, baseline)]
+    effect, units = float(pair[1].mean_g[0] - pair[0].mean_g[0]), pair[0].units
+    if units < FEWEST:
+        return _untested(effect, pair, plan)
     system_rg, baseline_rg = resampled_means(pair, generator, plan.resamples)
-    effect = pair[1].mean_g[0] - pair[0].mean_g[0]
-    return effect_of(effect, (baseline_rg - system_rg)[:, 0], what_was_resampled(pair))
+    return effect_of(effect, (baseline_rg - system_rg)[:, 0], what_was_resampled(pair), units)
 
 
 def perplexity_ratio(effect: Effect) -> Interval:
     """The system's perplexity divided by the baseline's, from their ``gain``: below 1 where the system is better."""
-    return Interval(math.exp(-effect.effect), math.exp(-effect.high), math.exp(-effect.low))
+    return _ratio(effect, 1.0)
 
 
 def word_perplexity_ratio(effect: Effect, scores: Scores) -> Interval:
@@ -146,7 +146,12 @@ def word_perplexity_ratio(effect: Effect, scores: Scores) -> Interval:
         scores: of either model: the text's sentences and words, which are held fixed.
     """
     share = len(scores.sentence_ends_s) / scores.words
-    return Interval(*(math.exp(-nats * share) for nats in (effect.effect, effect.high, effect.low)))
+    return _ratio(effect, share)
+
+
+def _ratio(effect: Effect, share: float) -> Interval:
+    low, high = (None if nats is None else math.exp(-nats * share) for nats in (effect.high, effect.low))
+    return Interval(math.exp(-effect.effect * share), low, high, effect.units, effect.note)
 
 
 def gain_concentration(
@@ -177,10 +182,26 @@ def gain_concentration(
     if long_n.min() == long_n.max():
         raise ValueError(f"every token's context match is on the same side of {longest_short}: nothing to compare")
     pair = [measurements(scores, long_n, plan.block) for scores in (system, baseline)]
-    system_rg, baseline_rg = resampled_means(pair, generator, plan.resamples)
     gain_g = pair[1].mean_g - pair[0].mean_g
+    effect, units = float(gain_g[0] - gain_g[1]), pair[0].units
+    if units < FEWEST:
+        return _untested(effect, pair, plan)
+    system_rg, baseline_rg = resampled_means(pair, generator, plan.resamples)
     gain_rg = baseline_rg - system_rg
-    return effect_of(gain_g[0] - gain_g[1], gain_rg[:, 0] - gain_rg[:, 1], what_was_resampled(pair))
+    return effect_of(effect, gain_rg[:, 0] - gain_rg[:, 1], what_was_resampled(pair), units)
+
+
+def too_few(units: int, plan: Plan) -> str:
+    """Why so few units give no interval."""
+    one = units == 1
+    runs = f"{'run' if one else 'runs'} of {plan.block} sentences"
+    counted = ("sentence" if one else "sentences") if plan.block == 1 else runs
+    return f"no interval: {units} {counted}, {FEWEST} are needed"
+
+
+def _untested(effect: float, systems: Sequence[Measurements], plan: Plan) -> Effect:
+    units = systems[0].units
+    return Effect(effect, None, None, None, what_was_resampled(systems), 0, units, too_few(units, plan))
 
 
 def _require_comparable(scores: Sequence[Scores]) -> None:

@@ -78,7 +78,7 @@ def _gain(scores: Mapping[str, SeedScores], better: str, worse: str, seed: int) 
 def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> dict[str, Any]:
     """One row of the claims table; effects are nats per token saved, so that above zero speaks for the claim."""
     ratio = perplexity_ratio(effect)
-    shown_ratio = f"perplexity ratio {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]"
+    shown_ratio = f"perplexity ratio {ratio.value:.3f} {ratio.text('.3f')}"
     resampled = f"runs of {BLOCKS.block} sentences" + ("" if effect.resampled == "units" else " and seeds")
     notes = [note or shown_ratio, f"resampled: {resampled}"]
     return {

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int
 
 from rnn_lm.config import GenerationConfig
+from rnn_lm.evaluation.bootstrap import Interval
 from rnn_lm.evaluation.breakdown import by_context_match
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
@@ -134,7 +135,13 @@ def _score(seeds: list[TokenScores], seed: int, reading: Reading) -> dict[str, A
         "bits_per_token": total.bits_per_token,
         **reading.figures(total),
         "token_count": len(seeds[0].nll_n),
+        **_note(interval),
     }
+
+
+def _note(interval: Interval) -> dict[str, str]:
+    """Why there is no interval, where there is none."""
+    return {"note": interval.note} if interval.note else {}
 
 
 def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, Any]]:
@@ -149,6 +156,7 @@ def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, An
             "perplexity": bucket.perplexity.value,
             "low": bucket.perplexity.low,
             "high": bucket.perplexity.high,
+            **_note(bucket.perplexity),
         }
         for bucket in buckets
     ]

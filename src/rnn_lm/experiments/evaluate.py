@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.bootstrap import Effect, Interval
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.evaluation.unknown import Reading, reading_of
@@ -85,23 +88,56 @@ def evaluate_models(
     for policy in POLICIES:
         counts = " / ".join(f"{count:,}" for count in dict.fromkeys(len(text) for text in texts))
         yield f"context policy {policy} ({counts} tokens, {chosen[0].words:,} words, <eos> counted)"
-        first: SentenceScores | None = None
+        scored: list[_Scored] = []
         for stored, text, reading in zip(models, texts, readings, strict=True):
             scores = score_sentences(stored.model, text, policy, progress=progress)
+            scored.append(_Scored(stored, len(text), scores, reading))
             yield f"  {stored.name:<20} {figures(scores, seed, reading)}"
-            if first is None:
-                first = scores
-                continue
-            by_token = stored.vocabulary == models[0].vocabulary and len(text) == len(texts[0])
-            pair = (scores, first) if by_token else (scores.by_sentence, first.by_sentence)
-            effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
-            ratio = perplexity_ratio(effect) if by_token else word_perplexity_ratio(effect, scores)
-            unit = "" if by_token else " per word"
-            yield (
-                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] "
-                f"of {models[0].name}'s, p = {effect.p_value:.2g}"
-            )
+            if len(scored) > 1:
+                yield f"  {'':<20} {_difference(scored[-1], scored[0], seed)}"
     yield from _caveats(models, readings)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One model's scores of the text, and how it reads it, in so many tokens."""
+
+    stored: StoredModel
+    tokens: int
+    scores: SentenceScores
+    reading: Reading
+
+
+def _difference(system: _Scored, baseline: _Scored, seed: int) -> str:
+    """How one model's figures compare with another's: by the token where they have the same, else by the word, or by
+    the character where words are not set apart; not at all where ``<unk>`` leaves nothing to compare by."""
+    pair = (system.scores, baseline.scores)
+    if not all(math.isfinite(scores.total.nll_sum) for scores in pair):
+        return f"not compared with {baseline.stored.name}: a perplexity is infinite"
+    by_token = system.stored.vocabulary == baseline.stored.vocabulary and system.tokens == baseline.tokens
+    if by_token:
+        effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
+        ratio, unit = perplexity_ratio(effect), ""
+    else:
+        if not (system.reading.spelled_out and baseline.reading.spelled_out):
+            return f"not compared with {baseline.stored.name}: the vocabularies differ, and too much is <unk>"
+        effect = gain([pair[0].by_sentence], [pair[1].by_sentence], numpy_generator(seed, "gain"), BLOCKS)
+        if not system.reading.spaced:
+            bits = _bits_per_character(effect, system.scores)
+            shown = f"{bits.value:+.3f} bits/character {bits.text('+.3f')}"
+            return f"{shown} beside {baseline.stored.name}{p_value_text(effect.p_value)}"
+        ratio, unit = word_perplexity_ratio(effect, system.scores), " per word"
+    return (
+        f"perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} of {baseline.stored.name}'s"
+        f"{p_value_text(effect.p_value)}"
+    )
+
+
+def _bits_per_character(effect: Effect, scores: SentenceScores) -> Interval:
+    """A gain in nats per sentence as bits per character; below zero where the system needs fewer."""
+    share = len(scores.sentence_ends_s) / scores.total.characters / math.log(2)
+    low, high = (None if nats is None else -nats * share for nats in (effect.high, effect.low))
+    return Interval(-effect.effect * share, low, high, effect.units, effect.note)
 
 
 def reading_by(stored: StoredModel, split: Split) -> Reading:
@@ -122,17 +158,21 @@ def _caveats(models: Sequence[StoredModel], readings: Sequence[Reading]) -> Iter
             )
 
 
+def p_value_text(p_value: float | None) -> str:
+    """To stand after a difference: nothing where there is no p-value."""
+    return "" if p_value is None else f", p = {p_value:.2g}"
+
+
 def figures(scores: SentenceScores | TokenScores, seed: int, reading: Reading) -> str:
     """Perplexity with its interval, and bits, in a line; per word where that is not what a token is.
 
     What is ``<unk>`` stands behind them; figures that it leaves without meaning do not stand there at all.
     """
-    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
     total = scores.total
-    parts = [
-        f"perplexity {interval.value:8.2f} [{interval.low:.2f}, {interval.high:.2f}]",
-        f"{total.bits_per_token:.3f} bits/token",
-    ]
+    if not math.isfinite(total.nll_sum):
+        return f"perplexity inf (a token has the probability 0){reading.beside(total)}"
+    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
+    parts = [f"perplexity {interval.value:8.2f} {interval.text()}", f"{total.bits_per_token:.3f} bits/token"]
     if (bits := reading.bits_per_character(total)) is not None:
         parts.append(f"{bits:.3f} bits/character")
     per_word = reading.perplexity_per_word(total)

@@ -14,10 +14,11 @@ from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.bootstrap import Effect
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
-from rnn_lm.experiments.evaluate import figures, reading_by
+from rnn_lm.experiments.evaluate import figures, p_value_text, reading_by
 from rnn_lm.files import require_output, write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import StoredModel
@@ -91,11 +92,12 @@ def evaluate_adapted(
         yield f"  {stored.name}, static: {figures(static, seed, reading)}"
         found = []
         for adapted in _adapted(model, text, config, splits, progress):
-            result = _result(adapted, static, seed)
+            effect = gain([adapted.scores], [static], numpy_generator(seed, f"adaptation {adapted.label}"), BLOCKS)
+            result = _result(adapted, effect, seed)
             yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, seed, reading)}"
             yield (
-                f"    perplexity x {result['ratio']:.3f} [{result['ratio_low']:.3f}, {result['ratio_high']:.3f}] "
-                f"of its static one, p = {result['p_value']:.2g}; {adapted.tokens_per_second:,.0f} tokens/s"
+                f"    perplexity x {result['ratio']:.3f} {perplexity_ratio(effect).text('.3f')} "
+                f"of its static one{p_value_text(effect.p_value)}; {adapted.tokens_per_second:,.0f} tokens/s"
             )
             yield f"    {'chosen on valid' if config.tune else 'settings'}: {adapted.flags}"
             found.append(result)
@@ -167,8 +169,7 @@ def _passes(
         yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)
 
 
-def _result(adapted: Adapted, static: TokenScores, seed: int) -> dict[str, Any]:
-    effect = gain([adapted.scores], [static], numpy_generator(seed, f"adaptation {adapted.label}"), BLOCKS)
+def _result(adapted: Adapted, effect: Effect, seed: int) -> dict[str, Any]:
     ratio = perplexity_ratio(effect)
     return {
         "label": adapted.label,
@@ -182,6 +183,6 @@ def _result(adapted: Adapted, static: TokenScores, seed: int) -> dict[str, Any]:
     }
 
 
-def _perplexity(scores: TokenScores, seed: int) -> dict[str, float]:
+def _perplexity(scores: TokenScores, seed: int) -> dict[str, float | None]:
     interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
     return {"perplexity": interval.value, "low": interval.low, "high": interval.high}

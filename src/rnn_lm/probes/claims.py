@@ -135,7 +135,7 @@ def judged(curves: Mapping[str, Curves], distances: tuple[int, ...], chance: flo
         members = [curves[name] for name in claim.models]
         effect_r = claim.effect([member.rows for member in members], ranges)
         resampled = what_was_resampled([member.measurements for member in members])
-        effect = effect_of(effect_r[0], effect_r[1:], resampled)
+        effect = effect_of(effect_r[0], effect_r[1:], resampled, members[0].measurements.units)
         numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
         results.append({"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note})
     return results

@@ -46,7 +46,7 @@ def curve(
     per_seed_kd = measurements.sums_ksg.mean(axis=1)
     points = []
     for index, distance in enumerate(distances):
-        interval = interval_of(float(measurements.mean_g[index]), resampled_rd[:, index])
+        interval = interval_of(float(measurements.mean_g[index]), resampled_rd[:, index], measurements.units)
         point = {"distance": distance, "accuracy": interval.value, "low": interval.low, "high": interval.high}
         points.append({**point, "per_seed": per_seed_kd[:, index].tolist()})
     return points
@@ -114,5 +114,7 @@ def half_life(
     shape = float(best.shape_r[0])
     if start < LEARNED * (1 - chance):
         return HalfLife(None, None, None, longest, chance + start, shape)
-    interval = interval_of(float(best.half_life_r[0]), fit(resampled_rd, distances, chance).half_life_r)
+    interval = interval_of(
+        float(best.half_life_r[0]), fit(resampled_rd, distances, chance).half_life_r, measurements.units
+    )
     return HalfLife(interval.value, interval.low, interval.high, longest, chance + start, shape)

@@ -193,7 +193,7 @@ def _by(
     rows = []
     for name, table, means_rg in zip(right, tables, resampled_means(tables, random, 2000), strict=True):
         for index, key in enumerate(keys):
-            interval = interval_of(float(table.mean_g[index]), means_rg[:, index])
+            interval = interval_of(float(table.mean_g[index]), means_rg[:, index], table.units)
             cell = {"model": name, **dict(zip(factors, key, strict=True)), "items": int(member_ng[:, index].sum())}
             rows.append({**cell, "accuracy": interval.value, "low": interval.low, "high": interval.high})
     return rows

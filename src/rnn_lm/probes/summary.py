@@ -82,7 +82,7 @@ def _attractors(by_model: dict[str, list[Outcome]], suite: Suite) -> list[dict[s
     resampled = resampled_means(tables, numpy_generator(0, "attractor bootstrap"), resamples=2000)
     for model, table, resampled_rg in zip(by_model, tables, resampled, strict=True):
         for index, (distance, attractors) in enumerate(groups):
-            interval = interval_of(float(table.mean_g[index]), resampled_rg[:, index])
+            interval = interval_of(float(table.mean_g[index]), resampled_rg[:, index], table.units)
             cell = {"model": model, "distance": distance, "attractors": attractors}
             rows.append({**cell, "accuracy": interval.value, "low": interval.low, "high": interval.high})
     return rows

@@ -40,11 +40,18 @@ def accuracy_table(probe: Mapping[str, Any]) -> str:
 def claims_table(probe: Mapping[str, Any]) -> str:
     """Each claim with its effect, interval, p-value and verdict."""
     rows = [
-        [claim["statement"], f"{claim['effect']:+.3f} {claim['unit']}", f"{claim['low']:+.3f} to {claim['high']:+.3f}",
-         f"{claim['p_value']:.4f}" if claim["p_value"] >= 0.0005 else "< 0.0005", claim["verdict"]]
+        [claim["statement"], f"{claim['effect']:+.3f} {claim['unit']}", *_tested(claim), claim["verdict"]]
         for claim in probe["claims"]
     ]  # fmt: skip
     return _table(["claim", "effect", "95% interval", "p", "verdict"], rows) if rows else ""
+
+
+def _tested(claim: Mapping[str, Any]) -> tuple[str, str]:
+    """Interval and p-value, dashes where the claim could not be tested."""
+    if claim["low"] is None:
+        return "–", "–"
+    p_value = f"{claim['p_value']:.4f}" if claim["p_value"] >= 0.0005 else "< 0.0005"
+    return f"{claim['low']:+.3f} to {claim['high']:+.3f}", p_value
 
 
 def _facts(probe: Mapping[str, Any], results: Mapping[str, Any]) -> str:
@@ -59,6 +66,8 @@ def _facts(probe: Mapping[str, Any], results: Mapping[str, Any]) -> str:
 
 def _half_life(one: Mapping[str, Any]) -> str:
     if one["value"] is None or one["value"] > one["longest"]:
+        return one["text"]
+    if one["low"] is None:
         return one["text"]
     high = f"> {one['longest']}" if one["high"] > one["longest"] else f"{one['high']:.2g}"
     return f"{one['text']} ({one['low']:.2g} to {high})"

@@ -43,7 +43,11 @@ def perplexity_figure(results: Results, policy: Policy) -> AnyChart:
     seeds = base.transform_flatten(["per_seed"]).mark_tick(thickness=1, height=9, opacity=0.7).encode(x="per_seed:Q")
     rules = base.mark_rule(strokeWidth=2).encode(x="low:Q", x2="high:Q")
     points = base.mark_point(size=90).encode(shape=scales.marker())
-    values = base.mark_text(align="left", dx=9, fontSize=12).encode(x="high:Q", text="value:N", color=alt.value(INK))
+    values = (
+        base.transform_calculate(end="isValid(datum.high) ? datum.high : datum.perplexity")
+        .mark_text(align="left", dx=9, fontSize=12)
+        .encode(x="end:Q", text="value:N", color=alt.value(INK))
+    )
     return rules + seeds + points + values
 
 
@@ -114,7 +118,11 @@ def breakdown_figure(results: Results) -> AnyChart:
     models = [model for model in results["models"] if model["breakdown"]]
     rows = [{"model": model["label"], **score} for model in models for score in model["breakdown"]]
     scales, labels = model_scales(models), [model["label"] for model in models]
-    y = _log_y("perplexity", "Test perplexity", [row[key] for row in rows for key in ("low", "high")])
+    y = _log_y(
+        "perplexity",
+        "Test perplexity",
+        [row[key] for row in rows for key in ("perplexity", "low", "high") if row[key] is not None],
+    )
     tips = _tooltips(model="Model", match="Seen context", perplexity="Test perplexity", low="95% from", high="95% to",
                      token_count="Tokens")  # fmt: skip
     x = alt.X("match:O", title="Longest context seen in training (tokens)", scale=alt.Scale(paddingInner=0.35),

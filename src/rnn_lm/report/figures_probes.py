@@ -156,8 +156,8 @@ def _chance_line(chance: float, lowest: float) -> AnyChart:
     return base.mark_rule(strokeDash=[4, 4], color=MUTED) + text.encode(x=alt.value(0), text="text:N")
 
 
-def _interval(cell: Mapping[str, Any]) -> dict[str, float]:
-    return {key: float(f"{cell[key]:.6g}") for key in ("accuracy", "low", "high")}
+def _interval(cell: Mapping[str, Any]) -> dict[str, float | None]:
+    return {key: None if cell[key] is None else float(f"{cell[key]:.6g}") for key in ("accuracy", "low", "high")}
 
 
 def _data(rows: list[dict[str, Any]]) -> alt.InlineData:

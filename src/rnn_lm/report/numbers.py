@@ -17,8 +17,10 @@ def perplexity(value: Number | None) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.2f}"
 
 
-def interval(low: Number, high: Number) -> str:
+def interval(low: Number | None, high: Number | None) -> str:
     """A 95% interval of a perplexity."""
+    if low is None or high is None:
+        return MISSING
     return f"{perplexity(low)} to {perplexity(high)}"
 
 
@@ -27,11 +29,12 @@ def bits(value: Number | None) -> str:
     return MISSING if value is None else f"{value:.3f}".replace("-", "−")
 
 
-def signed(*values: Number) -> tuple[str, ...]:
+def signed(*values: Number | None) -> tuple[str, ...]:
     """Differences with their sign, a true minus, all with the decimals that give the largest three digits."""
-    largest = max((abs(value) for value in values), default=0.0)
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
     decimals = 2 - math.floor(math.log10(largest)) if largest > 0 else 2
-    return tuple(f"{value:+,.{min(max(decimals, 0), 6)}f}".replace("-", "−") for value in values)
+    shown = f"+,.{min(max(decimals, 0), 6)}f"
+    return tuple(MISSING if value is None else f"{value:{shown}}".replace("-", "−") for value in values)
 
 
 def significant(value: Number | None) -> str:

@@ -72,8 +72,8 @@ class EmbeddingResult(TypedDict):
 
 class _Score(TypedDict):
     perplexity: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     per_seed: list[float]
     bits_per_token: float
     bits_per_character: float
@@ -81,17 +81,21 @@ class _Score(TypedDict):
 
 
 class Score(_Score, total=False):
-    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens."""
+    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens.
+
+    Where there is no interval its ends are None, here and below, and ``note`` says why.
+    """
 
     perplexity_per_word: float | None
+    note: str
 
 
 class _MatchScore(TypedDict):
     match: str
     token_count: int
     perplexity: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 class MatchScore(_MatchScore, total=False):
@@ -101,6 +105,7 @@ class MatchScore(_MatchScore, total=False):
     """
 
     policy: str
+    note: str
 
 
 class CurvePoint(TypedDict):
@@ -169,8 +174,8 @@ class Claim(TypedDict):
     statement: str
     policy: str
     effect: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p_value: float | None
     verdict: Verdict
     unit: str

@@ -39,7 +39,9 @@ def _ranking(results: Results, policy: Policy) -> str:
     scored.sort(key=lambda pair: pair[1]["perplexity"])
     (best, score), others = scored[0], scored[1:]
     against = _listed([f"{other['perplexity']:.1f} ({label})" for label, other in others])
-    interval = f"{score['perplexity']:.1f} (95% interval {score['low']:.1f} to {score['high']:.1f})"
+    known = score["low"] is not None and score["high"] is not None
+    reach = f"95% interval {score['low']:.1f} to {score['high']:.1f}" if known else score.get("note", "no interval")
+    interval = f"{score['perplexity']:.1f} ({reach})"
     lead = f"Under policy “{policy}”, {best} reaches the lowest test perplexity, {interval}"
     return f"{lead}, against {against}" if others else lead
 

@@ -131,7 +131,7 @@ def _claim_row(claim: Claim) -> tuple[str, ...]:
         claim["statement"],
         claim["verdict"],
         effect,
-        f"{low} to {high}",
+        numbers.MISSING if claim["low"] is None else f"{low} to {high}",
         claim["unit"],
         numbers.p_value(claim["p_value"]),
         claim["note"],

@@ -52,7 +52,8 @@ def claims_table(probe: Part) -> Table:
     rows = []
     for claim in probe["claims"]:
         effect, low, high = numbers.signed(claim["effect"], claim["low"], claim["high"])
-        row = (claim["statement"], claim["verdict"], effect, f"{low} to {high}", numbers.p_value(claim["p_value"]))
+        shown = numbers.MISSING if claim["low"] is None else f"{low} to {high}"
+        row = (claim["statement"], claim["verdict"], effect, shown, numbers.p_value(claim["p_value"]))
         rows.append((*row, claim["note"]))
     classes = tuple(claim["verdict"].replace(" ", "-") for claim in probe["claims"])
     return Table(f"{probe['label']}: claims", columns, tuple(rows), classes)
@@ -72,4 +73,5 @@ def natural_table(natural: Part) -> Table:
 
 
 def _with_interval(cell: Part) -> str:
-    return f"{cell['accuracy']:.0%} [{cell['low']:.0%}, {cell['high']:.0%}]"
+    shown = "" if cell["low"] is None else f" [{cell['low']:.0%}, {cell['high']:.0%}]"
+    return f"{cell['accuracy']:.0%}{shown}"
