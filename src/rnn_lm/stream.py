@@ -39,10 +39,14 @@ class EncodedText:
         characters: length of the split's text in characters, one separator per token counted as a reader would type
             it (the denominator of bits per character).
         words: length of the same in words, by white space (``Split.words``); 0 where that is not known.
+        unk_id: the entry of tokens outside the vocabulary; None where they are not to be told apart.
     """
 
-    def __init__(self, ids_n: Int[Tensor, "N"], eos_id: int, characters: int, words: int = 0) -> None:
+    def __init__(
+        self, ids_n: Int[Tensor, "N"], eos_id: int, characters: int, words: int = 0, unk_id: int | None = None
+    ) -> None:
         self._ids_n, self.eos_id, self.characters, self.words = ids_n, eos_id, characters, words
+        self.unk_id = unk_id
 
     def __len__(self) -> int:
         return len(self._ids_n)
@@ -78,7 +82,7 @@ class StoredText(EncodedText):
         types_n: the type of each token.
         ids_t: the id of each type.
         eos_type: the type whose id is ``eos_id``.
-        eos_id, characters, words: see ``EncodedText``.
+        eos_id, characters, words, unk_id: see ``EncodedText``.
     """
 
     def __init__(
@@ -89,9 +93,10 @@ class StoredText(EncodedText):
         eos_id: int,
         characters: int,
         words: int = 0,
+        unk_id: int | None = None,
     ) -> None:
         self._types_n, self._ids_t, self._eos_type = types_n, ids_t, eos_type
-        self.eos_id, self.characters, self.words = eos_id, characters, words
+        self.eos_id, self.characters, self.words, self.unk_id = eos_id, characters, words, unk_id
 
     def __len__(self) -> int:
         return len(self._types_n)

@@ -153,7 +153,7 @@ class Vocabulary:
         """
         closed = chain.from_iterable(chain(sentence, (EOS,)) for sentence in sentences)
         ids_n = torch.from_numpy(np.array(self.encode(closed), dtype=np.int64))
-        return EncodedText(ids_n, self.eos_id, characters, words)
+        return EncodedText(ids_n, self.eos_id, characters, words, self.unk_id)
 
     def save(self, path: Path) -> None:
         """Write the vocabulary as JSON."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.generation import candidates, check_prompt, generate
+from rnn_lm.evaluation.generation import Repetition, candidates, check_prompt, draw, generate
 from rnn_lm.vocabulary import Vocabulary
 
 #            <unk> <eos>  a    b    c
@@ -197,3 +197,58 @@ def test_a_prompt_of_unknown_words_is_refused_in_one_line(vocabulary):
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="'w7' and 92 more"):
         check_prompt([f"w{index}" for index in range(100)], vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "period"),
+    [
+        ([], None),
+        ([1, 2, 3, 4], None),
+        ([7, 7], None),
+        ([5, 7, 7, 7], 1),
+        ([1, 2] * 2, None),
+        ([9, 1, 2, 1, 2, 1, 2], 2),
+        ([1, 1, 2] * 3, 3),
+        ([1, 2] * 3 + [3], None),
+        (list(range(500)) * 3, 500),
+        (list(range(501)) * 3, None),
+        (list(range(400)) * 3 + [3, 4] * 5000, 2),
+    ],
+)
+def test_a_text_that_goes_round_in_a_circle_is_noticed(tokens, period):
+    repetition = Repetition()
+    for token in tokens:
+        repetition.add(token)
+    assert repetition.period == period
+
+
+class Certain:
+    """Gives <unk> all the probability there is."""
+
+    vocabulary_size = 5
+
+    def initial_state(self, batch):
+        return (torch.zeros(1, batch),)
+
+    def step(self, token_b, state):
+        log_probs_bv = torch.full((len(token_b), 5), -math.inf)
+        log_probs_bv[:, 0] = 0.0
+        return log_probs_bv, state
+
+    def score(self, input_tb, target_tb, state):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("settings_", [{}, {"temperature": 0}, {"top_k": 2}, {"top_p": 0.5}])
+def test_where_nothing_can_come_next_that_is_said(vocabulary, settings_):
+    with pytest.raises(UserError, match="--allow-unk"):
+        drawn(Certain(), vocabulary, **settings_)
+    assert drawn(Certain(), vocabulary, allow_unk=True, length=3, **settings_) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("settings_", [{"temperature": 1e-320}, {"temperature": 1e300}, {"top_k": 10**30}])
+def test_extremes_draw_a_token_that_is_possible(settings_):
+    log_probs_v = torch.tensor([-1e-3, -800.0, -math.inf, -1e30, -math.inf], dtype=torch.float64)
+    for seed in range(20):
+        config = GenerationConfig(**settings_)
+        assert draw(log_probs_v, config, torch.Generator().manual_seed(seed)) in (0, 1, 3)

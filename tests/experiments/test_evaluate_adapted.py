@@ -110,7 +110,38 @@ def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_pat
     assert main(["ngram", *arguments]) == 0
     assert "ngram is no recurrent model" in refused(capsys, "evaluate", str(trained), str(ngram), "--adapt", "cache")
     nowhere = ["--adapt", "cache", "--adapt-results", "nowhere/adapted.json"]
-    assert "no folder nowhere" in refused(capsys, "evaluate", str(trained), *nowhere)
+    assert "there is no folder" in refused(capsys, "evaluate", str(trained), *nowhere)
     surprisal = ["--surprisal", str(tmp_path / "surprisal.tsv")]
     assert "leave --adapt out" in refused(capsys, "evaluate", str(trained), "--adapt", "cache", *surprisal)
     assert "give that, too" in refused(capsys, "evaluate", str(trained), "--tune")
+
+
+def test_a_window_longer_than_the_text_is_the_whole_text(capsys, corpus, trained):
+    lines = len((corpus / "test.txt").read_text().split()) + len((corpus / "test.txt").read_text().splitlines())
+    whole, beyond, far_beyond = (
+        perplexities(evaluated(capsys, str(trained), "--adapt", "cache", "--cache-window", window))
+        for window in (str(lines), "1000000000000", "9" * 30)
+    )
+    assert whole == beyond == far_beyond
+
+
+def test_a_few_sentences_are_adapted_to_without_an_interval(capsys, trained, tmp_path):
+    (tmp_path / "t.txt").write_text("a saw e here\n")
+    arguments = ["--text", str(tmp_path / "t.txt"), "--adapt", "both", "--tune", "--tune-tokens", "1000000000000"]
+    results = tmp_path / "r.json"
+    printed = evaluated(capsys, str(trained), *arguments, "--adapt-results", str(results))
+    assert "no interval" in printed
+    assert json.loads(results.read_text())["models"][0]["static"]["low"] is None
+    assert "add --overwrite" in refused(capsys, "evaluate", str(trained), *arguments, "--adapt-results", str(results))
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("--cache-theta", "nan"), ("--cache-theta", "inf"), ("--cache-theta", "1e300"), ("--cache-weight", "nan"),
+        ("--cache-weight", "1"), ("--dynamic-rate", "inf"), ("--dynamic-rate", "nan"), ("--dynamic-decay", "nan"),
+        ("--dynamic-length", "1000000000000"), ("--dynamic-length", "0"), ("--tune-tokens", "0"),
+    ],
+)  # fmt: skip
+def test_settings_beyond_sense_are_refused(capsys, trained, flag, value):
+    assert flag in refused(capsys, "evaluate", str(trained), "--adapt", "both", "--tune", flag, value)

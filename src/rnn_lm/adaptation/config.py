@@ -9,6 +9,11 @@ from typing import Literal
 from rnn_lm.errors import require
 from rnn_lm.limits import check_numbers
 
+_MOST_THETA = 1e4
+"""Beyond it the votes would leave the range of single precision; from about 10 on, the likest position has them all."""
+_LONGEST_SEGMENT = 10_000
+"""The gradient of a segment is kept in memory, activations of all its tokens included."""
+
 
 @dataclass(frozen=True)
 class CacheSettings:
@@ -24,7 +29,7 @@ class CacheSettings:
     def __post_init__(self) -> None:
         check_numbers(self)
         require(self.cache_window >= 1, "--cache-window must be at least 1")
-        require(math.isfinite(self.cache_theta) and self.cache_theta >= 0, "--cache-theta must be a number >= 0")
+        require(0 <= self.cache_theta <= _MOST_THETA, f"--cache-theta must be in [0, {_MOST_THETA:g}]")
         require(0 <= self.cache_weight < 1, f"--cache-weight must be in [0, 1), not {self.cache_weight:g}")
 
 
@@ -47,7 +52,8 @@ class DynamicSettings:
         rate = self.dynamic_rate
         require(rate is None or (math.isfinite(rate) and rate >= 0), "--dynamic-rate must be a number >= 0")
         require(0 <= self.dynamic_decay <= 1, f"--dynamic-decay must be in [0, 1], not {self.dynamic_decay:g}")
-        require(self.dynamic_length >= 1, "--dynamic-length must be at least 1")
+        longest = _LONGEST_SEGMENT
+        require(1 <= self.dynamic_length <= longest, f"--dynamic-length must be 1 to {longest:,} tokens")
 
     @property
     def rate(self) -> float:

@@ -8,6 +8,7 @@ adaptation could use, so there is no such pass.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from rnn_lm.adaptation.cache import NeuralCache, mixed_nll
 from rnn_lm.adaptation.config import CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, adapting
+from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
 from rnn_lm.models.language_model import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -66,7 +68,7 @@ def read_adapting(
         name: of the work, for ``progress``.
         progress: told the tokens done and the perplexity so far, that of the first cache's mixture if there is one.
     """
-    block = dynamic.settings.dynamic_length if dynamic else block
+    block = min(dynamic.settings.dynamic_length if dynamic else block, max(1, len(text)))
     input_n, target_n = text.inputs_and_targets()
     nll_n = torch.zeros(len(text), dtype=torch.float64)
     cached_cn = torch.zeros(len(caches), len(text), dtype=torch.float64)
@@ -82,7 +84,7 @@ def read_adapting(
             nll_k = model.nll_of_output(output_kbd[:, 0], target_k)
             state, hidden_kd = detach(state), output_kbd[:, 0].detach()
             nll_n[span] = nll_k.detach().cpu().double()
-            kept = kept or [_ring(one, block, hidden_kd) for one in caches]
+            kept = kept or [_ring(one, len(text), block, hidden_kd) for one in caches]
             for number, cache in enumerate(kept):
                 cached_cn[number, span] = cache.probability(hidden_kd, target_k).cpu().double()
             adapt(nll_k.mean())
@@ -94,11 +96,28 @@ def read_adapting(
 
 def as_scores(text: EncodedText, nll_n: Float64[Tensor, "N"]) -> TokenScores:
     """The NLL of ``text`` as what intervals and tests are made from."""
-    return TokenScores(nll_n.numpy(), text.sentence_ends.numpy(), text.characters, "stream", text.words)
+    return TokenScores.of(text, nll_n.numpy(), "stream")
 
 
-def _ring(settings: CacheSettings, block: int, hidden_kd: Tensor) -> NeuralCache:
-    return NeuralCache(settings.cache_window, settings.cache_theta, block, hidden_kd.shape[1], hidden_kd)
+def _ring(settings: CacheSettings, length: int, block: int, hidden_kd: Tensor) -> NeuralCache:
+    """A window as long as the text keeps all of it: a longer one would only take memory.
+
+    Raises:
+        UserError: what it keeps, or its votes on one block, do not fit into memory.
+    """
+    window, width = min(settings.cache_window, length), hidden_kd.shape[1]
+    needed = (window + block) * (width + block) * hidden_kd.element_size()
+    if needed > (most := _memory()) / 2:
+        raise UserError(
+            f"--cache-window {settings.cache_window}: takes {needed / 2**30:,.0f} GiB for this text, and there are "
+            f"{most / 2**30:,.0f}; choose a smaller one"
+        )
+    return NeuralCache(window, settings.cache_theta, block, width, hidden_kd)
+
+
+def _memory() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ class Options:
     """Perplexity of one or several trained models, under both context policies, on their corpus or any text."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Model folders, as train, ngram or compare left them. Of several, each is compared with the first."""
+    """Model folders, as train, ngram or compare left them, or ARPA files (with --text, tokenized as theirs was). Of
+    several, each is compared with the first."""
     split: Literal["valid", "test"] = "test"
     """Which split of the models' corpus to score."""
     text: Path | None = None
@@ -30,6 +31,8 @@ class Options:
     """Write the surprisal of every token, in bits, to this TSV file (one model)."""
     policy: Literal["stream", "sentence"] = "stream"
     """Context policy of --surprisal; perplexity is always given under both."""
+    overwrite: bool = False
+    """Replace the files of --surprisal and --adapt-results where they are there already."""
     bootstrap_seed: int = 1
     """Seeds the resampling of sentences behind the intervals."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
@@ -49,15 +52,20 @@ class Options:
 def run(options: Options) -> None:
     """Score and print."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
-    from rnn_lm.experiments.evaluate import evaluate_models, splits_for
+    from rnn_lm.experiments.arpa_models import open_model
+    from rnn_lm.experiments.evaluate import evaluate_models, require_text, splits_for
     from rnn_lm.experiments.evaluate_adapted import check_adaptation, evaluate_adapted
-    from rnn_lm.models.storage import load_model
+    from rnn_lm.files import require_output
 
     progress = TerminalProgress()
-    models = [load_model(folder) for folder in options.runs]
+    if options.surprisal is not None:
+        require_output(options.surprisal, "--surprisal", overwrite=options.overwrite)
+    if options.text is not None:
+        require_text(options.text)
+    models = [open_model(path, progress) for path in options.runs]
     adaptation = options.adaptation
     if adaptation.adapt != "none":
-        check_adaptation(models, adaptation)
+        check_adaptation(models, adaptation, overwrite=options.overwrite)
     chosen = splits_for(models, options.split, options.text, progress, options.encoding)
     for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
         progress.say(line)

@@ -17,18 +17,21 @@ class Options:
     """Let a trained model write; each word is printed as soon as it is drawn."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """Model folder, as train, ngram or compare left it."""
+    """Model folder, as train, ngram or compare left it; or an ARPA file."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
 
 
 def run(options: Options) -> None:
     """Write to the terminal."""
-    from rnn_lm.corpora import resolve, tokenize_line
-    from rnn_lm.evaluation.generation import check_prompt, generate
-    from rnn_lm.experiments.display import TextWriter
-    from rnn_lm.models.storage import load_model
+    from rich.console import Console
 
-    stored = load_model(options.run)
+    from rnn_lm.corpora import resolve, tokenize_line
+    from rnn_lm.evaluation.generation import Repetition, check_prompt, generate
+    from rnn_lm.experiments.arpa_models import open_model
+    from rnn_lm.experiments.display import TextWriter
+    from rnn_lm.progress import TerminalProgress
+
+    stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False)))
     prompt = tokenize_line(options.generation.prompt, stored.corpus, stored.tokenizer)
     unknown = check_prompt(prompt, stored.vocabulary)
     if unknown:
@@ -36,6 +39,16 @@ def run(options: Options) -> None:
     writer = TextWriter(resolve(stored.corpus).tokens)
     for token in prompt:
         print(writer.add(token), end="", flush=True)
+    repetition = Repetition()
     for index in generate(stored.model, stored.vocabulary.encode(prompt), options.generation, stored.vocabulary):
+        repetition.add(index)
         print(writer.add(stored.vocabulary.tokens[index]), end="", flush=True)
     print()
+    greedy = options.generation.temperature == 0 or options.generation.top_k == 1
+    if greedy and (period := repetition.period) is not None:
+        tokens = "token" if period == 1 else f"{period} tokens"
+        print(
+            f"note: the text repeats its last {tokens} over and over, as greedy choice does; "
+            "--temperature 1, or with it --top-p 0.9, draws instead",
+            file=sys.stderr,
+        )

@@ -104,9 +104,10 @@ class Split:
         """
         ids_t = ids_of_types(self.types, vocabulary) if ids_t is None else ids_t
         if isinstance(self.types_n, MappedArray):
-            return StoredText(self.types_n, ids_t, EOS_TYPE, vocabulary.eos_id, self.characters, self.words)
+            facts = (vocabulary.eos_id, self.characters, self.words, vocabulary.unk_id)
+            return StoredText(self.types_n, ids_t, EOS_TYPE, *facts)
         ids_n = torch.from_numpy(ids_t.astype(np.int64)[self.types_n])
-        return EncodedText(ids_n, vocabulary.eos_id, self.characters, self.words)
+        return EncodedText(ids_n, vocabulary.eos_id, self.characters, self.words, vocabulary.unk_id)
 
     def statistics(self, vocabulary: Vocabulary, ids_t: Int32[np.ndarray, "types"] | None = None) -> SplitStatistics:
         """Counts of this split, and the share that ``vocabulary`` does not cover; arguments as for ``encoded``."""

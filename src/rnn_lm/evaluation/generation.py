@@ -8,6 +8,7 @@ one, is drawn from.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,8 @@ from rnn_lm.vocabulary import Vocabulary
 
 _LISTED = 8
 """Unknown words named in an error before the rest are only counted."""
+_ROUNDS, _LONGEST_ROUND = 3, 500
+"""So many times must the same tokens follow one another to be called a repetition; how many tokens those may be."""
 _POOL = 512
 """Tokens sorted in search of a nucleus before all are: sorting a vocabulary takes longer than a model's step."""
 
@@ -62,6 +65,9 @@ def generate(
         prompt_ids: may be empty.
         config: temperature, top-k, top-p, seed, limits.
         vocabulary: whose ``<unk>`` is not produced unless ``config.allow_unk`` says so.
+
+    Raises:
+        UserError: the model gives a probability to nothing that may be produced.
     """
     random = generator(config.sample_seed, "sampling")
     struck_out = torch.tensor([] if config.allow_unk else [vocabulary.unk_id], dtype=torch.int64)
@@ -72,12 +78,36 @@ def generate(
         log_probs_v, state = _read(model, token, state)
     sentences = 0
     for _ in range(config.length):
-        token = draw(log_probs_v.index_fill(0, struck_out, -math.inf), config, random)
+        log_probs_v = log_probs_v.index_fill(0, struck_out, -math.inf)
+        if not log_probs_v.max() > -math.inf:
+            raise UserError("the model gives every token that may come next the probability 0; try --allow-unk")
+        token = draw(log_probs_v, config, random)
         yield token
         sentences += token == vocabulary.eos_id
         if sentences == config.sentences:
             return
         log_probs_v, state = _read(model, token, state)
+
+
+class Repetition:
+    """Watches for a text that goes round in a circle, as greedy text does sooner or later, in constant memory."""
+
+    def __init__(self) -> None:
+        self._last: deque[int] = deque(maxlen=_ROUNDS * _LONGEST_ROUND)
+
+    def add(self, token: int) -> None:
+        """The next token of the text."""
+        self._last.append(token)
+
+    @property
+    def period(self) -> int | None:
+        """Of how many tokens the text ends in repetitions, three or more; the smallest number. None: of none."""
+        last = list(self._last)
+        for period in range(1, len(last) // _ROUNDS + 1):
+            tail = last[-_ROUNDS * period :]
+            if tail[period:] == tail[:-period]:
+                return period
+        return None
 
 
 def draw(log_probs_v: Float[Tensor, "V"], config: GenerationConfig, random: torch.Generator) -> int:

@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 from torch import Tensor, nn
 
 from rnn_lm.models.language_model import IGNORE, LanguageModel
@@ -44,19 +44,26 @@ class Perplexity:
         token_count: tokens scored, ``<eos>`` included.
         characters: of the text those tokens make up; 0 where that is not known.
         words: of the same text, by white space, and an end for each sentence; 0 where that is not known.
+        unk_count: how many of the tokens are ``<unk>``.
+        known_nll_sum: nats, over the others; None where they are not told apart.
     """
 
     nll_sum: float
     token_count: int
     characters: int
     words: int = 0
+    unk_count: int = 0
+    known_nll_sum: float | None = None
 
     def __add__(self, other: Perplexity) -> Perplexity:
+        known = (self.known_nll_sum, other.known_nll_sum)
         return Perplexity(
             self.nll_sum + other.nll_sum,
             self.token_count + other.token_count,
             self.characters + other.characters,
             self.words + other.words,
+            self.unk_count + other.unk_count,
+            None if known[0] is None or known[1] is None else known[0] + known[1],
         )
 
     @property
@@ -68,6 +75,15 @@ class Perplexity:
     def perplexity(self) -> float:
         """exp of the mean NLL: the size of a uniform vocabulary that would be as hard to predict."""
         return _exp(self.nats_per_token)
+
+    @property
+    def perplexity_without_unk(self) -> float | None:
+        """That of the tokens which are not ``<unk>``, ``<eos>`` among them; KenLM's "Perplexity excluding OOVs".
+
+        What stands after an ``<unk>`` is still predicted from it. None: not told apart.
+        """
+        count = self.token_count - self.unk_count
+        return None if self.known_nll_sum is None or not count else _exp(self.known_nll_sum / count)
 
     @property
     def perplexity_per_word(self) -> float | None:
@@ -102,6 +118,7 @@ class TokenScores:
         characters: length of the text in characters.
         policy: what the model had read before each token. Scores of different policies are never compared.
         words: length of the text in words (``Split.words``); 0 where that is not known.
+        unk_n: which tokens are ``<unk>``; None where they are not told apart.
     """
 
     nll_n: Float64[np.ndarray, "N"]
@@ -109,11 +126,21 @@ class TokenScores:
     characters: int
     policy: Policy
     words: int = 0
+    unk_n: Bool[np.ndarray, "N"] | None = None
+
+    @classmethod
+    def of(cls, text: EncodedText, nll_n: Float64[np.ndarray, "N"], policy: Policy) -> TokenScores:
+        """The scores of ``text``, given the NLL of each of its tokens."""
+        unk_n = None if text.unk_id is None else (text.ids_n == text.unk_id).numpy()
+        return cls(nll_n, text.sentence_ends.numpy(), text.characters, policy, text.words, unk_n)
 
     @property
     def total(self) -> Perplexity:
         """The whole text's perplexity."""
-        return Perplexity(float(self.nll_n.sum()), len(self.nll_n), self.characters, self.words)
+        whole = (float(self.nll_n.sum()), len(self.nll_n), self.characters, self.words)
+        if self.unk_n is None:
+            return Perplexity(*whole)
+        return Perplexity(*whole, int(self.unk_n.sum()), float(self.nll_n[~self.unk_n].sum()))
 
     @property
     def by_sentence(self) -> TokenScores:
@@ -136,6 +163,7 @@ class SentenceScores:
     Attributes:
         nll_s: -log P of each sentence, ``<eos>`` included, in nats, in text order.
         sentence_ends_s, characters, policy, words: see ``TokenScores``.
+        unk_count, known_nll_sum: see ``Perplexity``.
     """
 
     nll_s: Float64[np.ndarray, "S"]
@@ -143,11 +171,20 @@ class SentenceScores:
     characters: int
     policy: Policy
     words: int = 0
+    unk_count: int = 0
+    known_nll_sum: float | None = None
 
     @property
     def total(self) -> Perplexity:
         """The whole text's perplexity."""
-        return Perplexity(float(self.nll_s.sum()), int(self.sentence_ends_s[-1]), self.characters, self.words)
+        return Perplexity(
+            float(self.nll_s.sum()),
+            int(self.sentence_ends_s[-1]),
+            self.characters,
+            self.words,
+            self.unk_count,
+            self.known_nll_sum,
+        )
 
     @property
     def by_sentence(self) -> TokenScores:
@@ -181,7 +218,7 @@ def score_text(
     nll_n = np.zeros(len(text), dtype=np.float64)
     for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
         nll_n[positions_k] = nll_k
-    return TokenScores(nll_n, text.sentence_ends.numpy(), text.characters, policy, text.words)
+    return TokenScores.of(text, nll_n, policy)
 
 
 def score_sentences(
@@ -196,9 +233,14 @@ def score_sentences(
     """-log P of every sentence of ``text``: as ``score_text``, in memory that grows with sentences alone."""
     ends_s = text.sentence_ends.numpy()
     nll_s = np.zeros(len(ends_s), dtype=np.float64)
+    unk_count, known_nll_sum = 0, 0.0
     for positions_k, nll_k in _scored(model, text, policy, segment_length, batch_tokens, progress):
         np.add.at(nll_s, np.searchsorted(ends_s, positions_k, side="right"), nll_k)
-    return SentenceScores(nll_s, ends_s, text.characters, policy, text.words)
+        if text.unk_id is not None:
+            unk_k = text.at(torch.from_numpy(positions_k)).numpy() == text.unk_id
+            unk_count, known_nll_sum = unk_count + int(unk_k.sum()), known_nll_sum + float(nll_k[~unk_k].sum())
+    told_apart = (unk_count, known_nll_sum if text.unk_id is not None else None)
+    return SentenceScores(nll_s, ends_s, text.characters, policy, text.words, *told_apart)
 
 
 def _scored(

@@ -17,6 +17,7 @@ from rnn_lm.evaluation.breakdown import by_context_match
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.evaluation.significance import perplexity_interval
+from rnn_lm.evaluation.unknown import Reading
 from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
@@ -103,7 +104,8 @@ def _model_result(
         "seconds": member.seconds,
         "perplexity": {
             policy: {
-                split: _score([scores[policy, split] for scores in member.scores], seed) for split in SCORED_SPLITS
+                split: _score([scores[policy, split] for scores in member.scores], seed, prepared.reading(split))
+                for split in SCORED_SPLITS
             }
             for policy in POLICIES
         },
@@ -119,7 +121,7 @@ def _model_result(
     }
 
 
-def _score(seeds: list[TokenScores], seed: int) -> dict[str, Any]:
+def _score(seeds: list[TokenScores], seed: int, reading: Reading) -> dict[str, Any]:
     interval = perplexity_interval(seeds, numpy_generator(seed, "perplexity"), BLOCKS)
     total = seeds[0].total
     for one in seeds[1:]:
@@ -130,8 +132,7 @@ def _score(seeds: list[TokenScores], seed: int) -> dict[str, Any]:
         "high": interval.high,
         "per_seed": [one.total.perplexity for one in seeds],
         "bits_per_token": total.bits_per_token,
-        "bits_per_character": total.bits_per_character,
-        "perplexity_per_word": total.perplexity_per_word,
+        **reading.figures(total),
         "token_count": len(seeds[0].nll_n),
         **_note(interval),
     }

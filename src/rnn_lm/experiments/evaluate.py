@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.bootstrap import Effect, Interval
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
+from rnn_lm.evaluation.unknown import Reading, reading_of
+from rnn_lm.experiments.arpa_models import has_no_text
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.scores import POLICIES
 from rnn_lm.models.storage import StoredModel
@@ -24,6 +29,12 @@ def splits_for(
     Raises:
         UserError: the models' texts differ (their perplexities would not be comparable), or cannot be read.
     """
+    if path is None:
+        for stored in models:
+            if has_no_text(stored):
+                raise UserError(
+                    f"{stored.name}: an ARPA file brings no text to score: add --text FILE, tokenized as its is"
+                )
     downloads = Downloads.from_environment(progress)
     chosen: list[Split] = []
     for stored in models:
@@ -42,6 +53,25 @@ def splits_for(
     return chosen
 
 
+def require_text(path: Path) -> None:
+    """Raises ``UserError``, naming --text, where ``path`` cannot be a text to score."""
+    if path.is_dir():
+        raise UserError(f"--text {path}: is a folder; give one text file, a sentence per line")
+    if not path.exists():
+        raise UserError(f"--text {path}: there is no such file; check the path")
+    if not path.is_file():
+        return  # a pipe can be read once
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(64).lstrip()
+    except OSError as error:
+        raise UserError(f"--text {path}: cannot be read ({error.strerror}); check who may read it") from error
+    if beginning.startswith((b"\\data\\", b"mmap lm http://kheafield.com/code")):
+        raise UserError(
+            f"--text {path}: is a language model, not a text; to score with it: rnn-lm evaluate {path} --text FILE"
+        )
+
+
 def evaluate_models(
     models: Sequence[StoredModel], chosen: Sequence[Split], seed: int, progress: Progress
 ) -> Iterator[str]:
@@ -56,38 +86,77 @@ def evaluate_models(
         progress: told how far the scoring is.
     """
     texts = [split.encoded(stored.vocabulary) for stored, split in zip(models, chosen, strict=True)]
+    readings = [reading_by(stored, split) for stored, split in zip(models, chosen, strict=True)]
     for policy in POLICIES:
         counts = " / ".join(f"{count:,}" for count in dict.fromkeys(len(text) for text in texts))
         yield f"context policy {policy} ({counts} tokens, {chosen[0].words:,} words, <eos> counted)"
-        first: SentenceScores | None = None
-        for stored, text in zip(models, texts, strict=True):
+        scored: list[_Scored] = []
+        for stored, text, reading in zip(models, texts, readings, strict=True):
             scores = score_sentences(stored.model, text, policy, progress=progress)
-            yield f"  {stored.name:<20} {figures(scores, seed)}"
-            if first is None:
-                first = scores
-                continue
-            by_token = stored.vocabulary == models[0].vocabulary and len(text) == len(texts[0])
-            pair = (scores, first) if by_token else (scores.by_sentence, first.by_sentence)
-            effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
-            ratio = perplexity_ratio(effect) if by_token else word_perplexity_ratio(effect, scores)
-            unit = "" if by_token else " per word"
-            yield (
-                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} "
-                f"of {models[0].name}'s{p_value_text(effect.p_value)}"
-            )
-    yield from _caveats(models, chosen)
+            scored.append(_Scored(stored, len(text), scores, reading))
+            yield f"  {stored.name:<20} {figures(scores, seed, reading)}"
+            if len(scored) > 1:
+                yield f"  {'':<20} {_difference(scored[-1], scored[0], seed)}"
+    yield from _caveats(models, readings)
 
 
-def _caveats(models: Sequence[StoredModel], chosen: Sequence[Split]) -> Iterator[str]:
-    """A line for each model to which some of the text is ``<unk>``, where models of different vocabularies meet."""
-    if all(stored.vocabulary == models[0].vocabulary for stored in models):
-        return
-    for stored, split in zip(models, chosen, strict=True):
-        rate = split.statistics(stored.vocabulary).oov_rate
-        if rate > 0:
+@dataclass(frozen=True)
+class _Scored:
+    """One model's scores of the text, and how it reads it, in so many tokens."""
+
+    stored: StoredModel
+    tokens: int
+    scores: SentenceScores
+    reading: Reading
+
+
+def _difference(system: _Scored, baseline: _Scored, seed: int) -> str:
+    """How one model's figures compare with another's: by the token where they have the same, else by the word, or by
+    the character where words are not set apart; not at all where ``<unk>`` leaves nothing to compare by."""
+    pair = (system.scores, baseline.scores)
+    if not all(math.isfinite(scores.total.nll_sum) for scores in pair):
+        return f"not compared with {baseline.stored.name}: a perplexity is infinite"
+    by_token = system.stored.vocabulary == baseline.stored.vocabulary and system.tokens == baseline.tokens
+    if by_token:
+        effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
+        ratio, unit = perplexity_ratio(effect), ""
+    else:
+        if not (system.reading.spelled_out and baseline.reading.spelled_out):
+            return f"not compared with {baseline.stored.name}: the vocabularies differ, and too much is <unk>"
+        effect = gain([pair[0].by_sentence], [pair[1].by_sentence], numpy_generator(seed, "gain"), BLOCKS)
+        if not system.reading.spaced:
+            bits = _bits_per_character(effect, system.scores)
+            shown = f"{bits.value:+.3f} bits/character {bits.text('+.3f')}"
+            return f"{shown} beside {baseline.stored.name}{p_value_text(effect.p_value)}"
+        ratio, unit = word_perplexity_ratio(effect, system.scores), " per word"
+    return (
+        f"perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} of {baseline.stored.name}'s"
+        f"{p_value_text(effect.p_value)}"
+    )
+
+
+def _bits_per_character(effect: Effect, scores: SentenceScores) -> Interval:
+    """A gain in nats per sentence as bits per character; below zero where the system needs fewer."""
+    share = len(scores.sentence_ends_s) / scores.total.characters / math.log(2)
+    low, high = (None if nats is None else -nats * share for nats in (effect.high, effect.low))
+    return Interval(-effect.effect * share, low, high, effect.units, effect.note)
+
+
+def reading_by(stored: StoredModel, split: Split) -> Reading:
+    """How a stored model reads a text, against its own valid text where it is known how it reads that."""
+    return reading_of(split, stored.vocabulary, stored.usual_unk)
+
+
+def _caveats(models: Sequence[StoredModel], readings: Sequence[Reading]) -> Iterator[str]:
+    """A line for each model whose figures ``<unk>`` makes too low: for the text, or beside another model's."""
+    alike = all(stored.vocabulary == models[0].vocabulary for stored in models)
+    for stored, reading in zip(models, readings, strict=True):
+        if note := reading.note(stored.name):
+            yield f"note: {note}"
+        elif reading.unk_share and not alike:
             yield (
-                f"note: {rate:.2%} of the tokens are <unk> to {stored.name}, which is easier to predict than what it "
-                "stands for: its figures per word and per character are too low beside a model's without <unk>"
+                f"note: {reading.unk_share:.2%} of the tokens are <unk> to {stored.name}, which is easier to predict "
+                "than what it stands for: its figures per word and per character are too low beside those without <unk>"
             )
 
 
@@ -96,15 +165,19 @@ def p_value_text(p_value: float | None) -> str:
     return "" if p_value is None else f", p = {p_value:.2g}"
 
 
-def figures(scores: SentenceScores | TokenScores, seed: int) -> str:
-    """Perplexity with its interval, and bits, in a line; per word where that is not what a token is."""
-    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
+def figures(scores: SentenceScores | TokenScores, seed: int, reading: Reading) -> str:
+    """Perplexity with its interval, and bits, in a line; per word where that is not what a token is.
+
+    What is ``<unk>`` stands behind them; figures that it leaves without meaning do not stand there at all.
+    """
     total = scores.total
-    per_word = ""
-    if total.perplexity_per_word is not None and total.words != total.token_count:
-        per_word = f"  {total.perplexity_per_word:.2f} per word"
-    return (
-        f"perplexity {interval.value:8.2f} {interval.text()}  "
-        f"{total.bits_per_token:.3f} bits/token  {total.bits_per_character:.3f} bits/character"
-        f"{per_word}"
-    )
+    if not math.isfinite(total.nll_sum):
+        return f"perplexity inf (a token has the probability 0){reading.beside(total)}"
+    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
+    parts = [f"perplexity {interval.value:8.2f} {interval.text()}", f"{total.bits_per_token:.3f} bits/token"]
+    if (bits := reading.bits_per_character(total)) is not None:
+        parts.append(f"{bits:.3f} bits/character")
+    per_word = reading.perplexity_per_word(total)
+    if per_word is not None and total.words != total.token_count:
+        parts.append(f"{per_word:.2f} per word")
+    return "  ".join(parts) + reading.beside(total)

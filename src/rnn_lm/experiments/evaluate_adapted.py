@@ -18,8 +18,8 @@ from rnn_lm.evaluation.bootstrap import Effect
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
-from rnn_lm.experiments.evaluate import figures, p_value_text
-from rnn_lm.files import write_json
+from rnn_lm.experiments.evaluate import figures, p_value_text, reading_by
+from rnn_lm.files import require_output, write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
@@ -65,14 +65,13 @@ class Adapted:
         return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.settings.items())
 
 
-def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig) -> None:
+def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *, overwrite: bool = False) -> None:
     """Raises ``UserError``, before any work is done, for a model that cannot adapt or results with no place to go."""
     for stored in models:
         if not isinstance(stored.model, RecurrentLanguageModel):
             raise UserError(f"{stored.name} is no recurrent model, and --adapt works on those alone: leave it out")
-    folder = Path(config.adapt_results or ".").parent
-    if not folder.is_dir():
-        raise UserError(f"--adapt-results {config.adapt_results}: there is no folder {folder}; create it first")
+    if config.adapt_results is not None:
+        require_output(Path(config.adapt_results), "--adapt-results", overwrite=overwrite)
 
 
 def evaluate_adapted(
@@ -83,20 +82,19 @@ def evaluate_adapted(
     Raises:
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
-    check_adaptation(models, config)
     yield "context policy stream, adapting to the text while reading it (not comparable with static figures)"
     results = []
     for stored, split in zip(models, chosen, strict=True):
         model, text = stored.model, split.encoded(stored.vocabulary)
         assert isinstance(model, RecurrentLanguageModel)
-        splits = _other_splits(stored, config)
+        splits, reading = _other_splits(stored, config), reading_by(stored, split)
         static = score_text(model, text, "stream", progress=progress)
-        yield f"  {stored.name}, static: {figures(static, seed)}"
+        yield f"  {stored.name}, static: {figures(static, seed, reading)}"
         found = []
         for adapted in _adapted(model, text, config, splits, progress):
             effect = gain([adapted.scores], [static], numpy_generator(seed, f"adaptation {adapted.label}"), BLOCKS)
             result = _result(adapted, effect, seed)
-            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, seed)}"
+            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, seed, reading)}"
             yield (
                 f"    perplexity x {result['ratio']:.3f} {perplexity_ratio(effect).text('.3f')} "
                 f"of its static one{p_value_text(effect.p_value)}; {adapted.tokens_per_second:,.0f} tokens/s"

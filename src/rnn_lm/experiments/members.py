@@ -120,7 +120,7 @@ def make_ngrams(
     started = time.monotonic()
     models: dict[Policy, NgramLanguageModel] = {
         policy: train_ngram(
-            folder / f"ngram-{policy}", replace(settings.ngram, boundary=policy), prepared, resume=resume
+            folder / f"ngram-{policy}", replace(settings.ngram, boundary=policy), prepared, progress, resume=resume
         )
         for policy in POLICIES
     }

@@ -13,6 +13,7 @@ from torch import Tensor
 from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.models.kneser_ney import fallback_note
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.models.storage import NGRAM
@@ -101,11 +102,16 @@ def train_recurrent(
     return TrainedModel(model.cpu(), result)
 
 
-def train_ngram(folder: Path, config: NgramConfig, prepared: PreparedCorpus, *, resume: bool) -> NgramLanguageModel:
-    """Count, smooth and keep an n-gram model in ``folder``."""
+def train_ngram(
+    folder: Path, config: NgramConfig, prepared: PreparedCorpus, progress: Progress | None = None, *, resume: bool
+) -> NgramLanguageModel:
+    """Count, smooth and keep an n-gram model in ``folder``; ``progress`` is told where discounts had to be assumed."""
     _begin(folder, "ngram", {"corpus": prepared.config, "ngram": config}, prepared, resume=resume)
     model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
     model.save(folder / NGRAM)
+    note = fallback_note(model.discounts, model.ngram_counts)
+    if note and progress is not None:
+        progress.say(f"note        {note}")
     return model
 
 

@@ -15,6 +15,7 @@ from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, min
 from rnn_lm.corpora.split import SplitStatistics, ids_of_types
 from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.unknown import Reading, reading_of, write_usual_share
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
@@ -66,12 +67,17 @@ class PreparedCorpus:
                 f"{path}: is not the vocabulary of this corpus, which has changed since, or the file was exchanged; "
                 "put back what there was, or choose another --out"
             )
+        write_usual_share(folder, self.statistics["valid"].oov_rate)
         self.save_tokenizer(folder)
 
     def save_tokenizer(self, folder: Path) -> None:
         """Keep a trained tokenizer in a run's folder; others need no file."""
         if isinstance(self.corpus.tokenizer, SubwordTokenizer):
             self.corpus.tokenizer.save(folder)
+
+    def reading(self, split: str) -> Reading:
+        """How models with this vocabulary read a split: how much is ``<unk>``, against valid."""
+        return reading_of(self.corpus.splits[split], self.vocabulary, self.statistics["valid"].oov_rate)
 
     def describe(self) -> dict[str, Any]:
         """The corpus part of a results file."""

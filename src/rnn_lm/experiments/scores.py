@@ -73,7 +73,5 @@ def _read(path: Path, scored: dict[str, Any], prepared: PreparedCorpus, policies
             nll_n, text = tensors.get(f"{policy}.{split}"), prepared.texts[split]
             if nll_n is None or nll_n.shape != (len(text),) or nll_n.dtype != torch.float64:
                 raise UserError(f"{path}: holds no scores of {split} under {policy}")
-            scores[policy, split] = TokenScores(
-                nll_n.numpy(), text.sentence_ends.numpy(), text.characters, policy, text.words
-            )
+            scores[policy, split] = TokenScores.of(text, nll_n.numpy(), policy)
     return scores

@@ -7,7 +7,10 @@ both, so it is written as ``<s>`` where it begins an n-gram and as ``</s>`` wher
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
+import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,13 +20,21 @@ import numpy as np
 from rnn_lm.config import NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import user_errors, write_atomically
-from rnn_lm.models.arpa_reader import read_levels
+from rnn_lm.models.arpa_reader import BEGIN, END, UNK_IN_CAPITALS, read_levels
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.models.ngram_table import BackoffTable
+from rnn_lm.models.ngram_table import BackoffTable, Level
+from rnn_lm.vocabulary import EOS, Vocabulary
 
-BEGIN, END = "<s>", "</s>"
 _NEVER = -99.0
 """Stands for the probability of ``<s>``, which is never predicted."""
+_PACKERS = (
+    ("gzip", b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
+    ("bzip2", b"BZh", bz2.BZ2File),
+    ("xz", b"\xfd7zXZ\0", lzma.LZMAFile),
+)
+_SMALL, _MOST_UNPACKED = 64 << 20, 100
+"""A packed file may unpack to as many bytes, or to as many times its own size. ARPA files come to three or four."""
+_KENLM_BINARY = b"mmap lm http://kheafield.com/code"
 
 
 def write_arpa(path: Path, model: NgramLanguageModel, tokens: Sequence[str]) -> None:
@@ -50,15 +61,38 @@ def read_arpa(path: Path, tokens: Sequence[str], eos_id: int) -> NgramLanguageMo
     """Read an ARPA file, ours or another tool's, as a model over a given vocabulary.
 
     Args:
-        path: the file; gzipped where its name ends in ``.gz``.
-        tokens: the vocabulary, in order of id. The file must hold exactly these.
+        path: the file; packed by gzip, bzip2 or xz, or not.
+        tokens: the vocabulary, in order of id. The file must hold exactly these; ``<unk>`` alone may be missing.
         eos_id: the id of ``<eos>`` among them.
 
     Raises:
         UserError: the file is missing, damaged or not ARPA, or its vocabulary is another one; names file and line.
     """
-    levels = read_levels(path, _read_lines(path), _symbols(path, tokens, eos_id), eos_id)
+    levels = read_levels(path, _read_lines(path), _symbols(path, tokens, eos_id), eos_id).levels
+    return _model(levels, eos_id)
+
+
+def open_arpa(path: Path) -> tuple[NgramLanguageModel, Vocabulary, list[str]]:
+    """Read an ARPA file, ours or another tool's, as a model over the vocabulary that it holds.
+
+    Returns:
+        The model, its vocabulary (without counts), and what a person should know of the file, a line each.
+
+    Raises:
+        UserError: the file is missing, damaged or not ARPA; names file and line.
+    """
+    found = read_levels(path, _read_lines(path), None, Vocabulary.eos_id)
+    tokens = [EOS if symbol == END else symbol for symbol in found.symbols]
+    return _model(found.levels, Vocabulary.eos_id), Vocabulary(tokens, [0] * len(tokens)), found.notes
+
+
+def _model(levels: list[Level], eos_id: int) -> NgramLanguageModel:
     return NgramLanguageModel(BackoffTable(levels), eos_id, NgramConfig(order=len(levels), boundary="sentence"))
+
+
+def check_tokens(path: Path, tokens: Sequence[str]) -> None:
+    """Raises ``UserError`` for a token that an ARPA file cannot hold: to be asked before there is a model to write."""
+    _symbols(path, tokens, Vocabulary.eos_id)
 
 
 def _symbols(path: Path, tokens: Sequence[str], eos_id: int) -> list[str]:
@@ -66,7 +100,7 @@ def _symbols(path: Path, tokens: Sequence[str], eos_id: int) -> list[str]:
     for index, token in enumerate(tokens):
         if index == eos_id:
             continue
-        if token in (BEGIN, END):
+        if token in (BEGIN, END, UNK_IN_CAPITALS):
             raise UserError(f"{path}: the token {token!r} means something else in an ARPA file; rename it in the text")
         if token.encode().split() != [token.encode()] or "\0" in token:
             raise UserError(
@@ -109,10 +143,22 @@ def _backoffs(table: BackoffTable, length: int) -> list[str]:
 
 def _read_lines(path: Path) -> list[bytes]:
     with user_errors(path, "read"):
-        content = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise UserError(f"{path}: not a whole gzip file ({error}); make it again") from error
-    return content.splitlines()
+        content = _unpacked(path, path.read_bytes())
+    if content.startswith(_KENLM_BINARY):
+        raise UserError(f"{path}: a binary of KenLM; give the ARPA file that it was made from")
+    return content.removeprefix(b"\xef\xbb\xbf").splitlines()
+
+
+def _unpacked(path: Path, content: bytes) -> bytes:
+    """``content`` as it was before gzip, bzip2 or xz; the first bytes tell, as they do to KenLM."""
+    for name, magic, unpack in _PACKERS:
+        if content.startswith(magic) or (name == "gzip" and path.suffix == ".gz"):
+            try:
+                with unpack(io.BytesIO(content)) as file:
+                    unpacked = file.read(max(_SMALL, _MOST_UNPACKED * len(content)) + 1)
+            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+                raise UserError(f"{path}: not a whole {name} file ({error}); make it again") from error
+            if len(unpacked) > max(_SMALL, _MOST_UNPACKED * len(content)):
+                raise UserError(f"{path}: unpacks to over {_MOST_UNPACKED} times its size, as no ARPA file does")
+            return unpacked
+    return content

@@ -12,7 +12,7 @@ the vocabulary, so that every token has a probability above 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from jaxtyping import Int
@@ -51,6 +51,24 @@ def estimate_discounts(counts_g: Int[ndarray, "G"]) -> Discounts:
     y = n_c[1] / (n_c[1] + 2 * n_c[2])
     one, two, three = (c - (c + 1) * y * n_c[c + 1] / n_c[c] for c in (1, 2, 3))
     return Discounts(one, two, three) if min(one, two, three) > 0 else FALLBACK
+
+
+def fallback_note(discounts: Sequence[Discounts], ngram_counts: Sequence[int]) -> str | None:
+    """What to say of the lengths of n-gram whose discounts are ``FALLBACK``; None where there are none.
+
+    Args:
+        discounts: of each length.
+        ngram_counts: n-grams of each length; of what no sentence is long enough for, nothing is said.
+    """
+    pairs = enumerate(zip(discounts, ngram_counts, strict=True), start=1)
+    lengths = [str(length) for length, (discount, count) in pairs if discount == FALLBACK and count]
+    if not lengths:
+        return None
+    used = ", ".join(f"{amount:g}" for amount in astuple(FALLBACK))
+    return (
+        f"the text is too small or too regular to estimate the discounts of {'-, '.join(lengths)}-grams from: {used} "
+        "are used, as by KenLM's lmplz --discount_fallback"
+    )
 
 
 def smooth(counted: Sequence[CountedLevel], discounts: Sequence[Discounts]) -> BackoffTable:

@@ -13,6 +13,7 @@ from rnn_lm.corpora import TOKENIZERS, resolve
 from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.unknown import read_usual_share
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
@@ -36,6 +37,7 @@ class StoredModel:
         corpus: the settings under which its text was read and tokenised.
         tokenizer: cuts text as theirs was.
         name: of the folder, for titles.
+        usual_unk: share of ``<unk>`` in the valid text that it was made with; None where that is not known.
     """
 
     model: LanguageModel
@@ -43,6 +45,7 @@ class StoredModel:
     corpus: CorpusConfig
     tokenizer: Tokenizer
     name: str
+    usual_unk: float | None = None
 
 
 def load_model(folder: Path) -> StoredModel:
@@ -66,7 +69,7 @@ def load_model(folder: Path) -> StoredModel:
     tokenizer = SubwordTokenizer.load(folder) if tokens in SUBWORDS else TOKENIZERS[tokens]
     if isinstance(tokenizer, SubwordTokenizer) and run.digests.get("tokenizer", tokenizer.digest) != tokenizer.digest:
         raise UserError(f"{folder / TOKENIZER}: is not the tokenizer that the model was trained with; put that back")
-    return StoredModel(model, vocabulary, corpus, tokenizer, folder.name)
+    return StoredModel(model, vocabulary, corpus, tokenizer, folder.name, read_usual_share(folder))
 
 
 def _load_recurrent(folder: Path, config: dict[str, Any], vocabulary_size: int) -> RecurrentLanguageModel:
