@@ -22,8 +22,8 @@ import peer
 from bound import Shape, decoder_products, layer_products, multiply, operations
 from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.files import write_json
+from rnn_lm.layers.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.memory import keep_freed_memory
-from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import start_runtime

@@ -17,7 +17,7 @@ from rnn_lm.adaptation.dynamic import EPSILON, Dynamic, root_mean_square_gradien
 from rnn_lm.adaptation.reading import read_adapting
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import score_text
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress, Task
 from rnn_lm.stream import EncodedText

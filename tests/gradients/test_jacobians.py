@@ -10,7 +10,7 @@ from rnn_lm.gradients.jacobians import (
     singular_values,
     spectral_radius,
 )
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 
 
 def draw(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:

@@ -10,9 +10,10 @@ import torch
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS
-from rnn_lm.models.language_model import IGNORE, LanguageModel
+from rnn_lm.layers.cells import CELLS
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.padding import IGNORE
 from rnn_lm.seeding import generator
 
 V, E = 23, 6

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.config import ModelConfig
-from rnn_lm.models.language_model import IGNORE
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.padding import IGNORE
 from rnn_lm.theory import bptt
 from rnn_lm.theory.measure import autograd_gradients, truncated_gradients
 

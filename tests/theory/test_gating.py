@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 from rnn_lm.theory import gating
 from rnn_lm.theory.exercises.gating import DIRECT_PATH, random_parameters
 from rnn_lm.theory.measure import jacobians_by_lag

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from rnn_lm.adaptation.config import DynamicSettings
 from rnn_lm.evaluation.perplexity import evaluating
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText

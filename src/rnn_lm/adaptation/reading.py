@@ -19,7 +19,7 @@ from rnn_lm.adaptation.cache import NeuralCache, mixed_nll
 from rnn_lm.adaptation.config import CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, adapting
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText

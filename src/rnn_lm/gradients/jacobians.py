@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.gradients.unroll import LayerTrace
-from rnn_lm.models.cells import CellParameters
-from rnn_lm.models.cells.base import Cell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells import CellParameters
+from rnn_lm.layers.cells.base import Cell
+from rnn_lm.layers.state import State
 from rnn_lm.registry import Registry
 
 Jacobian = Callable[[Tensor, State, CellParameters], Tensor]

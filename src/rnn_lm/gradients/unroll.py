@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, RecurrentLayer, split_state
 
 Link = Callable[[State], State]

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
-from rnn_lm.models.cells import CELLS, CellParameters, LSTMCell, engine_for
-from rnn_lm.models.language_model import IGNORE, State
-from rnn_lm.models.softmax import Decoder, chunks, nll
+from rnn_lm.layers.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
+from rnn_lm.layers.cells import CELLS, CellParameters, LSTMCell, engine_for
+from rnn_lm.layers.softmax import Decoder, chunks, nll
+from rnn_lm.layers.state import State
+from rnn_lm.padding import IGNORE
 
 
 class DropoutMasks(NamedTuple):

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import IGNORE, State
+from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.padding import IGNORE
 
 SLOPE = {"rnn": lambda hidden: 1 - hidden.square(), "rnn-relu": lambda hidden: (hidden > 0).to(hidden)}
 """f'(a) written in terms of h = f(a), for each activation of an Elman cell."""

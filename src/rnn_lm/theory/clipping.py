@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 
 
 def norm_factor(norm: float, threshold: float) -> float:

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.cells import Cell, CellParameters
-from rnn_lm.models.language_model import State, detach
+from rnn_lm.layers.cells import Cell, CellParameters
+from rnn_lm.layers.state import State, detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
 Prepare = Callable[[State], State]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rnn_lm.config import Budget, TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
 from rnn_lm.runtime import Runtime

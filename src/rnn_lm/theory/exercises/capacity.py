@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import (
     Machine,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.gating import by_hand, half_life, mixed_paths, products, scale_rows

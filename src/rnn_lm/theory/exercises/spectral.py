@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.measure import jacobians_by_lag, step_jacobians
@@ -73,7 +73,7 @@ def follow(
     start_h: Float[Tensor, " H"] | None = None,
     bias_h: Float[Tensor, " H"] | None = None,
 ) -> Trajectory:
-    """Run the tanh cell of ``models/cells/elman.py``; ``drive_th`` is added to what each unit receives."""
+    """Run the tanh cell of ``layers/cells/elman.py``; ``drive_th`` is added to what each unit receives."""
     size = len(weight_hh)
     zeros_h = torch.zeros(size, dtype=torch.float64)
     cell = CELLS["rnn"]

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.state import State
 from rnn_lm.registry import Registry
 
 

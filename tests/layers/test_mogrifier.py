@@ -9,8 +9,8 @@ from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
 from rnn_lm.gradients.jacobians import along
 from rnn_lm.gradients.unroll import in_float64, unroll
-from rnn_lm.models.cells import CELLS, CellParameters
-from rnn_lm.models.cells.mogrifier import GatedMogrifierCell
+from rnn_lm.layers.cells import CELLS, CellParameters
+from rnn_lm.layers.cells.mogrifier import GatedMogrifierCell
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells.base import Cell, CellParameters, run_by_hand
-from rnn_lm.models.cells.fused import run_fused
-from rnn_lm.models.cells.library import run_library
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import Cell, CellParameters, run_by_hand
+from rnn_lm.layers.cells.fused import run_fused
+from rnn_lm.layers.cells.library import run_library
+from rnn_lm.layers.state import State
 
 Engine: TypeAlias = Callable[[Cell, Tensor, State, CellParameters], tuple[Tensor, State]]
 

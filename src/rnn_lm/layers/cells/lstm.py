@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import CELLS, CellParameters, PlainCell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CELLS, CellParameters, PlainCell
+from rnn_lm.layers.state import State
 
 
 class LSTMCell(PlainCell):

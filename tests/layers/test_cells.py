@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS, CellParameters, run_auto, run_by_hand, run_fused, run_library
+from rnn_lm.layers.cells import CELLS, CellParameters, run_auto, run_by_hand, run_fused, run_library
 
 MODULES = {
     "rnn": lambda e, h: nn.RNN(e, h, nonlinearity="tanh"),

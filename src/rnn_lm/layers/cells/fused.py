@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import Cell, CellParameters
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import Cell, CellParameters
+from rnn_lm.layers.state import State
 
 
 class StepGradients(NamedTuple):

@@ -7,9 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
-from rnn_lm.models.cells.base import CELLS, Cell, CellParameters
-from rnn_lm.models.cells.lstm import LSTMCell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CELLS, Cell, CellParameters
+from rnn_lm.layers.cells.lstm import LSTMCell
+from rnn_lm.layers.state import State
 
 
 class MogrifierCell(LSTMCell):
