@@ -1,4 +1,4 @@
-"""The ways to run a cell over time, by the name of ``ModelConfig.engine``."""
+"""The ways to run a cell over time, by name."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.config import ModelConfig
-from rnn_lm.errors import UserError
-from rnn_lm.layers.cells.base import Cell, CellParameters, run_by_hand
+from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.layers.cells.base import CellParameters, TorchCell, run_by_hand
 from rnn_lm.layers.cells.fused import run_fused
 from rnn_lm.layers.cells.library import run_library
 from rnn_lm.layers.state import State
 
-Engine: TypeAlias = Callable[[Cell, Tensor, State, CellParameters], tuple[Tensor, State]]
+Engine: TypeAlias = Callable[[TorchCell, Tensor, State, CellParameters], tuple[Tensor, State]]
 
 
 def run_auto(
-    cell: Cell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
+    cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """The faster one: torch's kernels on accelerators and for the LSTM in float32, which oneDNN runs; else ours.
 
@@ -38,8 +37,10 @@ def run_auto(
 ENGINES: dict[str, Engine] = {"auto": run_auto, "library": run_library, "fused": run_fused, "hand": run_by_hand}
 
 
-def engine_for(cell: Cell, config: ModelConfig) -> Engine:
-    """The engine that ``config`` asks for; raises ``UserError`` where it has no code for this cell."""
-    if not cell.kernel and config.engine in ("library", "fused"):
-        raise UserError(f"--engine {config.engine} has no {config.cell} cell: use --engine auto or hand")
-    return ENGINES[config.engine]
+def engine_for(cell: TorchCell, name: str) -> Engine:
+    """The engine called ``name``; raises ``UserError`` where there is none or it has no code for this cell."""
+    if name not in ENGINES:
+        raise unknown_name("engine", name, ENGINES)
+    if not cell.kernel and name in ("library", "fused"):
+        raise UserError(f"--engine {name} has no code for {type(cell).__name__}: use --engine auto or hand")
+    return ENGINES[name]
