@@ -77,18 +77,25 @@ def test_log_ticks_are_few_and_inside(low: float, factor: float) -> None:
 
 
 def test_models_differ_in_color_dash_and_marker() -> None:
-    styles = list(style.model_styles([*style.MODEL_STYLES, "my-model", "another"]).values())
+    styles = list(style.model_styles([*style.HOUSE_MODELS, "my-model", "another"]).values())
     for attribute in ("color", "dash", "marker"):
         assert len({getattr(one, attribute) for one in styles}) == len(styles)
 
 
 def test_a_model_keeps_its_style_in_any_company() -> None:
-    assert style.model_styles(["x", "lstm"])["lstm"] == style.MODEL_STYLES["lstm"]
+    assert style.model_styles(["x", "lstm"])["lstm"] == style.model_styles(["lstm"])["lstm"]
 
 
 def test_neutral_colors_are_exchanged_in_dark_pages() -> None:
     css = resources.files("rnn_lm.report").joinpath("page.css").read_text(encoding="utf-8")
-    for color in (style.INK, style.MUTED, style.RULE, style.GRID, style.PAPER, style.MODEL_STYLES["ngram"].color):
+    for color in (
+        style.INK,
+        style.MUTED,
+        style.RULE,
+        style.GRID,
+        style.PAPER,
+        style.model_styles(["ngram"])["ngram"].color,
+    ):
         assert f'="{color}"]' in css
 
 

@@ -23,23 +23,13 @@ from rnn_lm.experiments.model_runs import POLICIES, SCORED_SPLITS
 from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.vectors import input_vectors
+from rnn_lm.labels import label_of, labels_of
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
 
-LABELS = {
-    "ngram": "n-gram",
-    "rnn": "RNN",
-    "rnn-relu": "RNN (relu)",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "rnn-random": "RNN, random input",
-    "rnn-relu-random": "RNN (relu), random input",
-    "gru-random": "GRU, random input",
-    "lstm-random": "LSTM, random input",
-}
 HEADLINE: Policy = "stream"
 """The policy under which the breakdown by seen context is shown."""
 PROMPT_TOKENS = 4
@@ -68,7 +58,8 @@ def run_compare(
     members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, runtime, resume=resume)]
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
-    context = PartContext(prepared, members, LABELS, folder, progress)
+    labels = labels_of(member.name for member in members)
+    context = PartContext(prepared, members, labels, folder, progress)
     return {
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),
@@ -83,7 +74,11 @@ def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str
         claim
         for policy in POLICIES
         for claim in compare_claims(
-            {member.name: member.test_scores(policy) for member in members}, LABELS, matches[policy], policy, seed
+            {member.name: member.test_scores(policy) for member in members},
+            labels_of(member.name for member in members),
+            matches[policy],
+            policy,
+            seed,
         )
     ]
 
@@ -94,7 +89,7 @@ def _model_result(
     seed = settings.training.seed
     return {
         "name": member.name,
-        "label": LABELS[member.name],
+        "label": label_of(member.name),
         "kind": member.kind,
         "parameters": member.parameters,
         "settings": member.settings,

@@ -15,6 +15,7 @@ from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.labels import label_of
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import load_model
 from rnn_lm.progress import Progress
@@ -43,7 +44,7 @@ class Subject:
     @property
     def label(self) -> str:
         """For legends."""
-        return self.name.upper().replace("-RELU", " (relu)").replace("-RANDOM", ", random input")
+        return label_of(self.name)
 
 
 def fresh_like(subject: Subject, seed: int) -> Subject:

@@ -14,19 +14,17 @@ import torch
 from torch import nn
 
 from rnn_lm.config import ModelConfig, NgramConfig
+from rnn_lm.labels import label_of
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
 NGRAM = NgramConfig(order=5)
 """The n-gram beside them."""
-LABELS = {
-    "ngram": f"{NGRAM.order}-gram",
-    "rnn": "RNN",
-    "gru": "GRU",
-    "lstm": "LSTM",
-    "attention": "Attention",
-    "rnn-uniform": "RNN, uniform start",
-}
+
+
+def probe_label(name: str) -> str:
+    """What a model is called in the probe's results; the n-gram by its order, which is always the same here."""
+    return f"{NGRAM.order}-gram" if name == "ngram" else label_of(name)
 
 
 @dataclass(frozen=True)

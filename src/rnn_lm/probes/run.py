@@ -19,7 +19,7 @@ from rnn_lm.config import to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, write_json
 from rnn_lm.probes.config import ProbeConfig
-from rnn_lm.probes.models import LABELS
+from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Job, Outcome, load_outcome, run_job
 from rnn_lm.probes.summary import probe_summary
 from rnn_lm.progress import Progress
@@ -47,7 +47,7 @@ def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> dict[str
     results = {
         "settings": to_json(config),
         "seeds": list(seeds(config)),
-        "models": [{"name": name, "label": LABELS[name]} for name in config.models],
+        "models": [{"name": name, "label": probe_label(name)} for name in config.models],
         "seconds": time.monotonic() - started,
         "training_seconds": sum(outcome.seconds for outcome in outcomes),
         "probes": [
@@ -75,7 +75,7 @@ def _outcomes(config: ProbeConfig, folder: Path, progress: Progress) -> list[Out
         for job, outcome in _run(missing, config, folder):
             found[job] = outcome
             done += 1
-            task.update(done, last=f"{job.probe}, {LABELS[job.model]}, seed {job.seed}")
+            task.update(done, last=f"{job.probe}, {probe_label(job.model)}, seed {job.seed}")
     return [outcome for outcome in found.values() if outcome is not None]
 
 

@@ -11,7 +11,7 @@ from rnn_lm.probes.claims import Curves, judged
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.curves import curve, half_life, measured
 from rnn_lm.probes.minimal_pairs import Suite
-from rnn_lm.probes.models import LABELS
+from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Outcome
 from rnn_lm.probes.tasks import PROBES, Probe
 from rnn_lm.seeding import numpy_generator
@@ -59,7 +59,7 @@ def _model_facts(model: str, members: Sequence[Outcome]) -> dict[str, Any]:
     clipped = [one.clipped_share for one in members if one.clipped_share is not None]
     return {
         "name": model,
-        "label": LABELS[model],
+        "label": probe_label(model),
         "parameters": round(sum(one.parameters for one in members) / len(members)),
         "seconds": sum(one.seconds for one in members) / len(members),
         "tokens": round(sum(one.tokens for one in members) / len(members)),

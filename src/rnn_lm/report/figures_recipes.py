@@ -10,7 +10,7 @@ import altair as alt
 from rnn_lm.recipes import RECIPES
 from rnn_lm.report import numbers
 from rnn_lm.report.figures_compare import AnyChart, log_ticks
-from rnn_lm.report.style import INK, MODEL_STYLES, MUTED
+from rnn_lm.report.style import INK, MUTED, model_styles
 from rnn_lm.training.log import ValidationRecord
 
 
@@ -28,7 +28,7 @@ def recipe_figure(name: str, validations: Sequence[ValidationRecord]) -> AnyChar
     x = alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(nice=False))
     y = alt.Y("perplexity:Q", title="Perplexity", scale=alt.Scale(type="log", domain=[low, high]),
               axis=alt.Axis(values=log_ticks(low, high), format=",~r"))  # fmt: skip
-    style = MODEL_STYLES["lstm"]
+    style = model_styles(["lstm"])["lstm"]
     curve = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
     published = alt.Chart(alt.InlineData(values=[_published(recipe.test_perplexity)])).encode(y=y)
     words = published.mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=INK)

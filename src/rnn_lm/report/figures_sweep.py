@@ -13,11 +13,11 @@ import altair as alt
 from rnn_lm.files import make_folder
 from rnn_lm.report import numbers
 from rnn_lm.report.figures_compare import AnyChart, log_ticks
-from rnn_lm.report.style import INK, MODEL_STYLES, model_legend, save_chart
+from rnn_lm.report.style import INK, model_legend, model_styles, save_chart
 
 STATES = ("complete", "pruned", "diverged")
 """What the history shows, in the order of its legend."""
-COLORS = (MODEL_STYLES["lstm"].color, MODEL_STYLES["rnn"].color, MODEL_STYLES["attention"].color)
+COLORS = tuple(style.color for style in model_styles(["lstm", "rnn", "attention"]).values())
 MARKERS = ("circle", "triangle-down", "cross")
 HEADROOM = 2.0
 """The history reaches up to this times the worst complete trial: a hopeless trial would squeeze all others together."""
@@ -89,6 +89,6 @@ def importance_figure(sweep: Mapping[str, Any]) -> AnyChart:
     y = alt.Y("setting:N", sort=[name for name, _ in shares], title=None,
               axis=alt.Axis(grid=False, labelColor=INK, labelFontSize=12))  # fmt: skip
     base = alt.Chart(alt.InlineData(values=rows), height=34 * len(rows)).encode(x=x, y=y)
-    bars = base.mark_bar(color=MODEL_STYLES["lstm"].color, height=16)
+    bars = base.mark_bar(color=COLORS[0], height=16)
     title = alt.Title("Importance", subtitle="what sets the best quarter of the complete trials apart from the rest")
     return (bars + base.mark_text(align="left", dx=6, fontSize=12).encode(text="text:N")).properties(title=title)

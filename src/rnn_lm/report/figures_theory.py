@@ -10,6 +10,7 @@ from typing import Any
 import altair as alt
 
 from rnn_lm.files import make_folder
+from rnn_lm.labels import label_of
 from rnn_lm.report.panels import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
@@ -34,7 +35,8 @@ SMALLEST_GRADIENT = 1e-8
 """Gradients below this are left out of the figure by lag."""
 SHADE = 0.02
 """Differences in loss smaller than this are drawn in one shade."""
-LABELS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "attention": "attention"}
+NETWORKS = ("rnn", "gru", "lstm", "attention")
+"""The networks that recall, in the order of the legend."""
 
 
 def theory_figures(results: dict[str, Any]) -> dict[str, AnyChart]:
@@ -269,13 +271,15 @@ def _by_length(networks: Rows) -> AnyChart:
     sizes = sorted({network["numbers"] for network in networks if network["name"] != "attention"})
     shown = sizes[-1]
     rows = [
-        {**point, "series": LABELS[network["name"]], "measured": point["bits"]}
+        {**point, "series": label_of(network["name"]), "measured": point["bits"]}
         for network in networks
         if network["name"] == "attention" or network["numbers"] == shown
         for point in network["by_length"]
     ]
-    series = [model_series(name, LABELS[name]) for name in LABELS]
-    everything = [{"stored": row["stored"], "all": row["stored"]} for row in rows if row["series"] == "attention"]
+    series = [model_series(name, label_of(name)) for name in NETWORKS]
+    everything = [
+        {"stored": row["stored"], "all": row["stored"]} for row in rows if row["series"] == label_of("attention")
+    ]
     ceiling = alt.Chart(data(everything)).mark_line(color=MUTED, strokeWidth=1.5).encode(x="stored:Q", y="all:Q")
     chart = panel(
         rows,
@@ -296,13 +300,13 @@ def _by_state(networks: Rows) -> AnyChart:
         {
             "state_bits": point["state_bits"],
             "network": f"{network['name']} {network['numbers']}",
-            "series": LABELS[network["name"]],
+            "series": label_of(network["name"]),
             "measured": max(point["bits"], SMALLEST_SHOWN),
         }
         for network in networks
         for point in network["by_rounding"]
     ]
-    series = [model_series(name, LABELS[name]) for name in ("rnn", "gru", "lstm")]
+    series = [model_series(name, label_of(name)) for name in NETWORKS[:3]]
     ends = [min(row["state_bits"] for row in rows), max(row["state_bits"] for row in rows)]
     x = linear_x(
         "state_bits", "Bits of state (numbers × bits each is rounded to)",

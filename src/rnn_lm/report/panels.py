@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import altair as alt
 
-from rnn_lm.report.style import MODEL_STYLES
+from rnn_lm.report.style import model_styles
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
 Rows = list[dict[str, Any]]
@@ -28,7 +28,7 @@ class Series(NamedTuple):
 
 def model_series(name: str, label: str, dash: tuple[int, ...] | None = None) -> Series:
     """A series in the color and marker that its model has in every figure."""
-    style = MODEL_STYLES[name]
+    style = model_styles([name])[name]
     return Series(label, style.color, dash or style.dash, style.marker)
 
 

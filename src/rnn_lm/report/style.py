@@ -19,7 +19,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ import vl_convert
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import write_atomically
+from rnn_lm.labels import ModelStyle, style_of
 
 INK = "#1f2328"
 """Titles and labels."""
@@ -48,32 +48,10 @@ FIGURE_HEIGHT = 300
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 
 
-@dataclass(frozen=True)
-class ModelStyle:
-    """How one model is drawn.
+HOUSE_MODELS = ["ngram", "rnn", "gru", "lstm", "lstm-random", "attention"]
+"""The models whose colors an altair chart of one's own goes through, in this order."""
 
-    Attributes:
-        color: hex color.
-        dash: lengths of dash and gap in px; ``(1, 0)`` is a solid line.
-        marker: a Vega symbol.
-    """
-
-    color: str
-    dash: tuple[int, ...]
-    marker: str
-
-
-MODEL_STYLES: Mapping[str, ModelStyle] = {
-    "ngram": ModelStyle("#4d4d4d", (2, 3), "square"),
-    "rnn": ModelStyle("#d55e00", (7, 3), "triangle-up"),
-    "gru": ModelStyle("#009e73", (9, 3, 2, 3), "diamond"),
-    "lstm": ModelStyle("#0072b2", (1, 0), "circle"),
-    "lstm-random": ModelStyle("#56b4e9", (14, 4), "cross"),
-    "attention": ModelStyle("#cc79a7", (9, 2, 2, 2, 2, 2), "triangle-down"),
-}
-"""The fixed style of every model name that the laboratory itself uses."""
-
-_SPARE_STYLES = (
+SPARE_STYLES = (
     ModelStyle("#e69f00", (4, 4), "triangle-right"),
     ModelStyle("#7a6a00", (14, 3, 3, 3), "triangle-left"),
     ModelStyle("#8c510a", (5, 2), "wedge"),
@@ -82,9 +60,9 @@ _SPARE_STYLES = (
 
 def model_styles(names: list[str]) -> dict[str, ModelStyle]:
     """The style of each of ``names``: its fixed one, or for an unknown name a spare one, in order of appearance."""
-    unknown = [name for name in names if name not in MODEL_STYLES]
-    spare = {name: _SPARE_STYLES[i % len(_SPARE_STYLES)] for i, name in enumerate(unknown)}
-    return {name: MODEL_STYLES.get(name) or spare[name] for name in names}
+    unknown = [name for name in names if style_of(name) is None]
+    spare = {name: SPARE_STYLES[i % len(SPARE_STYLES)] for i, name in enumerate(unknown)}
+    return {name: style_of(name) or spare[name] for name in names}
 
 
 class ModelScales:
@@ -193,7 +171,7 @@ def _config() -> dict[str, Any]:
         "text": {"color": INK, "fontSize": 11},
         "errorbar": {"rule": True, "ticks": False},
         "errorband": {"opacity": 0.15},
-        "range": {"category": [style.color for style in (*MODEL_STYLES.values(), *_SPARE_STYLES)]},
+        "range": {"category": [style.color for style in (*model_styles(HOUSE_MODELS).values(), *SPARE_STYLES)]},
     }  # fmt: skip
 
 
