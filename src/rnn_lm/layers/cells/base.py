@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -71,7 +71,7 @@ class Cell(nn.Module):
         self.input_size, self.hidden_size = input_size, hidden_size
 
     @classmethod
-    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Self:  # noqa: ARG003 (for subclasses)
+    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Cell:  # noqa: ARG003 (for subclasses)
         """Make the cell of one layer as a model's settings ask for; a cell with settings of its own overrides this."""
         return cls(input_size, hidden_size)
 
@@ -192,7 +192,7 @@ class TorchCell(Cell):
         """Make the parameters that a cell has besides; most have none."""
 
     @classmethod
-    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Self:
+    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Cell:
         return cls(input_size, hidden_size, settings["engine"])
 
     @torch.no_grad()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rnn_lm.layers.cells.base import CellParameters, register_cell
+from rnn_lm.layers.cells.base import Cell, CellParameters, register_cell
 from rnn_lm.layers.cells.lstm import LSTMCell
 from rnn_lm.layers.state import State
 
@@ -40,7 +40,7 @@ class MogrifierCell(LSTMCell):
         super().__init__(input_size, hidden_size, engine)
 
     @classmethod
-    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Self:
+    def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Cell:
         rounds, rank = settings["mogrifier_rounds"], settings["mogrifier_rank"]
         return cls(input_size, hidden_size, settings["engine"], rounds, rank)
 
