@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from rnn_lm.models.softmax import chunks
+from rnn_lm.layers.softmax import chunks
 
 Shape = tuple[int, int, int]
 """(m, k, n) of an m x k by k x n product."""

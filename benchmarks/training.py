@@ -22,8 +22,8 @@ import peer
 from bound import Shape, decoder_products, layer_products, multiply, operations
 from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.files import write_json
+from rnn_lm.layers.cells import CELLS, ENGINES, LSTMCell, TorchCell
 from rnn_lm.memory import keep_freed_memory
-from rnn_lm.models.cells import CELLS, ENGINES, CellParameters
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import start_runtime
@@ -103,7 +103,7 @@ def library_lstm_alone() -> Callable[[], None]:
 
 def products(batch: int) -> list[tuple[Shape, int]]:
     """What a step of the peer's model has to multiply at this batch."""
-    layers = layer_products(batch, peer.BPTT, peer.SIZE, peer.SIZE, CELLS["lstm"].gates) * peer.LAYERS
+    layers = layer_products(batch, peer.BPTT, peer.SIZE, peer.SIZE, LSTMCell.gates) * peer.LAYERS
     return layers + decoder_products(batch * peer.BPTT, peer.SIZE, V)
 
 
@@ -176,15 +176,13 @@ def profiles() -> dict[str, dict[str, float]]:
 
 def engine_steps(cell: str, hidden: int, engine: str) -> Callable[[], None]:
     """One layer over a segment, forward and backward, at the demo's sizes."""
-    rows = CELLS[cell].gates * hidden
-    parameters = CellParameters(
-        *(nn.Parameter(0.1 * torch.randn(*shape)) for shape in ((rows, 300), (rows, hidden), (rows,), (rows,)))
-    )
+    layer = CELLS[cell](300, hidden)
+    assert isinstance(layer, TorchCell)
     input_tbe = torch.randn(peer.BPTT, 32, 300, requires_grad=True)
-    state = tuple(torch.zeros(32, hidden) for _ in range(CELLS[cell].state_parts))
+    state = layer.initial_state(32)
 
     def run() -> None:
-        output_tbh, _ = ENGINES[engine](CELLS[cell], input_tbe, state, parameters)
+        output_tbh, _ = ENGINES[engine](layer, input_tbe, state, layer.cell_parameters())
         output_tbh.sum().backward()
 
     return run

@@ -6,8 +6,8 @@ import torch
 from rnn_lm.cli import main
 from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.layers.softmax import Decoder
 from rnn_lm.models.recurrent import RecurrentLanguageModel
-from rnn_lm.models.softmax import Decoder
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import Runtime, start_runtime
 from rnn_lm.seeding import generator

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText, SegmentStream
 from stored_text import stored
 

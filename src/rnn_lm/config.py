@@ -136,7 +136,7 @@ class ModelConfig:
     """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020)."""
     engine: Literal["auto", "library", "fused", "hand"] = "auto"
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
-    (fused), the equations as they stand in models/cells/ (hand), or the faster of the first two for this cell and
+    (fused), the equations as they stand in layers/cells/ (hand), or the faster of the first two for this cell and
     device (auto). Same parameters, same numbers."""
     hidden_size: int = 300
     """Units H per layer."""

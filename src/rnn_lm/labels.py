@@ -1,6 +1,6 @@
 """What a model is called and how it is drawn: the one place that reports, figures and claims ask.
 
-A cell says both where it is registered (``models.cells.base.register_cell``), so that a new one needs no entry
+A cell says both where it is registered (``layers.cells.base.register_cell``), so that a new one needs no entry
 elsewhere; what is no cell stands here. A name that nobody has described is shown as it is::
 
     label_of("lstm")           LSTM
@@ -74,5 +74,5 @@ def style_of(name: str) -> ModelStyle | None:
 
 def _look(name: str) -> Look | None:
     if name not in LOOKS:
-        importlib.import_module("rnn_lm.models.cells")  # each cell describes itself where it is registered
+        importlib.import_module("rnn_lm.layers.cells")  # each cell describes itself where it is registered
     return LOOKS[name] if name in LOOKS else None  # noqa: SIM401 (a registry, not a dict)

@@ -27,7 +27,7 @@ from jaxtyping import Int, Int32
 from torch import Tensor
 
 from rnn_lm.mapped import MappedArray, blocks_of, positions_of
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 
 
 class EncodedText:

@@ -17,7 +17,7 @@ from rnn_lm.adaptation.dynamic import EPSILON, Dynamic, root_mean_square_gradien
 from rnn_lm.adaptation.reading import read_adapting
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import score_text
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress, Task
 from rnn_lm.stream import EncodedText
@@ -164,7 +164,7 @@ def test_the_model_is_afterwards_what_it_was(model_of, text_of, update, stop_at)
 def test_what_is_frozen_stays_put(model_of, text_of):
     model, text = model_of(tie_weights=False), text_of(60)
     moved = read_adapting(model, text, dynamic=sgd()).nll_n
-    model.embedding_ve.requires_grad_(False)
+    model.embedding.weight.requires_grad_(False)
     assert not torch.equal(read_adapting(model, text, dynamic=sgd()).nll_n, moved)
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
-from rnn_lm.models.language_model import IGNORE, State
+from rnn_lm.layers.state import State
+from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText
 from rnn_lm.vocabulary import Vocabulary
 

@@ -24,7 +24,7 @@ from rnn_lm.experiments.members import CompareSettings
 from rnn_lm.experiments.model_runs import dropouts, matched_to
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.vectors import InputVectors
-from rnn_lm.models.cells import CELLS
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}

@@ -55,8 +55,8 @@ def test_lag_0_is_the_decoder_s_gradient(cell: str) -> None:
     output_tbd, _ = model.encode(tokens.input_tb, model.initial_state(COLUMNS))
     by_logits = torch.softmax(model.logits(output_tbd[-1]), 1)
     by_logits[torch.arange(COLUMNS), tokens.target_tb[-1]] -= 1
-    assert model.projection_eh is not None
-    expected = by_logits @ model.decoder_weight_vd @ model.projection_eh
+    assert model.projection is not None
+    expected = by_logits @ model.decoder_weight @ model.projection.weight
     torch.testing.assert_close(lag_gradients(model, tokens, LAGS).hidden_kbh[0], expected)
 
 

@@ -10,7 +10,7 @@ from rnn_lm.gradients.jacobians import (
     singular_values,
     spectral_radius,
 )
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CELLS, CellParameters, TorchCell
 
 
 def draw(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
@@ -28,7 +28,8 @@ def draw(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
 )
 def test_closed_form_equals_autograd(name: str, batch: int, inputs: int, hidden: int, seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
-    cell = CELLS[name]
+    cell = CELLS[name](inputs, hidden).double()
+    assert isinstance(cell, TorchCell)
     rows = cell.gates * hidden
     shapes = ((rows, inputs), (rows, hidden), (rows,), (rows,))
     parameters = CellParameters(*(scale * draw(shape, generator) for shape in shapes))

@@ -29,7 +29,7 @@ def windows() -> Windows:
 def truncated_gradient(model: RecurrentLanguageModel, steps: int) -> torch.Tensor:
     """d loss(T) / d W_hh of the last layer, by running autograd over the last ``steps`` steps alone."""
     tokens = windows()
-    weight = model.recurrent_layers[-1].weight_hh
+    weight = model.torch_cells[-1].weight_hh
     before = len(tokens.input_tb) - steps
     state = tuple(part.detach() for part in model.encode(tokens.input_tb[:before], model.initial_state(COLUMNS))[1])
     weight.requires_grad_(True)

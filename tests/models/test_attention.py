@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.errors import UserError
+from rnn_lm.layers.state import select
 from rnn_lm.models.attention import LOCAL_WINDOW, AttentionConfig, AttentionLanguageModel, layer_views, rotate
-from rnn_lm.models.language_model import IGNORE, LanguageModel, select
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.padding import IGNORE
 
 V = 11
 CONFIGS = [

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from rnn_lm.config import NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import write_tensors
+from rnn_lm.layers.state import select
 from rnn_lm.models.kneser_ney import FALLBACK, Discounts, estimate_discounts
-from rnn_lm.models.language_model import IGNORE, LanguageModel, select
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText
 from rnn_lm.training.checkpoint import write_checkpoint
 

@@ -10,9 +10,10 @@ import torch
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS
-from rnn_lm.models.language_model import IGNORE, LanguageModel
+from rnn_lm.layers.cells import CELLS
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.padding import IGNORE
 from rnn_lm.seeding import generator
 
 V, E = 23, 6
@@ -79,16 +80,16 @@ def test_the_same_seed_gives_the_same_bits_and_another_another_start():
     first, again, other = build(seed=3), build(seed=3), build(seed=4)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
-    assert not torch.equal(first.embedding_ve, other.embedding_ve)
+    assert not torch.equal(first.embedding.weight, other.embedding.weight)
 
 
 def test_start_follows_its_settings():
-    lstm = build(cell="lstm", forget_bias=2.5, recurrent_gain=0.7).recurrent_layers[0]
+    lstm = build(cell="lstm", forget_bias=2.5, recurrent_gain=0.7).torch_cells[0]
     assert torch.equal(lstm.bias_ih[5:10], torch.full((5,), 2.5))
     assert lstm.bias_hh.abs().sum() + lstm.bias_ih[:5].abs().sum() + lstm.bias_ih[10:].abs().sum() == 0
     for block in lstm.weight_hh.detach().chunk(4):
         torch.testing.assert_close(block @ block.T, 0.49 * torch.eye(5), rtol=1e-4, atol=1e-5)
-    uniform = build(recurrent_init="uniform").recurrent_layers[0].weight_hh
+    uniform = build(recurrent_init="uniform").torch_cells[0].weight_hh
     assert uniform.abs().max() <= 5**-0.5
 
 
@@ -117,19 +118,19 @@ def test_output_mask_is_the_same_at_every_time_step():
 
 def test_tied_decoder_is_the_embedding_and_a_projection_joins_unequal_sizes():
     tied, equal, untied = build(), build(hidden_size=E), build(tie_weights=False)
-    assert tied.decoder_weight_vd is tied.embedding_ve
-    assert tied.projection_eh is not None
-    assert equal.projection_eh is None
-    assert untied.decoder_weight_vd.shape == (V, 5)
+    assert tied.decoder_weight is tied.embedding.weight
+    assert tied.projection is not None
+    assert equal.projection is None
+    assert untied.decoder_weight.shape == (V, 5)
 
 
 def test_given_vectors_keep_their_angles_and_can_be_frozen():
     vectors_ve = torch.randn(V, E, generator=torch.Generator().manual_seed(1)) * 7
     model = build(tie_weights=False)
     model.load_embedding(vectors_ve, frozen=True)
-    ratio = model.embedding_ve / vectors_ve
+    ratio = model.embedding.weight / vectors_ve
     torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio), rtol=1e-4, atol=1e-6)
-    assert not model.embedding_ve.requires_grad
+    assert not model.embedding.weight.requires_grad
     with pytest.raises(UserError, match="--no-tie-weights"):
         build().load_embedding(vectors_ve, frozen=True)
 
@@ -170,8 +171,8 @@ def test_every_setting_changes_what_is_computed(field):
 
 def test_layers_of_unequal_size_step_as_they_score_and_leave_the_padding_zero():
     model = build(layers=3, hidden_size=8, last_hidden_size=E, embedding_range=0.7)
-    assert model.projection_eh is None
-    assert [layer.weight_hh.shape[1] for layer in model.recurrent_layers] == [8, 8, E]
+    assert model.projection is None
+    assert [layer.weight_hh.shape[1] for layer in model.torch_cells] == [8, 8, E]
     input_tb, target_tb = some_text()
     with torch.no_grad():
         whole, last = model.score(input_tb, target_tb, model.initial_state(3))
@@ -205,7 +206,7 @@ def test_masks_of_each_step_differ_and_dropped_words_are_dropped_wherever_they_s
     input_tb, _ = some_text()
     dropped, _ = words.encode(input_tb, words.initial_state(3), masks)
     with torch.no_grad():
-        words.embedding_ve.mul_(masks.embedding_v.unsqueeze(1))
+        words.embedding.weight.mul_(masks.embedding_v.unsqueeze(1))
     by_hand, _ = words.hidden(input_tb, words.initial_state(3))
     with torch.no_grad():
         torch.testing.assert_close(dropped, words.project(by_hand))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnn_lm.config import ModelConfig, NgramConfig
-from rnn_lm.models.cells import CELLS
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.stepping import for_stepping

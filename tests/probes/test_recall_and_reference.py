@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 from rnn_lm.probes.recall import RecallLanguage
 from rnn_lm.probes.reference import ReferenceLanguage
 

@@ -133,7 +133,7 @@ def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch
 
     def poisoned(self):
         if self.config.learning_rate > 1e-3:
-            self.model.decoder.bias_v.data[3] = math.nan
+            self.model.output_product.bias_v.data[3] = math.nan
         return train_step(self)
 
     monkeypatch.setattr(Trainer, "step", poisoned)

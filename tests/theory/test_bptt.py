@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.config import ModelConfig
-from rnn_lm.models.language_model import IGNORE
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.padding import IGNORE
 from rnn_lm.theory import bptt
 from rnn_lm.theory.measure import autograd_gradients, truncated_gradients
 
@@ -79,10 +79,10 @@ def test_a_wrong_derivative_of_the_activation_is_found_out(monkeypatch: pytest.M
 def test_truncation_keeps_the_pairs_within_a_segment_and_no_others(steps: int, length: int, seed: int) -> None:
     model, random = make(seed)
     input_tb, target_tb = text(steps, 2, random)
-    layer = model.recurrent_layers[0]
+    layer = model.torch_cells[0]
     with torch.no_grad():
         zero_bh = torch.zeros(2, 4, dtype=torch.float64)
-        hidden_tbh, _ = layer(model.embedding_ve[input_tb], (zero_bh,))
+        hidden_tbh, _ = layer(model.embedding.weight[input_tb], (zero_bh,))
         _, upstream_tbh = bptt.decoder_gradients(model, hidden_tbh, target_tb)
         hidden_sbh = torch.cat([zero_bh.unsqueeze(0), hidden_tbh])
         pairs = bptt.pair_gradients(layer.weight_hh, hidden_sbh, 1 - hidden_tbh.square(), upstream_tbh)

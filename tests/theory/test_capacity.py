@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models.cells import CellParameters
+from rnn_lm.layers.cells import CellParameters
 from rnn_lm.progress import SilentProgress
 from rnn_lm.theory import capacity, recall
 from rnn_lm.theory.config import TheoryConfig

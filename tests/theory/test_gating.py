@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers.cells import CellParameters
 from rnn_lm.theory import gating
 from rnn_lm.theory.exercises.gating import DIRECT_PATH, random_parameters
-from rnn_lm.theory.measure import jacobians_by_lag
+from rnn_lm.theory.measure import EQUATIONS, jacobians_by_lag
 
 names = st.sampled_from(["lstm", "gru"])
 seeds = st.integers(0, 2**31)
@@ -23,7 +23,7 @@ def setting(name: str, size: int, inputs: int, steps: int, seed: int):
     parameters = random_parameters(name, inputs, size, 1.0, random)
     input_te = 2 * torch.randn(steps, inputs, generator=random, dtype=torch.float64)
     start = tuple(
-        torch.randn(size, generator=random, dtype=torch.float64).tanh() for _ in range(CELLS[name].state_parts)
+        torch.randn(size, generator=random, dtype=torch.float64).tanh() for _ in range(EQUATIONS[name].state_parts)
     )
     return parameters, input_te, start
 
@@ -33,7 +33,7 @@ def setting(name: str, size: int, inputs: int, steps: int, seed: int):
 def test_products_equal_autograd(name: str, size: int, inputs: int, steps: int, seed: int) -> None:
     parameters, input_te, start = setting(name, size, inputs, steps, seed)
     jacobians = gating.by_hand(name, parameters, input_te, start)
-    measured = jacobians_by_lag(CELLS[name], parameters, input_te.unsqueeze(1), start)
+    measured = jacobians_by_lag(EQUATIONS[name], parameters, input_te.unsqueeze(1), start)
     predicted = gating.products([gated + mixed for gated, mixed in jacobians])
     assert torch.allclose(predicted, measured, rtol=1e-10, atol=1e-12)
 
@@ -64,7 +64,7 @@ def test_paths_add_up(name: str, size: int, steps: int, seed: int) -> None:
 def test_hand_written_steps_are_the_cells_that_train(name: str) -> None:
     parameters, input_te, start = setting(name, 5, 3, 1, 7)
     after, _ = gating.STEPS[name](input_te[0], start, parameters)
-    expected = CELLS[name].step(input_te, tuple(part.unsqueeze(0) for part in start), parameters)
+    expected = EQUATIONS[name].equations(input_te, tuple(part.unsqueeze(0) for part in start), parameters)
     for left, right in zip(after, expected, strict=True):
         assert torch.allclose(left, right.squeeze(0), rtol=1e-14, atol=1e-14)
 
@@ -89,7 +89,7 @@ def test_without_recurrent_weights_nothing_but_the_direct_path_is_left() -> None
     bare = CellParameters(
         parameters.weight_ih, torch.zeros_like(parameters.weight_hh), parameters.bias_ih, parameters.bias_hh
     )
-    total = jacobians_by_lag(CELLS["lstm"], bare, input_te.unsqueeze(1), start)[-1, -4:, -4:]
+    total = jacobians_by_lag(EQUATIONS["lstm"], bare, input_te.unsqueeze(1), start)[-1, -4:, -4:]
     direct = DIRECT_PATH["lstm"](bare, input_te.unsqueeze(1), start)[-1, -4:, -4:]
     assert torch.allclose(total, direct, rtol=1e-12, atol=1e-15)
     assert torch.count_nonzero(total - torch.diag(total.diagonal())) == 0

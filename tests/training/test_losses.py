@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.models import softmax
-from rnn_lm.models.language_model import IGNORE
-from rnn_lm.models.softmax import Decoder
+from rnn_lm.layers import softmax
+from rnn_lm.layers.softmax import Decoder
+from rnn_lm.padding import IGNORE
 from rnn_lm.training.losses import NoiseDistribution, exact_loss, sampled_loss
 
 V, D = 30, 5

@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bits(tiny_data):
     for trainer in (first, again, other):
         trainer.run("tiny")
     assert_equal_bits(weights(first), weights(again))
-    assert not torch.equal(first.model.embedding_ve, other.model.embedding_ve)
+    assert not torch.equal(first.model.embedding.weight, other.model.embedding.weight)
 
 
 def test_texts_on_the_disk_train_to_the_same_bits(tiny_data, tmp_path):
@@ -175,7 +175,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path
     def poisoned():
         if trainer.position.step == 7:
             with torch.no_grad():
-                trainer.model.decoder.bias_v[3] = math.nan
+                trainer.model.output_product.bias_v[3] = math.nan
         return step()
 
     trainer.step = poisoned
@@ -305,7 +305,7 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
     plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})
     plain.run("tiny")
     changed.run("tiny")
-    assert not torch.equal(plain.model.embedding_ve, changed.model.embedding_ve)
+    assert not torch.equal(plain.model.embedding.weight, changed.model.embedding.weight)
 
 
 def test_norms_are_logged_before_and_after_clipping(tiny_data):

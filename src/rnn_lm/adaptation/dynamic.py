@@ -21,7 +21,7 @@ from torch import Tensor
 
 from rnn_lm.adaptation.config import DynamicSettings
 from rnn_lm.evaluation.perplexity import evaluating
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
@@ -112,7 +112,7 @@ def root_mean_square_gradients(
     mean_squares = [torch.zeros_like(parameter) for parameter in parameters.values()]
     input_n, target_n = train.inputs_and_targets()
     count = min(_SEGMENTS, max(1, len(train) // length))
-    device = model.embedding_ve.device
+    device = model.embedding.weight.device
     with evaluating(model), progress.task("gradients", count) as task:
         for number in range(count):
             first = number * max(0, len(train) - length) // count

@@ -21,7 +21,7 @@ from rnn_lm.adaptation.config import CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, adapting
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
-from rnn_lm.models.language_model import detach
+from rnn_lm.layers.state import detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
@@ -73,7 +73,7 @@ def read_adapting(
     nll_n = torch.zeros(len(text), dtype=torch.float64)
     cached_cn = torch.zeros(len(caches), len(text), dtype=torch.float64)
     kept: list[NeuralCache] = []
-    device, nll_sum = model.embedding_ve.device, 0.0
+    device, nll_sum = model.embedding.weight.device, 0.0
     reporter = (progress or SilentProgress()).task(name, float(len(text)))
     with evaluating(model), _following(model, dynamic) as adapt, reporter as task:
         state = model.initial_state(1)

@@ -70,7 +70,7 @@ def run(options: Options) -> None:
     from rnn_lm.experiments.parts import check_parts
     from rnn_lm.experiments.provenance import provenance
     from rnn_lm.files import write_json
-    from rnn_lm.models.cells import CELLS
+    from rnn_lm.layers.cells import CELLS
     from rnn_lm.report.html import write_report
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import require_run_folder, start_run

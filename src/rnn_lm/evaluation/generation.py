@@ -19,7 +19,8 @@ from torch import Tensor
 from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import evaluating
-from rnn_lm.models.language_model import LanguageModel, State
+from rnn_lm.layers.state import State
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.stepping import for_stepping
 from rnn_lm.seeding import generator
 from rnn_lm.vocabulary import Vocabulary

@@ -28,7 +28,8 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor, nn
 
-from rnn_lm.models.language_model import IGNORE, LanguageModel
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.padding import IGNORE
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
 

@@ -15,9 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.gradients.unroll import LayerTrace
-from rnn_lm.models.cells import CellParameters
-from rnn_lm.models.cells.base import Cell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells import CellParameters, TorchCell
+from rnn_lm.layers.state import State
 from rnn_lm.registry import Registry
 
 Jacobian = Callable[[Tensor, State, CellParameters], Tensor]
@@ -96,7 +95,7 @@ def lstm(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameter
 
 
 def jacobian_by_autograd(
-    cell: Cell, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters
+    cell: TorchCell, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters
 ) -> Float[Tensor, "B N N"]:
     """The same for any cell, by reverse-mode differentiation of its step: the check on the closed forms."""
     parts = len(state)
@@ -111,7 +110,7 @@ def jacobian_by_autograd(
 def along(trace: LayerTrace, cell_name: str, start: int = 0) -> Iterator[Float[Tensor, "B N N"]]:
     """The Jacobians of steps ``start``... of a layer's run, one after the other; in closed form where there is one."""
     closed_form = cell_name in JACOBIANS
-    jacobian = JACOBIANS[cell_name] if closed_form else partial(jacobian_by_autograd, trace.layer.cell)
+    jacobian = JACOBIANS[cell_name] if closed_form else partial(jacobian_by_autograd, trace.layer)
     parameters = trace.layer.cell_parameters()
     for row in range(start, len(trace.input_tbe)):
         with torch.no_grad():

@@ -92,7 +92,7 @@ def _closed_form_error(trace: LayerTrace, cell: str) -> float:
     last = len(trace.input_tbe) - 1
     (closed_bnn,) = along(trace, cell, last)
     parameters = trace.layer.cell_parameters()
-    by_autograd_bnn = jacobian_by_autograd(trace.layer.cell, trace.input_tbe[last], trace.states[last], parameters)
+    by_autograd_bnn = jacobian_by_autograd(trace.layer, trace.input_tbe[last], trace.states[last], parameters)
     return float((closed_bnn - by_autograd_bnn).abs().max())
 
 

@@ -51,7 +51,7 @@ def fresh_like(subject: Subject, seed: int) -> Subject:
     """The same architecture at its start, its input vectors random."""
     model = subject.model
     start = generator(seed, "initialization")
-    untrained = RecurrentLanguageModel(model.vocabulary_size, model.embedding_ve.shape[1], model.config, start)
+    untrained = RecurrentLanguageModel(model.vocabulary_size, model.embedding.weight.shape[1], model.config, start)
     return Subject(subject.name, "fresh", untrained, {})
 
 

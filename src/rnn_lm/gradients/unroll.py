@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import State
-from rnn_lm.models.recurrent import RecurrentLanguageModel, RecurrentLayer, split_state
+from rnn_lm.layers.cells import TorchCell
+from rnn_lm.layers.state import State
+from rnn_lm.models.recurrent import RecurrentLanguageModel, split_state
 
 Link = Callable[[State], State]
 """What a step receives of the state that the step before it left: everything, or with some paths cut."""
@@ -33,7 +34,7 @@ class LayerTrace:
     """One layer's run over T steps.
 
     Attributes:
-        layer: the layer.
+        layer: the layer's cell.
         input_tbe: what it read.
         states: T + 1 states, parts (B, H): ``states[t]`` is what step t started from, ``states[t + 1]`` what it left.
         carried: T states: ``carried[t]`` is ``states[t]`` as step t alone reads it. Its gradient leaves out what else
@@ -42,7 +43,7 @@ class LayerTrace:
             of that step's recurrent pre-activation.
     """
 
-    layer: RecurrentLayer
+    layer: TorchCell
     input_tbe: Float[Tensor, "T B E"]
     states: list[State]
     carried: list[State]
@@ -88,16 +89,16 @@ def unroll(
         state: parts (L, B, H).
         link: what passes from step to step.
     """
-    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding_ve)
+    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight)
     traces = []
-    for layer, layer_state in zip(model.recurrent_layers, split_state(state, model.layer_sizes), strict=True):
+    for layer, layer_state in zip(model.torch_cells, split_state(state, model.layer_sizes), strict=True):
         trace = _unroll_layer(layer, signal_tbe, layer_state, link)
         signal_tbe = torch.stack([hidden_bh for hidden_bh, *_ in trace.states[1:]])
         traces.append(trace)
     return Trace(traces, model.project(signal_tbe))
 
 
-def _unroll_layer(layer: RecurrentLayer, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:
+def _unroll_layer(layer: TorchCell, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:
     parameters = layer.cell_parameters()
     nudge_shape = (input_tbe.shape[1], len(parameters.bias_hh))
     states: list[State] = [tuple(part.clone().requires_grad_() for part in state)]
@@ -108,5 +109,5 @@ def _unroll_layer(layer: RecurrentLayer, input_tbe: Tensor, state: State, link: 
         carried.append(link(tuple(part.view_as(part) for part in states[-1])))
         nudges.append(torch.zeros(nudge_shape, dtype=input_tbe.dtype, requires_grad=True))
         nudged = parameters._replace(bias_hh=parameters.bias_hh + nudges[-1])
-        states.append(layer.cell.step(input_be, carried[-1], nudged))
+        states.append(layer.step(input_be, carried[-1], nudged))
     return LayerTrace(layer, input_tbe, states, carried, nudges)

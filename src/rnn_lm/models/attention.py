@@ -28,7 +28,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.language_model import IGNORE, State
+from rnn_lm.layers.state import State
+from rnn_lm.padding import IGNORE
 
 Positions = Literal["local-global", "none", "rotary", "alibi"]
 Sharpness = Literal["log-length", "constant"]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-State: TypeAlias = tuple[Tensor, ...]
-"""What a model remembers of the text so far: a tuple of tensors whose second dimension is the batch.
-
-One tensor ``hidden_lbh`` for Elman and GRU, two for the LSTM (hidden and cell state), one ``history_nb`` of the last
-n-1 ids for the n-gram, the keys and values of past positions for attention.
-"""
+from rnn_lm.layers.state import State
 
 
 @runtime_checkable
@@ -38,20 +33,6 @@ class LanguageModel(Protocol):
     ) -> tuple[Float[Tensor, "T B"], State]:
         """Read ``input_tb`` and return -log P(target_tb[t] | input_tb[:t+1], state), in nats, and the state after it.
 
-        Entries whose target is ``IGNORE`` are padding: their value is 0.
+        Entries whose target is ``padding.IGNORE`` are padding: their value is 0.
         """
         ...
-
-
-IGNORE = -1
-"""The target id of a position that is padding and is not scored."""
-
-
-def detach(state: State) -> State:
-    """The same values, cut off from the graph that made them: the truncation of truncated BPTT."""
-    return tuple(part.detach() for part in state)
-
-
-def select(state: State, columns: Int[Tensor, "B"]) -> State:
-    """The state of some of the texts in the batch."""
-    return tuple(part.index_select(1, columns) for part in state)

@@ -21,11 +21,12 @@ from torch import Tensor
 
 from rnn_lm.config import NgramConfig, from_json, to_json
 from rnn_lm.errors import UserError
+from rnn_lm.layers.state import State
 from rnn_lm.models.kneser_ney import Discounts, estimate_discounts, smooth
-from rnn_lm.models.language_model import IGNORE, State
 from rnn_lm.models.ngram_counts import count_ngrams, sentence_reach, stream_reach
 from rnn_lm.models.ngram_files import read_table, write_table
 from rnn_lm.models.ngram_table import NOTHING, BackoffTable
+from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText
 
 

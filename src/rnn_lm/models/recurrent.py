@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import NamedTuple
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor, nn
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
-from rnn_lm.models.cells import CELLS, CellParameters, LSTMCell, engine_for
-from rnn_lm.models.language_model import IGNORE, State
-from rnn_lm.models.softmax import Decoder, chunks, nll
+from rnn_lm.layers.adaptive import adaptive_nll, adaptive_size, adaptive_softmax
+from rnn_lm.layers.cells import CELLS, Cell, Start, TorchCell
+from rnn_lm.layers.softmax import Decoder, chunks, nll
+from rnn_lm.layers.stack import Stack
+from rnn_lm.layers.state import State
+from rnn_lm.padding import IGNORE
 
 
 class DropoutMasks(NamedTuple):
@@ -52,53 +55,24 @@ class DropoutMasks(NamedTuple):
         )
 
 
-class RecurrentLayer(nn.Module):
-    """One layer's parameters, run by hand or by torch's kernel. The parameters do not depend on which."""
+class Projection(nn.Module):
+    """A product without a bias, from the last layer's output to what a tied decoder compares with the embedding."""
 
-    def __init__(self, config: ModelConfig, input_size: int, hidden_size: int) -> None:
+    def __init__(self, embedding_size: int, output_size: int) -> None:
         super().__init__()
-        self.cell = CELLS[config.cell].for_layer(input_size, hidden_size, config)
-        self.run = engine_for(self.cell, config)
-        rows = self.cell.gates * hidden_size
-        self.weight_ih = nn.Parameter(torch.empty(rows, input_size))
-        self.weight_hh = nn.Parameter(torch.empty(rows, hidden_size))
-        self.bias_ih = nn.Parameter(torch.empty(rows))
-        self.bias_hh = nn.Parameter(torch.empty(rows))
+        self.weight = nn.Parameter(torch.empty(embedding_size, output_size))
 
-    def cell_parameters(self) -> CellParameters:
-        """The parameters as the cell's equations name them."""
-        return CellParameters(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+    def forward(self, output: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
+        return output @ self.weight.T
 
-    def forward(
-        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
-    ) -> tuple[Float[Tensor, "T B H"], State]:
-        """Run over time from ``state`` (parts (B, H)); ``recurrent_mask`` has the shape of ``weight_hh``."""
-        parameters = self.cell_parameters()
-        if recurrent_mask is not None:
-            parameters = parameters._replace(weight_hh=self.weight_hh * recurrent_mask)
-        return self.run(self.cell, input_tbe, state, parameters)
 
-    @torch.no_grad()
-    def initialize(self, config: ModelConfig, generator: torch.Generator) -> None:
-        """Draw the start: uniform in +-1/sqrt(H) but for the recurrent matrix and the forget gate."""
-        hidden_size = self.weight_hh.shape[1]
-        bound = hidden_size**-0.5
-        for parameter in (self.weight_ih, self.weight_hh):
-            parameter.uniform_(-bound, bound, generator=generator)
-        self.bias_ih.zero_()
-        self.bias_hh.zero_()
-        if config.recurrent_init == "orthogonal":
-            for block in self.weight_hh.chunk(self.cell.gates):
-                nn.init.orthogonal_(block, config.recurrent_gain, generator=generator)
-        if isinstance(self.cell, nn.Module):  # one with matrices of its own: see cells/base.py
-            for matrix in self.cell.parameters():
-                bound = matrix.shape[-1] ** -0.5
-                matrix.uniform_(-bound, bound, generator=generator)
-        if (bound := config.init_range) is not None:
-            for parameter in self.parameters():
-                parameter.uniform_(-bound, bound, generator=generator)
-        if isinstance(self.cell, LSTMCell):
-            self.bias_ih[hidden_size : 2 * hidden_size] += config.forget_bias
+class DecoderParameters(nn.Module):
+    """What a decoder owns: a bias for every word, and a matrix of its own where it is not tied to the embedding."""
+
+    def __init__(self, vocabulary_size: int, size: int | None) -> None:
+        super().__init__()
+        self.weight = None if size is None else nn.Parameter(torch.empty(vocabulary_size, size))
+        self.bias = nn.Parameter(torch.zeros(vocabulary_size))
 
 
 class RecurrentLanguageModel(nn.Module):
@@ -121,36 +95,37 @@ class RecurrentLanguageModel(nn.Module):
         self, vocabulary_size: int, embedding_size: int, config: ModelConfig, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.vocabulary_size = vocabulary_size
-        self.config = config
-        self.embedding_ve = nn.Parameter(torch.empty(vocabulary_size, embedding_size))
-        self.layer_sizes = config.layer_sizes
-        sizes = zip((embedding_size, *self.layer_sizes), self.layer_sizes, strict=False)
-        self.layers = nn.ModuleList(RecurrentLayer(config, *pair) for pair in sizes)
+        self.vocabulary_size, self.config, self.layer_sizes = vocabulary_size, config, config.layer_sizes
+        embedding = nn.Embedding(vocabulary_size, embedding_size, _weight=torch.empty(vocabulary_size, embedding_size))
         output_size = self.layer_sizes[-1]
         projected = config.tie_weights and output_size != embedding_size
-        self.projection_eh = nn.Parameter(torch.empty(embedding_size, output_size)) if projected else None
-        self.adaptive = None
-        if config.decoder == "adaptive":
-            self.adaptive = adaptive_softmax(output_size, vocabulary_size)
-        of_its_own = self.adaptive is None and not config.tie_weights
-        self.decoder_vd = nn.Parameter(torch.empty(vocabulary_size, output_size)) if of_its_own else None
-        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size)) if self.adaptive is None else None
+        tied, adaptive = config.tie_weights, config.decoder == "adaptive"
+        self.embedding = embedding
+        self.projection = Projection(embedding_size, output_size) if projected else None
+        self.decoder = None if adaptive else DecoderParameters(vocabulary_size, None if tied else output_size)
+        self.layers = Stack(_make_cells(embedding_size, config))
+        if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in self.cells):
+            raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
+        self.adaptive = adaptive_softmax(output_size, vocabulary_size) if adaptive else None
         self._initialize(generator)
 
     @torch.no_grad()
     def _initialize(self, generator: torch.Generator) -> None:
-        self.embedding_ve.uniform_(-self.config.embedding_range, self.config.embedding_range, generator=generator)
-        for layer in self.recurrent_layers:
-            layer.initialize(self.config, generator)
-        clusters = self.adaptive.parameters() if self.adaptive is not None else ()
-        decoding = [one for one in (self.projection_eh, self.decoder_vd, *clusters) if one is not None]
+        config = self.config
+        self.embedding.weight.uniform_(-config.embedding_range, config.embedding_range, generator=generator)
+        start = Start(config.recurrent_init, config.recurrent_gain, config.forget_bias, config.init_range)
+        for cell in self.layers.cells:
+            cell.reset_parameters(generator, start)
+        clusters = list(self.adaptive.parameters()) if self.adaptive is not None else []
+        projection = [] if self.projection is None else [self.projection.weight]
+        own = [] if self.decoder is None or self.decoder.weight is None else [self.decoder.weight]
+        decoding = [*projection, *own, *clusters]
         for matrix in decoding:
             bound = matrix.shape[1] ** -0.5
             matrix.uniform_(-bound, bound, generator=generator)
-        if (bound := self.config.init_range) is not None:
-            biases = [] if self.decoder_bias_v is None else [self.decoder_bias_v]
-            for parameter in (self.embedding_ve, *decoding, *biases):
+        if (bound := config.init_range) is not None:
+            biases = [] if self.decoder is None else [self.decoder.bias]
+            for parameter in (self.embedding.weight, *decoding, *biases):
                 parameter.uniform_(-bound, bound, generator=generator)
 
     @torch.no_grad()
@@ -163,32 +138,43 @@ class RecurrentLanguageModel(nn.Module):
         if frozen and self.config.tie_weights:
             raise UserError("--freeze-embedding would freeze the tied decoder as well: add --no-tie-weights")
         rms = vectors_ve.square().mean().sqrt().clamp_min(1e-12)
-        self.embedding_ve.copy_(vectors_ve * (self.embedding_ve.square().mean().sqrt() / rms))
-        self.embedding_ve.requires_grad_(not frozen)
+        self.embedding.weight.copy_(vectors_ve * (self.embedding.weight.square().mean().sqrt() / rms))
+        self.embedding.weight.requires_grad_(not frozen)
 
     @property
-    def recurrent_layers(self) -> list[RecurrentLayer]:
-        """The layers, from input to output."""
-        return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
+    def cells(self) -> list[Cell]:
+        """The layers' cells, from input to output."""
+        return self.layers.cells
 
     @property
-    def decoder_weight_vd(self) -> Tensor:
-        """(V, D): the rows that hidden states are compared with."""
-        return self.embedding_ve if self.decoder_vd is None else self.decoder_vd
+    def torch_cells(self) -> list[TorchCell]:
+        """The same where they have torch.nn's matrices, which diagnosis by hand needs; else raises ``UserError``."""
+        cells = [cell for cell in self.cells if isinstance(cell, TorchCell)]
+        if len(cells) < len(self.cells):
+            raise UserError(f"the cell {self.config.cell} has no recurrent matrix in torch's layout, which this needs")
+        return cells
 
     @property
-    def decoder(self) -> Decoder:
+    def device(self) -> torch.device:
+        """Where the parameters are, and ids and states have to be."""
+        return self.embedding.weight.device
+
+    @property
+    def decoder_weight(self) -> Float[Tensor, "V D"]:
+        """The rows that hidden states are compared with: the decoder's own, or the embedding's."""
+        own = None if self.decoder is None else self.decoder.weight
+        return self.embedding.weight if own is None else own
+
+    @property
+    def output_product(self) -> Decoder:
         """What turns the output of ``encode`` into logits, where that is one product (``--decoder full``)."""
-        if self.decoder_bias_v is None:
+        if self.decoder is None:
             raise ValueError("an adaptive decoder is no single matrix")
-        return Decoder(self.decoder_weight_vd, self.decoder_bias_v)
+        return Decoder(self.decoder_weight, self.decoder.bias)
 
     def initial_state(self, batch: int) -> State:
         """Zeros: one (L, B, H) tensor, or two for the LSTM; of unequal layers, H is the widest's (``split_state``)."""
-        parts = self.recurrent_layers[0].cell.state_parts
-        like = self.embedding_ve
-        shape = (self.config.layers, batch, max(self.layer_sizes))
-        return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in range(parts))
+        return join_states(self.layers.initial_state(batch), self.layer_sizes)
 
     def draw_masks(self, batch: int, generator: torch.Generator, steps: int = 1) -> DropoutMasks:
         """Dropout masks for one segment of ``batch`` columns and ``steps`` rows."""
@@ -196,10 +182,10 @@ class RecurrentLanguageModel(nn.Module):
         rows = (steps, batch) if config.dropout_masks == "step" else (batch,)
         sizes = self.layer_sizes
         return DropoutMasks(
-            _mask((*rows, self.embedding_ve.shape[1]), config.dropout_input, generator),
+            _mask((*rows, self.embedding.embedding_dim), config.dropout_input, generator),
             tuple(_mask((*rows, size), config.dropout_between, generator) for size in sizes[:-1]),
             _mask((*rows, sizes[-1]), config.dropout_output, generator),
-            tuple(_mask(layer.weight_hh.shape, config.dropout_recurrent, generator) for layer in self.recurrent_layers),
+            tuple(_mask(cell.recurrent_shape or (), config.dropout_recurrent, generator) for cell in self.cells),
             _mask((self.vocabulary_size,), config.dropout_embedding, generator),
         )
 
@@ -214,41 +200,37 @@ class RecurrentLanguageModel(nn.Module):
         self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
     ) -> tuple[Float[Tensor, "T B H"], State]:
         """Read ``input_tb``; returns the last layer's hidden states, before dropout, and the state after it."""
-        last = self.config.layers - 1
-        masks = masks or DropoutMasks(None, (None,) * last, None, (None,) * (last + 1))
-        signal = nn.functional.embedding(input_tb, self.embedding_ve)
-        if masks.embedding_v is not None:
-            signal = signal * masks.embedding_v[input_tb].unsqueeze(-1)
-        signal = _times(signal, masks.input_be)
-        last_states = []
-        layer_states = split_state(state, self.layer_sizes)
-        for index, (layer, layer_state) in enumerate(zip(self.recurrent_layers, layer_states, strict=True)):
-            signal, layer_state = layer(signal, layer_state, masks.recurrent_l[index])
-            last_states.append(layer_state)
-            if index < last:
-                signal = _times(signal, masks.between_lbh[index])
-        return signal, join_states(last_states, self.layer_sizes)
+        signal_tbe = self.embedding(input_tb)
+        between = recurrent = None
+        if masks is not None:
+            if masks.embedding_v is not None:
+                signal_tbe = signal_tbe * masks.embedding_v[input_tb].unsqueeze(-1)
+            signal_tbe = _times(signal_tbe, masks.input_be)
+            between, recurrent = masks.between_lbh, masks.recurrent_l
+        hidden_tbh, states = self.layers(signal_tbe, split_state(state, self.layer_sizes), between, recurrent)
+        return hidden_tbh, join_states(states, self.layer_sizes)
 
     def project(self, output: Float[Tensor, "*N H"]) -> Float[Tensor, "*N D"]:
         """The last layer's output as the decoder reads it."""
-        return output if self.projection_eh is None else output @ self.projection_eh.T
+        return output if self.projection is None else self.projection(output)
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """See ``LanguageModel.step``. The cells' equations as they stand: kernels made for many steps are slow at 1."""
-        signal_be = nn.functional.embedding(token_b, self.embedding_ve)
-        new_states = []
-        layer_states = split_state(state, self.layer_sizes)
-        for layer, layer_state in zip(self.recurrent_layers, layer_states, strict=True):
-            new_states.append(layer.cell.step(signal_be, layer_state, layer.cell_parameters()))
-            signal_be = new_states[-1][0]
-        state = join_states(new_states, self.layer_sizes)
-        return torch.log_softmax(self.logits(self.project(signal_be)), dim=-1), state
+        states = self.layers.step(self.embedding(token_b), split_state(state, self.layer_sizes))
+        logits_bv = self.logits(self.project(states[-1][0]))
+        return torch.log_softmax(logits_bv, dim=-1), join_states(states, self.layer_sizes)
+
+    def forward(self, input_tb: Int[Tensor, "T B"], state: State) -> tuple[Float[Tensor, "T B V"], State]:
+        """Read ``input_tb``; return log P(next token) after each of its tokens, and the state after it."""
+        output_tbd, state = self.encode(input_tb, state)
+        return torch.log_softmax(self.logits(output_tbd.flatten(0, 1)), dim=-1).unflatten(0, input_tb.shape), state
 
     def logits(self, output_nd: Float[Tensor, "N D"]) -> Float[Tensor, "N V"]:
         """Log-probabilities of every next token, unnormalised unless the decoder is adaptive."""
         if self.adaptive is not None:
             return self.adaptive.log_prob(output_nd)
-        return torch.addmm(self.decoder.bias_v, output_nd, self.decoder_weight_vd.T)
+        product = self.output_product
+        return torch.addmm(product.bias_v, output_nd, product.weight_vd.T)
 
     def score(
         self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
@@ -262,7 +244,7 @@ class RecurrentLanguageModel(nn.Module):
         if self.adaptive is not None:
             return adaptive_nll(self.adaptive, output_nd, target_n)
         if not torch.is_grad_enabled():
-            return nll(output_nd, self.decoder, target_n)
+            return nll(output_nd, self.output_product, target_n)
         nll_n = [
             nn.functional.cross_entropy(
                 self.logits(output_nd[rows]), target_n[rows], ignore_index=IGNORE, reduction="none"
@@ -272,13 +254,20 @@ class RecurrentLanguageModel(nn.Module):
         return torch.cat(nll_n)
 
 
+def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
+    """One cell per layer; what they draw when they are made is drawn again, and not from anybody's generator."""
+    settings = {field.name: getattr(config, field.name) for field in fields(config)}
+    sizes = zip((embedding_size, *config.layer_sizes), config.layer_sizes, strict=False)
+    with torch.random.fork_rng(devices=[]):
+        return [CELLS[config.cell].of(*pair, settings) for pair in sizes]
+
+
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
     """Numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one."""
-    cell, sizes = CELLS[config.cell], config.layer_sizes
-    count = vocabulary_size * embedding_size
-    for input_size, hidden_size in zip((embedding_size, *sizes), sizes, strict=False):
-        count += cell.gates * hidden_size * (input_size + hidden_size + 2)
-        count += cell.further_parameters(input_size, hidden_size, config)
+    sizes = config.layer_sizes
+    with torch.device("meta"):  # shapes without numbers
+        cells = _make_cells(embedding_size, config)
+    count = vocabulary_size * embedding_size + sum(part.numel() for cell in cells for part in cell.parameters())
     output_size = sizes[-1]
     if config.decoder == "adaptive":
         return count + adaptive_size(output_size, vocabulary_size)

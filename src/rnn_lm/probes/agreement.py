@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.vocabulary import EOS, UNK

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText, Segment
 
 POOL_BATCHES = 16

@@ -10,7 +10,7 @@ from typing import Any
 from rnn_lm.config import Budget, CorpusConfig, EmbeddingConfig, to_json
 from rnn_lm.embeddings import RANDOM, TRAINED
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.sweep.configs import RunConfigs, flag_name
 from rnn_lm.sweep.sampling import PrunerName
 from rnn_lm.sweep.space import Dimension, values_of

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import IGNORE, State
+from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.padding import IGNORE
 
 SLOPE = {"rnn": lambda hidden: 1 - hidden.square(), "rnn-relu": lambda hidden: (hidden > 0).to(hidden)}
 """f'(a) written in terms of h = f(a), for each activation of an Elman cell."""
@@ -81,9 +82,9 @@ def model_gradients(
     """
     (initial_lbh,) = state
     slope = SLOPE[model.config.cell]
-    signal_tbe = model.embedding_ve[input_tb]
+    signal_tbe = model.embedding.weight[input_tb]
     trace = []
-    for layer, initial_bh in zip(model.recurrent_layers, initial_lbh, strict=True):
+    for layer, initial_bh in zip(model.torch_cells, initial_lbh, strict=True):
         hidden_tbh, _ = layer(signal_tbe, (initial_bh,))
         trace.append((signal_tbe, torch.cat([initial_bh.unsqueeze(0), hidden_tbh])))
         signal_tbe = hidden_tbh
@@ -91,16 +92,16 @@ def model_gradients(
     initials = []
     for index in reversed(range(len(trace))):
         read_tbe, hidden_sbh = trace[index]
-        weights = model.recurrent_layers[index].cell_parameters()
+        weights = model.torch_cells[index].cell_parameters()
         found = layer_backward(
             weights.weight_ih, weights.weight_hh, read_tbe, hidden_sbh, slope(hidden_sbh[1:]), upstream_tbh
         )
         gradients |= {f"layers.{index}.{name}": getattr(found, name) for name in weights._fields}
         upstream_tbh = found.input_tbe
         initials.insert(0, found.initial_bh)
-    by_token_ve = torch.zeros_like(model.embedding_ve)
+    by_token_ve = torch.zeros_like(model.embedding.weight)
     by_token_ve.index_add_(0, input_tb.flatten(), upstream_tbh.flatten(0, 1))
-    gradients["embedding_ve"] = gradients.get("embedding_ve", 0) + by_token_ve
+    gradients["embedding.weight"] = gradients.get("embedding.weight", 0) + by_token_ve
     return gradients | {"initial": torch.stack(initials)}
 
 
@@ -108,18 +109,18 @@ def decoder_gradients(
     model: RecurrentLanguageModel, hidden_tbh: Tensor, target_tb: Tensor
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Derivatives by the decoder's parameters, and by the hidden states that it reads."""
-    projection_eh = model.projection_eh
+    projection_eh = None if model.projection is None else model.projection.weight
     decoded_tbd = hidden_tbh if projection_eh is None else hidden_tbh @ projection_eh.T
     error_tbv = softmax_error(model.logits(decoded_tbd.flatten(0, 1)).unflatten(0, target_tb.shape), target_tb)
-    upstream_tbd = error_tbv @ model.decoder_weight_vd
-    name = "embedding_ve" if model.decoder_vd is None else "decoder_vd"
+    upstream_tbd = error_tbv @ model.decoder_weight
+    name = "embedding.weight" if model.decoder_weight is model.embedding.weight else "decoder.weight"
     gradients = {
         name: torch.einsum("tbv,tbd->vd", error_tbv, decoded_tbd),
-        "decoder_bias_v": error_tbv.sum(dim=(0, 1)),
+        "decoder.bias": error_tbv.sum(dim=(0, 1)),
     }
     if projection_eh is None:
         return gradients, upstream_tbd
-    gradients["projection_eh"] = torch.einsum("tbd,tbh->dh", upstream_tbd, hidden_tbh)
+    gradients["projection.weight"] = torch.einsum("tbd,tbh->dh", upstream_tbd, hidden_tbh)
     return gradients, upstream_tbd @ projection_eh
 
 

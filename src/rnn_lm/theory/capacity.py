@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers import ElmanCell
+from rnn_lm.layers.cells import CellParameters
 
 
 def binary_entropy(probability: float) -> float:
@@ -63,7 +64,7 @@ class Machine(NamedTuple):
         reach_h = torch.ones(size, dtype=torch.float64)
         for symbols_n in symbols_tn:
             onehot_nk = torch.nn.functional.one_hot(symbols_n, choices).double()
-            (hidden_nh,) = CELLS["rnn"].step(onehot_nk, (hidden_nh,), self.parameters)
+            (hidden_nh,) = ElmanCell.equations(onehot_nk, (hidden_nh,), self.parameters)
             hidden_nh = quantize(hidden_nh, reach_h, self.bits)
         return hidden_nh
 

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers import ElmanCell
+from rnn_lm.layers.cells import CellParameters
 
 
 def norm_factor(norm: float, threshold: float) -> float:
@@ -60,7 +61,7 @@ class Cliff(NamedTuple):
         parameters = CellParameters(zero, weight.view(1, 1), zero[0], bias.view(1))
         state = (zero + self.start,)
         for _ in range(self.steps):
-            state = CELLS["rnn"].step(zero, state, parameters)
+            state = ElmanCell.equations(zero, state, parameters)
         return (state[0].squeeze() - self.target).square() / 2
 
     def gradient(self, weight: float, bias: float) -> tuple[float, float]:

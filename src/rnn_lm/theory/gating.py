@@ -1,7 +1,7 @@
 """Exercise 3: what gates do to the gradient, for the LSTM and the GRU.
 
 The derivation is ``docs/theory/3-gating.md``. Gates and one-step Jacobians are written out by hand here;
-``theory/exercises/gating.py`` compares them with autograd through the cells of ``models/cells/``.
+``theory/exercises/gating.py`` compares them with autograd through the cells of ``layers/cells/``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CellParameters
+from rnn_lm.layers.cells import CellParameters
 
 
 class StepJacobian(NamedTuple):

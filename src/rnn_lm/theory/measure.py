@@ -8,12 +8,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.cells import Cell, CellParameters
-from rnn_lm.models.language_model import State, detach
+from rnn_lm.layers import ElmanCell, GRUCell, LSTMCell
+from rnn_lm.layers.cells import CellParameters, TorchCell
+from rnn_lm.layers.state import State, detach
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
 Prepare = Callable[[State], State]
 """Done to the state before each step: what is detached here does not carry a gradient any further."""
+
+EQUATIONS: dict[str, type[TorchCell]] = {"rnn": ElmanCell, "gru": GRUCell, "lstm": LSTMCell}
+"""The cells that the exercises are about."""
 
 
 def whole_state(state: State) -> State:
@@ -28,7 +32,7 @@ def cell_path_only(state: State) -> State:
 
 
 def jacobians_by_lag(
-    cell: Cell,
+    cell: type[TorchCell],
     parameters: CellParameters,
     input_t1e: Float[Tensor, "T 1 E"],
     start: tuple[Float[Tensor, " H"], ...],
@@ -41,20 +45,23 @@ def jacobians_by_lag(
     states = [torch.cat(start).requires_grad_()]
     for input_1e in input_t1e:
         parts = tuple(part.unsqueeze(0) for part in states[-1].chunk(cell.state_parts))
-        states.append(torch.cat(cell.step(input_1e, prepare(parts), parameters), dim=1).squeeze(0))
+        states.append(torch.cat(cell.equations(input_1e, prepare(parts), parameters), dim=1).squeeze(0))
     every_unit = torch.eye(len(states[-1]), dtype=states[-1].dtype)
     by_state = torch.autograd.grad(states[-1], states, every_unit, is_grads_batched=True, materialize_grads=True)
     return torch.stack(by_state).flip(0)
 
 
 def step_jacobians(
-    cell: Cell, parameters: CellParameters, input_te: Float[Tensor, "T E"], before: tuple[Float[Tensor, "T H"], ...]
+    cell: type[TorchCell],
+    parameters: CellParameters,
+    input_te: Float[Tensor, "T E"],
+    before: tuple[Float[Tensor, "T H"], ...],
 ) -> Float[Tensor, "T N N"]:
     """d state_t / d state_{t-1} at each of T steps, given the states before them; N as in ``jacobians_by_lag``."""
 
     def advance(state_n: Tensor, input_e: Tensor) -> Tensor:
         parts = tuple(part.unsqueeze(0) for part in state_n.chunk(cell.state_parts))
-        return torch.cat(cell.step(input_e.unsqueeze(0), parts, parameters), dim=1).squeeze(0)
+        return torch.cat(cell.equations(input_e.unsqueeze(0), parts, parameters), dim=1).squeeze(0)
 
     return torch.func.vmap(torch.func.jacrev(advance))(torch.cat(before, dim=1), input_te)
 

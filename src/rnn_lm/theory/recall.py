@@ -16,9 +16,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
-from rnn_lm.models.language_model import IGNORE, LanguageModel, State
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.padding import IGNORE
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import fano_bits, quantize

@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from rnn_lm.models.adaptive import adaptive_nll
-from rnn_lm.models.language_model import IGNORE
-from rnn_lm.models.softmax import Decoder, chunks, probabilities_and_nll
+from rnn_lm.layers.adaptive import adaptive_nll
+from rnn_lm.layers.softmax import Decoder, chunks, probabilities_and_nll
+from rnn_lm.padding import IGNORE
 
 
 class Scratch:

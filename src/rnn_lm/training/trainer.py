@@ -18,7 +18,7 @@ from torch import Tensor
 from rnn_lm.config import Budget, TrainingConfig, from_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
 from rnn_lm.runtime import Runtime
@@ -254,9 +254,9 @@ class Trainer:
         if self.model.adaptive is not None:
             return adaptive_loss(output_nd, self.model.adaptive, target_n, scale)
         if softmax == "exact":
-            return exact_loss(output_nd, self.model.decoder, target_n, scale, self.scratch)
+            return exact_loss(output_nd, self.model.output_product, target_n, scale, self.scratch)
         noise_s = self.noise.draw(self.config.softmax_samples, self.generators["noise words"])
-        return sampled_loss(output_nd, self.model.decoder, target_n, noise_s, self.noise, scale, self.scratch)
+        return sampled_loss(output_nd, self.model.output_product, target_n, noise_s, self.noise, scale, self.scratch)
 
     def _penalty(self, hidden_tbh: Tensor, dropped_tbh: Tensor) -> Tensor:
         """This process's share of the penalty on activations, which is a mean over all columns."""

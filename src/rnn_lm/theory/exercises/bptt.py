@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig
+from rnn_lm.layers import ElmanCell
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 from rnn_lm.theory.bptt import (
@@ -53,18 +54,18 @@ def _single_layer(config: TheoryConfig, gain: float, random: torch.Generator) ->
     )
     model = RecurrentLanguageModel(VOCABULARY, EMBEDDING_SIZE, settings, random).double()
     with torch.no_grad():
-        model.embedding_ve.normal_(generator=random)
+        model.embedding.weight.normal_(generator=random)
     return model
 
 
 _FORMULAS = {
-    "decoder_vd": "∂L/∂W_d = ∑_t e_t h_t^⊤",
-    "decoder_bias_v": "∂L/∂b_d = ∑_t e_t",
+    "decoder.weight": "∂L/∂W_d = ∑_t e_t h_t^⊤",
+    "decoder.bias": "∂L/∂b_d = ∑_t e_t",
     "layers.0.weight_ih": "∂L/∂W_ih = ∑_t δ_t x_t^⊤",
     "layers.0.weight_hh": "∂L/∂W_hh = ∑_t δ_t h_{t-1}^⊤",
     "layers.0.bias_ih": "∂L/∂b_ih = ∑_t δ_t",
     "layers.0.bias_hh": "∂L/∂b_hh = ∑_t δ_t",
-    "embedding_ve": "∂L/∂E_v = ∑_{t: w_t = v} W_ih^⊤ δ_t",
+    "embedding.weight": "∂L/∂E_v = ∑_{t: w_t = v} W_ih^⊤ δ_t",
     "initial": "∂L/∂h_0 = W_hh^⊤ δ_1",
 }
 
@@ -98,12 +99,13 @@ def _stacked(config: TheoryConfig, input_tb: Tensor, target_tb: Tensor, random: 
 
 
 def _jacobians(model: RecurrentLanguageModel, input_t1: Tensor) -> tuple[Statement, list[dict[str, Any]]]:
-    layer = model.recurrent_layers[0]
+    layer = model.torch_cells[0]
     with torch.no_grad():
-        hidden_tbh, _ = layer(model.embedding_ve[input_t1], tuple(part[0] for part in model.initial_state(1)))
+        hidden_tbh, _ = layer(model.embedding.weight[input_t1], tuple(part[0] for part in model.initial_state(1)))
         predicted = jacobian_products(layer.weight_hh, SLOPE[model.config.cell](hidden_tbh[:, 0]))
     start_h = torch.zeros(model.config.hidden_size, dtype=torch.float64)
-    measured = jacobians_by_lag(layer.cell, layer.cell_parameters(), model.embedding_ve[input_t1].detach(), (start_h,))
+    embedded_t1e = model.embedding.weight[input_t1].detach()
+    measured = jacobians_by_lag(ElmanCell, layer.cell_parameters(), embedded_t1e, (start_h,))
     gain = model.config.recurrent_gain
     detail = f"recurrent gain {gain}, every lag from 0 to {len(input_t1)}; norm of all products together"
     formula = "{∂h_T}//{∂h_k} = ∏_{t=k+1}^T diag(1 - h_t^2) W_hh"
@@ -118,10 +120,10 @@ def _truncation(
     """Full and truncated gradients of W_hh as sums over pairs of steps, against autograd with a detached state."""
     name = "layers.0.weight_hh"
     steps = len(input_tb)
-    layer = model.recurrent_layers[0]
+    layer = model.torch_cells[0]
     with torch.no_grad():
         state = tuple(part[0] for part in model.initial_state(input_tb.shape[1]))
-        hidden_tbh, _ = layer(model.embedding_ve[input_tb], state)
+        hidden_tbh, _ = layer(model.embedding.weight[input_tb], state)
         _, upstream_tbh = decoder_gradients(model, hidden_tbh, target_tb)
         hidden_sbh = torch.cat([state[0].unsqueeze(0), hidden_tbh])
         pairs_tkhh = pair_gradients(layer.weight_hh, hidden_sbh, SLOPE[model.config.cell](hidden_tbh), upstream_tbh)

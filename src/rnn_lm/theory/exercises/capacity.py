@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers import ElmanCell
+from rnn_lm.layers.cells import CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import (
     Machine,
@@ -70,7 +71,7 @@ def _echoes(weight_hh: Tensor, input_h: Tensor, delays: int) -> Float[Tensor, "J
     inputs = [torch.zeros(1, 1, dtype=torch.float64, requires_grad=True) for _ in range(delays)]
     state = (zero_h.unsqueeze(0),)
     for input_11 in inputs:
-        state = CELLS["rnn"].step(input_11, state, parameters)
+        state = ElmanCell.equations(input_11, state, parameters)
     every_unit = torch.eye(size, dtype=torch.float64)
     by_input = torch.autograd.grad(state[0].squeeze(0), inputs, every_unit, is_grads_batched=True)
     return torch.stack([echo_h11.flatten() for echo_h11 in by_input]).flip(0)

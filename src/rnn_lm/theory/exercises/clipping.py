@@ -143,9 +143,9 @@ def _lag_gradients(config: TheoryConfig, random: torch.Generator) -> Float[Tenso
     model = RecurrentLanguageModel(VOCABULARY, EMBEDDING_SIZE, settings, random).double()
     steps = config.theory_steps
     input_tb, target_tb = (torch.randint(VOCABULARY, (steps, 1), generator=random) for _ in range(2))
-    layer = model.recurrent_layers[0]
+    layer = model.torch_cells[0]
     zero_bh = torch.zeros(1, config.theory_size, dtype=torch.float64)
-    hidden_tbh, _ = layer(model.embedding_ve[input_tb], (zero_bh,))
+    hidden_tbh, _ = layer(model.embedding.weight[input_tb], (zero_bh,))
     _, upstream_tbh = decoder_gradients(model, hidden_tbh, target_tb)
     hidden_sbh = torch.cat([zero_bh.unsqueeze(0), hidden_tbh])
     pairs_tkn = pair_gradients(layer.weight_hh, hidden_sbh, 1 - hidden_tbh.square(), upstream_tbh).flatten(2)

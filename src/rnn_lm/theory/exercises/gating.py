@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers import ElmanCell, GRUCell, LSTMCell
+from rnn_lm.layers.cells import CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.gating import by_hand, half_life, mixed_paths, products, scale_rows
-from rnn_lm.theory.measure import cell_path_only, jacobians_by_lag
+from rnn_lm.theory.measure import EQUATIONS, cell_path_only, jacobians_by_lag
 from rnn_lm.theory.statement import Statement, equal
 
 
@@ -20,13 +21,13 @@ def random_parameters(
     name: str, input_size: int, hidden_size: int, keep_bias: float, random: torch.Generator
 ) -> CellParameters:
     """Uniform in +-1/sqrt(H), with ``keep_bias`` added to the gate that keeps the state (f of LSTM, z of GRU)."""
-    rows = CELLS[name].gates * hidden_size
+    rows = EQUATIONS[name].gates * hidden_size
 
     def uniform(*shape: int) -> Tensor:
         return (2 * torch.rand(*shape, generator=random, dtype=torch.float64) - 1) * hidden_size**-0.5
 
     parameters = CellParameters(uniform(rows, input_size), uniform(rows, hidden_size), uniform(rows), uniform(rows))
-    if CELLS[name].gates > 1:
+    if EQUATIONS[name].gates > 1:
         parameters.bias_ih[hidden_size : 2 * hidden_size] += keep_bias
     return parameters
 
@@ -66,7 +67,7 @@ _KEEPING_GATE = {"lstm": "forget gates", "gru": "update gates"}
 
 def _paths(name: str, parameters: CellParameters, input_te: Tensor) -> tuple[list[Statement], list[dict[str, Any]]]:
     """The total derivative and its direct path, by hand and by autograd, at every lag."""
-    cell = CELLS[name]
+    cell = EQUATIONS[name]
     steps, size = len(input_te), parameters.weight_hh.shape[1]
     start = tuple(torch.zeros(size, dtype=torch.float64) for _ in range(cell.state_parts))
     jacobians = by_hand(name, parameters, input_te, start)
@@ -104,7 +105,7 @@ def _padded(direct_hh: Tensor, size: int) -> Tensor:
 
 def _lstm_direct(parameters: CellParameters, input_t1e: Tensor, start: tuple[Tensor, ...]) -> Tensor:
     """Autograd with the hidden state detached before each step: only the cell path is left."""
-    return jacobians_by_lag(CELLS["lstm"], parameters, input_t1e, start, cell_path_only)
+    return jacobians_by_lag(LSTMCell, parameters, input_t1e, start, cell_path_only)
 
 
 def _gru_direct(parameters: CellParameters, input_t1e: Tensor, start: tuple[Tensor, ...]) -> Tensor:
@@ -115,14 +116,14 @@ def _gru_direct(parameters: CellParameters, input_t1e: Tensor, start: tuple[Tens
     the GRU with its recurrent matrix set to 0 and what that matrix gave moved into the biases, step by step.
     """
     (hidden_h,) = start
-    cell, steps = CELLS["gru"], []
+    cell, steps = GRUCell, []
     for input_1e in input_t1e:
         frozen = parameters._replace(
             weight_hh=torch.zeros_like(parameters.weight_hh),
             bias_hh=parameters.bias_hh + parameters.weight_hh @ hidden_h,
         )
         steps.append(jacobians_by_lag(cell, frozen, input_1e.unsqueeze(0), (hidden_h,))[1])
-        hidden_h = cell.step(input_1e, (hidden_h.unsqueeze(0),), parameters)[0].squeeze(0)
+        hidden_h = cell.equations(input_1e, (hidden_h.unsqueeze(0),), parameters)[0].squeeze(0)
     return products(steps)
 
 
@@ -145,7 +146,7 @@ def _without_gates(parameters: CellParameters, input_te: Tensor) -> list[dict[st
         pre_h = parameters.weight_ih @ input_e + parameters.bias_ih + parameters.weight_hh @ hidden_h
         hidden_h = torch.tanh(pre_h + parameters.bias_hh)
         matrices.append(scale_rows(1 - hidden_h**2, parameters.weight_hh))
-    measured = jacobians_by_lag(CELLS["rnn"], parameters, input_te.unsqueeze(1), start)
+    measured = jacobians_by_lag(ElmanCell, parameters, input_te.unsqueeze(1), start)
     return _curve("rnn", "total", products(matrices), measured)
 
 
@@ -180,6 +181,6 @@ def _measured_life(name: str, bias: float, input_te: Tensor, scale: float, rando
     drawn = random_parameters(name, size, size, 0.0, random)
     parameters = CellParameters(*(scale * part for part in drawn))
     parameters.bias_ih[size : 2 * size] += bias
-    start = tuple(torch.zeros(size, dtype=torch.float64) for _ in range(CELLS[name].state_parts))
+    start = tuple(torch.zeros(size, dtype=torch.float64) for _ in range(EQUATIONS[name].state_parts))
     kept_hh = DIRECT_PATH[name](parameters, input_te.unsqueeze(1), start)[-1, -size:, -size:]
     return math.log(2) * steps / -float(kept_hh.diagonal().log().mean())

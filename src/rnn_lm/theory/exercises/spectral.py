@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells import CELLS, CellParameters
+from rnn_lm.layers import ElmanCell
+from rnn_lm.layers.cells import CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.measure import jacobians_by_lag, step_jacobians
@@ -73,17 +74,17 @@ def follow(
     start_h: Float[Tensor, " H"] | None = None,
     bias_h: Float[Tensor, " H"] | None = None,
 ) -> Trajectory:
-    """Run the tanh cell of ``models/cells/elman.py``; ``drive_th`` is added to what each unit receives."""
+    """Run the tanh cell of ``layers/cells/elman.py``; ``drive_th`` is added to what each unit receives."""
     size = len(weight_hh)
     zeros_h = torch.zeros(size, dtype=torch.float64)
-    cell = CELLS["rnn"]
+    cell = ElmanCell
     parameters = CellParameters(
         torch.eye(size, dtype=torch.float64), weight_hh, zeros_h if bias_h is None else bias_h, zeros_h
     )
     hidden_h = zeros_h if start_h is None else start_h
     states = [hidden_h.unsqueeze(0)]
     for drive_h in drive_th:
-        states += cell.step(drive_h.unsqueeze(0), (states[-1],), parameters)
+        states += cell.equations(drive_h.unsqueeze(0), (states[-1],), parameters)
     hidden_sh = torch.cat(states)
     return Trajectory(
         jacobians_by_lag(cell, parameters, drive_th.unsqueeze(1), (hidden_h,)),

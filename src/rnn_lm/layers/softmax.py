@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 
 CHUNK_ROWS = 1024
 """Most positions whose logits exist at a time. Fewer make smaller products, which run slower."""

@@ -9,20 +9,23 @@ from hypothesis import strategies as st
 from torch import nn
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.cells import CELLS, CellParameters, run_auto, run_by_hand, run_fused, run_library
+from rnn_lm.layers import LSTMCell
+from rnn_lm.layers.cells import CELLS, CellParameters, TorchCell, run_auto, run_by_hand, run_fused, run_library
 
 MODULES = {
     "rnn": lambda e, h: nn.RNN(e, h, nonlinearity="tanh"),
     "rnn-relu": lambda e, h: nn.RNN(e, h, nonlinearity="relu"),
     "gru": nn.GRU,
     "lstm": nn.LSTM,
-    "mogrifier": nn.LSTM,  # as registered it has no rounds; test_mogrifier.py tests one that has
+    "mogrifier": nn.LSTM,  # without rounds; test_mogrifier.py tests it with some
 }
 
 
 def random_case(name: str, seed: int, steps: int, batch: int, embedding: int, hidden: int):
     """Parameters, inputs and state of one cell in float64, all requiring gradients."""
-    cell, source = CELLS[name], torch.Generator().manual_seed(seed)
+    settings = {"engine": "auto", "mogrifier_rounds": 0, "mogrifier_rank": 1}
+    cell, source = CELLS[name].of(embedding, hidden, settings), torch.Generator().manual_seed(seed)
+    assert isinstance(cell, TorchCell)
 
     def draw(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, dtype=torch.float64, generator=source).mul_(0.5).requires_grad_()
@@ -76,7 +79,7 @@ def test_gates_of_a_known_lstm_step():
     bias = torch.tensor([0.0, 100.0, 0.5, 0.0], dtype=torch.float64)  # i = 1/2, f = 1, g = tanh(1/2), o = 1/2
     parameters = CellParameters(zeros, zeros, bias, torch.zeros(4, dtype=torch.float64))
     cell_before = torch.full((1, 1), 2.0, dtype=torch.float64)
-    hidden, cell = CELLS["lstm"].step(
+    hidden, cell = LSTMCell.equations(
         torch.zeros(1, 1, dtype=torch.float64), (torch.zeros_like(cell_before), cell_before), parameters
     )
     expected_cell = 2.0 + 0.5 * torch.tanh(torch.tensor(0.5, dtype=torch.float64))

@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.labels import ModelStyle
-from rnn_lm.models.cells.base import CellParameters, PlainCell, register_cell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CellParameters, Start, TorchCell, register_cell
+from rnn_lm.layers.state import State
 
 
-class LSTMCell(PlainCell):
+@register_cell("lstm", "LSTM", ModelStyle("#0072b2", (1, 0), "circle"))
+class LSTMCell(TorchCell):
     """Gate order i (input), f (forget), g (candidate), o (output).
 
     i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h.)
@@ -24,7 +25,8 @@ class LSTMCell(PlainCell):
     state_parts = 2
     kernel = "lstm"
 
-    def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
+    @staticmethod
+    def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
         hidden_bh, cell_bh = state
         weight_ih, weight_hh, bias_ih, bias_hh = parameters
         gates = input_be @ weight_ih.T + bias_ih + hidden_bh @ weight_hh.T + bias_hh
@@ -32,5 +34,8 @@ class LSTMCell(PlainCell):
         cell_bh = torch.sigmoid(f) * cell_bh + torch.sigmoid(i) * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(cell_bh), cell_bh
 
-
-register_cell("lstm", "LSTM", ModelStyle("#0072b2", (1, 0), "circle"))(LSTMCell())
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None, start: Start | None = None) -> None:
+        """Draw the start as other cells do; then open the forget gate by the start's bias."""
+        super().reset_parameters(generator, start)
+        self.bias_ih[self.hidden_size : 2 * self.hidden_size] += (start or Start()).forget_bias

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnn_lm.errors import UserError
-from rnn_lm.models.language_model import IGNORE
+from rnn_lm.padding import IGNORE
 
 _FIRST, _SECOND = 10, 3
 """The most frequent tenth of the vocabulary is scored at once; those up to a third are a cluster, the rest another."""

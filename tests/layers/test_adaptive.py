@@ -11,8 +11,8 @@ import torch
 from rnn_lm.config import EmbeddingConfig, ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec
-from rnn_lm.models.language_model import IGNORE
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.padding import IGNORE
 from rnn_lm.progress import SilentProgress
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import Cell, CellParameters
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CellParameters, TorchCell
+from rnn_lm.layers.state import State
 
 
 def run_library(
-    cell: Cell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
+    cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time in one call; returns every hidden state and the last state, as ``run_by_hand`` does."""
     kernel = getattr(torch, cell.kernel)

@@ -7,11 +7,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.labels import ModelStyle
-from rnn_lm.models.cells.base import CellParameters, PlainCell, register_cell
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CellParameters, TorchCell, register_cell
+from rnn_lm.layers.state import State
 
 
-class GRUCell(PlainCell):
+@register_cell("gru", "GRU", ModelStyle("#009e73", (9, 3, 2, 3), "diamond"))
+class GRUCell(TorchCell):
     """Gate order r (reset), z (update), n (candidate).
 
     r  = sigmoid(W_ir x + b_ir + W_hr h + b_hr)
@@ -24,10 +25,10 @@ class GRUCell(PlainCell):
     """
 
     gates = 3
-    state_parts = 1
     kernel = "gru"
 
-    def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
+    @staticmethod
+    def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
         (hidden_bh,) = state
         weight_ih, weight_hh, bias_ih, bias_hh = parameters
         input_r, input_z, input_n = (input_be @ weight_ih.T + bias_ih).chunk(3, dim=1)
@@ -36,6 +37,3 @@ class GRUCell(PlainCell):
         update = torch.sigmoid(input_z + hidden_z)
         candidate = torch.tanh(input_n + reset * hidden_n)
         return ((1 - update) * candidate + update * hidden_bh,)
-
-
-register_cell("gru", "GRU", ModelStyle("#009e73", (9, 3, 2, 3), "diamond"))(GRUCell())

@@ -20,8 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from rnn_lm.models.cells.base import Cell, CellParameters
-from rnn_lm.models.language_model import State
+from rnn_lm.layers.cells.base import CellParameters, TorchCell
+from rnn_lm.layers.state import State
 
 
 class StepGradients(NamedTuple):
@@ -262,7 +262,7 @@ class _Layer(torch.autograd.Function):
 
 
 def run_fused(
-    cell: Cell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
+    cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time; returns every hidden state and the last state, as ``run_by_hand`` does."""
     # Under autocast some of these products would be cast and those into memory of ours would not.

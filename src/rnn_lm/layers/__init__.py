@@ -1,0 +1,33 @@
+"""Layers of recurrent networks, for any model: nothing in here knows what a word is.
+
+    from rnn_lm.layers import LSTMCell, Recurrent, Stack
+
+    layer = Recurrent(LSTMCell(input_size=8, hidden_size=16))
+    output_tbh, (hidden_bh, cell_bh) = layer(input_tbe, lengths_b=lengths_b)
+
+A cell owns its parameters and takes one step (``cells/``, one file each); ``Recurrent``, ``Stack`` and
+``Bidirectional`` run any cell over time.
+"""
+
+from rnn_lm.layers.cells import CELLS, Cell, LSTMCell, Start, register_cell
+from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
+from rnn_lm.layers.cells.gru import GRUCell
+from rnn_lm.layers.cells.mogrifier import MogrifierCell
+from rnn_lm.layers.stack import Bidirectional, Recurrent, Stack
+from rnn_lm.layers.state import State
+
+__all__ = [
+    "CELLS",
+    "Bidirectional",
+    "Cell",
+    "ElmanCell",
+    "GRUCell",
+    "LSTMCell",
+    "MogrifierCell",
+    "Recurrent",
+    "ReluElmanCell",
+    "Stack",
+    "Start",
+    "State",
+    "register_cell",
+]

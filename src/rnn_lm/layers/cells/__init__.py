@@ -1,0 +1,24 @@
+"""Recurrent cells by name: one file each, written as their equations, and torch's kernels for the same."""
+
+from rnn_lm.layers.cells import elman, gru, mogrifier  # noqa: F401 (each registers its cells)
+from rnn_lm.layers.cells.base import CELLS, Cell, CellParameters, Start, TorchCell, register_cell, run_by_hand
+from rnn_lm.layers.cells.engines import ENGINES, engine_for, run_auto
+from rnn_lm.layers.cells.fused import run_fused
+from rnn_lm.layers.cells.library import run_library
+from rnn_lm.layers.cells.lstm import LSTMCell
+
+__all__ = [
+    "CELLS",
+    "ENGINES",
+    "Cell",
+    "CellParameters",
+    "LSTMCell",
+    "Start",
+    "TorchCell",
+    "engine_for",
+    "register_cell",
+    "run_auto",
+    "run_by_hand",
+    "run_fused",
+    "run_library",
+]
