@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.limits import require_memory
-from rnn_lm.models.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 
 BYTES = 4
