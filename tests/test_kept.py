@@ -183,11 +183,11 @@ def rewritten(path: Path, edit) -> None:
     "edit",
     [
         lambda tensors, _: tensors.update({"model.extra": torch.ones(1)}),
-        lambda tensors, _: tensors.pop("model.embedding_ve"),
-        lambda tensors, _: tensors.update({"model.embedding_ve": tensors["model.embedding_ve"].T.contiguous()}),
-        lambda tensors, _: tensors.update({"model.embedding_ve": tensors["model.embedding_ve"].double()}),
-        lambda tensors, _: tensors["model.embedding_ve"].fill_(torch.nan),
-        lambda tensors, _: tensors.update({"model.decoder_bias_v": torch.empty(0)}),
+        lambda tensors, _: tensors.pop("model.embedding.weight"),
+        lambda tensors, _: tensors.update({"model.embedding.weight": tensors["model.embedding.weight"].T.contiguous()}),
+        lambda tensors, _: tensors.update({"model.embedding.weight": tensors["model.embedding.weight"].double()}),
+        lambda tensors, _: tensors["model.embedding.weight"].fill_(torch.nan),
+        lambda tensors, _: tensors.update({"model.decoder.bias": torch.empty(0)}),
     ],
 )
 def test_a_model_of_other_shapes_types_or_no_numbers_is_one_line(folder, edit):

@@ -263,10 +263,17 @@ def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
 
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
-    """Numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one."""
+    """Count the numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one.
+
+    Raises:
+        UserError: a layer is larger than any memory.
+    """
     sizes = config.layer_sizes
-    with torch.device("meta"):  # shapes without numbers
-        cells = _make_cells(embedding_size, config)
+    try:
+        with torch.device("meta"):  # shapes without numbers
+            cells = _make_cells(embedding_size, config)
+    except RuntimeError as error:  # a matrix of more than 2^63 bytes has no size that could be counted
+        raise UserError(f"--hidden-size {max(sizes)}: no memory holds a layer of that size; give fewer units") from error
     count = vocabulary_size * embedding_size + sum(part.numel() for cell in cells for part in cell.parameters())
     output_size = sizes[-1]
     if config.decoder == "adaptive":

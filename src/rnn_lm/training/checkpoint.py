@@ -16,10 +16,13 @@ from torch import Tensor, nn
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import parse_json, read_metadata, read_tensors, write_tensors
+from rnn_lm.models.names import with_current_names
 from rnn_lm.runs import MANIFEST, identity_of
 from rnn_lm.schema import first_problem
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_BEFORE_NAMES_CHANGED = 1
+"""The version whose tensors had other names (``models/names.py``); it is still read."""
 _RUN = "run"
 """The fact that says in which run's folder a checkpoint was written."""
 
@@ -51,7 +54,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     facts = parse_json(facts_text, f"{path}: header")
     if not isinstance(facts, dict):
         raise UserError(f"{path}: its header is not a checkpoint's; restore it or train again")
-    if facts.get("version") != FORMAT_VERSION:
+    if facts.get("version") == _BEFORE_NAMES_CHANGED:
+        tensors = with_current_names(tensors)
+    elif facts.get("version") != FORMAT_VERSION:
         raise UserError(
             f"{path}: of checkpoint version {str(facts.get('version'))[:20]}, this rnn-lm reads version "
             f"{FORMAT_VERSION}; use the rnn-lm that wrote it"
