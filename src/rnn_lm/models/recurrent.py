@@ -273,7 +273,7 @@ def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelCon
         with torch.device("meta"):  # shapes without numbers
             cells = _make_cells(embedding_size, config)
     except RuntimeError as error:  # a matrix of more than 2^63 bytes has no size that could be counted
-        raise UserError(f"--hidden-size {max(sizes)}: no memory holds a layer of that size; give fewer units") from error
+        raise UserError(f"--hidden-size {max(sizes)}: no memory holds such a layer; give fewer units") from error
     count = vocabulary_size * embedding_size + sum(part.numel() for cell in cells for part in cell.parameters())
     output_size = sizes[-1]
     if config.decoder == "adaptive":
