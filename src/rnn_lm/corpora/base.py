@@ -71,7 +71,7 @@ class NamedCorpus:
     files: tuple[RemoteFile, ...] = ()
 
 
-CORPORA: Registry[NamedCorpus] = Registry("corpus")
+CORPORA: Registry[NamedCorpus] = Registry("corpus", "rnn_lm.corpora")
 """Corpora that have a name. Each is a file in this package and one registration."""
 
 

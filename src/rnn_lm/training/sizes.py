@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rnn_lm.config import ModelConfig, TrainingConfig
-from rnn_lm.layers.cells import CELLS
 from rnn_lm.limits import require_memory
 from rnn_lm.models.recurrent import count_parameters
 
@@ -46,7 +45,8 @@ def require_model_fits(vocabulary_size: int, embedding_size: int, model: ModelCo
 def require_segment_fits(tokens: int, embedding_size: int, model: ModelConfig, training: TrainingConfig) -> None:
     """Refuse segments whose activations cannot fit, in a text of ``tokens``; raises ``UserError`` as above."""
     positions = min(training.batch_size * training.bptt_length, tokens)
-    width = embedding_size + sum((CELLS[model.cell].gates + 1) * size for size in model.layer_sizes)
+    # Inputs, and each layer's outputs and their gradients: what any cell keeps, gates not counted.
+    width = embedding_size + 2 * sum(model.layer_sizes)
     require_memory(
         BYTES * positions * width,
         f"--batch-size {training.batch_size} --bptt-length {training.bptt_length}: a segment of {_count(positions)} "

@@ -128,7 +128,7 @@ class Cell(nn.Module):
         return self.run(input_tbe, state)
 
 
-CELLS: Registry[type[Cell]] = Registry("cell")
+CELLS: Registry[type[Cell]] = Registry("cell", "rnn_lm.cells")
 """Cells by name. Each is a file in this package and one registration."""
 C = TypeVar("C", bound=Cell)
 
