@@ -24,8 +24,10 @@ CHINESE = [
 TOTAL = Perplexity(100.0, 50, 250, 60, 5, 80.0)
 
 
-def read(lines: list[str], train: list[str], tokens: str = "words", usual: float | None = 0.0, **limits: int):
-    vocabulary = Vocabulary.build([TOKENIZERS[tokens](line) for line in train], **limits)
+def read(
+    lines: list[str], train: list[str], tokens: str = "words", usual: float | None = 0.0, max_size: int | None = None
+):
+    vocabulary = Vocabulary.build([TOKENIZERS[tokens](line) for line in train], max_size=max_size)
     return reading_of(Split.of(lines, TOKENIZERS[tokens]), vocabulary, usual)
 
 
