@@ -109,7 +109,7 @@ def test_words_with_spaces_tabs_and_trailing_blanks(tmp_path: Path) -> None:
     path.write_text("cat\t3\t4 \r\nat name 1 2\n. . 5 6\nroute 66 0.5 1.5\n")
     rows, said = read_and_listen(path, dimensions=2)
     assert {index: row.tolist() for index, row in rows.items()} == {VOCABULARY.encode(["cat"])[0]: [3.0, 4.0]}
-    assert said == ["note        vectors.txt: 3 rows (the first: line 2) have a word that holds spaces"]
+    assert said == ["note        vectors.txt: 3 rows (the first: line 2) have words that hold spaces"]
 
 
 def read_and_listen(path: Path, dimensions: int, vocabulary: Vocabulary = VOCABULARY) -> tuple[dict, list[str]]:
@@ -136,7 +136,7 @@ def test_no_byte_in_a_word_makes_text_binary(tmp_path: Path, word: bytes, header
     rows, said = read_and_listen(path, dimensions=3)
     assert cosine(rows, "the", "cat") == pytest.approx(0.83, abs=0.005)
     undecodable = word in (b"caf\xe9", b"\x85")
-    assert [("are not UTF-8" in note, f"line {3 if header else 2}" in note) for note in said] == [
+    assert [("not UTF-8" in note, f"line {3 if header else 2}" in note) for note in said] == [
         (True, True)
     ] * undecodable
 
@@ -200,7 +200,7 @@ def test_repeated_words_and_a_row_fewer_are_said(tmp_path: Path) -> None:
     assert rows[VOCABULARY.encode(["cat"])[0]].tolist() == [3, 4]
     assert said == [
         "note        vectors.txt: line 1 promises 5 vectors and 4 follow, each of them whole",
-        "note        vectors.txt: 2 rows (the first: line 4) give a word another time: the first vector of each counts",
+        "note        vectors.txt: 2 rows (the first: line 4) give a word again: the first vector of each counts",
     ]
 
 

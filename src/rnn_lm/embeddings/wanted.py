@@ -19,12 +19,16 @@ MOST_DIMENSIONS = 100_000
 """The longest vectors that ``EmbeddingConfig`` can ask for."""
 
 _SENTENCES = {
-    "not UTF-8": "hold bytes that are not UTF-8, so no token matches them; if the file is in another encoding, convert "
-    "it (iconv -f latin1 -t utf-8)",
-    "repeated": "give a word another time: the first vector of each counts",
-    "spaces": "have a word that holds spaces",
-    "no word": "have no word before the numbers",
+    "not UTF-8": (
+        "holds bytes that are not UTF-8",
+        "hold bytes that are not UTF-8",
+        ", so no token matches; if the file is in another encoding, convert it (iconv -f latin1 -t utf-8)",
+    ),
+    "repeated": ("gives a word again", "give a word again", ": the first vector of each counts"),
+    "spaces": ("has a word that holds spaces", "have words that hold spaces", ""),
+    "no word": ("has no word before the numbers", "have no word before the numbers", ""),
 }
+"""What is said of one row, of several, and of both."""
 
 
 class WantedRows:
@@ -78,11 +82,12 @@ class WantedRows:
 
     def remarks(self, unit: str) -> list[str]:
         """A sentence per kind of remarkable row; ``unit`` is what the numbers count (line, vector)."""
-        return [
-            f"{count:,} {'rows' if count > 1 else 'row'} ({'the first: ' if count > 1 else ''}{unit} {first:,}) "
-            f"{_SENTENCES[kind]}"
-            for kind, (count, first) in self._remarks.items()
-        ]
+        sentences: list[str] = []
+        for kind, (count, first) in self._remarks.items():
+            one, several, rest = _SENTENCES[kind]
+            rows = f"1 row ({unit} {first:,}) {one}"
+            sentences.append((rows if count == 1 else f"{count:,} rows (the first: {unit} {first:,}) {several}") + rest)
+        return sentences
 
 
 def require_dimension(path: Path, found: int, wanted: int) -> None:
