@@ -20,6 +20,7 @@ from rnn_lm.corpora.kinds import looks_like
         ("<!DOCTYPE html>\n<html>\n", "an HTML page"),
         ('<?xml version="1.0"?>\n<a/>', "XML"),
         ("id\ttext\tlabel\n1\ta b\t0\n2\tc, d\t1\n", "a table with columns separated by tabs"),
+        ("1\tA b.\n2\tC d.\n3\tE f.\n", "a table: every line has 2 columns"),
         ("id,text\n1,a b\n2,c, d\n", "a table with columns separated by commas"),
         ("# sent_id = 1\n# text = A b\n1\tA\ta\tDET\n", "CoNLL-U"),
         ("1\tA\ta\tDET\n2\tb\tb\tNOUN\n3\tc\tc\tVERB\n", "CoNLL-U"),

@@ -71,6 +71,7 @@ def test_damaged_packed_text(tmp_path: Path, name: str, pack: object) -> None:
         (a_zip(), "a zip archive"),
         (tar(), "a tar archive"),
         (gzip.compress(tar()), "a tar archive"),
+        (gzip.compress(bz2.compress(TEXT)), "packed twice"),
         (b"%PDF-1.7\n", "a PDF document"),
         (b"\xba\x16\x4f\x2f\x0c\0\0\0", "a fastText model (.bin), not text; word vectors go to --embedding"),
         (b"PAR1\x15", "a Parquet table"),

@@ -37,8 +37,19 @@ def content_of_files(paths: Sequence[Path], *recipe: object, flag: str = "--corp
     size = 0
     for path in paths:
         require_file(path, flag)
-        size += path.stat().st_size * (_UNPACKED if path.suffix in {*SUFFIXES, ".zip"} else 1)
+        with refusals(path, flag):
+            size += _unpacked_size(path)
     return Content(partial(_digest_of_files, tuple(paths), recipe), size)
+
+
+def _unpacked_size(path: Path) -> int:
+    """Bytes of the text in ``path``, about; of what gzip packed, its last four bytes say how many."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if file.read(2) == b"\x1f\x8b" and size >= 18:
+            file.seek(-4, 2)
+            return max(size, int.from_bytes(file.read(4), "little"))
+    return size * (_UNPACKED if path.suffix in {*SUFFIXES, ".zip"} else 1)
 
 
 def content_of_sentences(labelled: Callable[[], Iterable[tuple[str, str]]]) -> Content:

@@ -64,6 +64,11 @@ def looks_like(lines: Sequence[str]) -> str | None:
         return "CoNLL-U, a table of annotated words; write the sentences alone, one per line"
     if (separator := _separator(lines)) is not None:
         return f"a table with columns separated by {separator} under a header; write the column with the text alone"
+    columns = {line.count("\t") + 1 for line in lines}
+    if len(lines) > 2 and len(columns) == 1 and columns != {1}:
+        return (
+            f"a table: every line has {columns.pop()} columns separated by tabs; write the column with the text alone"
+        )
     return _vectors(lines)
 
 

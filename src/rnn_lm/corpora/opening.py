@@ -106,7 +106,11 @@ def opened(path: Path, flag: str = "--corpus") -> Iterator[Readable]:
             if packed is None and promised is not None and start:
                 raise _damaged(path, promised, "it does not begin as such a file does")
             stream = Unpacked(file, packed, shown(path))
-            _require_text(stream.peeked(), shown(path))
+            start = stream.peeked()
+            if packed is not None and any(start.startswith(magic) for magic, _, _ in _PACKED):
+                raise UserError(f"{shown(path)}: packed twice; unpack it once and give that")
+            if (what := not_text(start)) is not None:
+                raise UserError(f"{shown(path)}: {what}")
             yield stream
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, _BadBz2Error) as error:
         raise _damaged(path, packed or "gzip", error) from error
@@ -213,11 +217,6 @@ def _from_pipe(path: Path, flag: str) -> Iterator[bytes]:
                 time.sleep(0.02)
     finally:
         os.close(pipe)
-
-
-def _require_text(start: bytes, where: str) -> None:
-    if (what := not_text(start)) is not None:
-        raise UserError(f"{where}: {what}")
 
 
 def _damaged(path: Path, program: str, error: object) -> UserError:
