@@ -7,9 +7,10 @@ import stat
 import threading
 
 import pytest
+import torch
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import read_json, require_output, write_atomically
+from rnn_lm.files import read_json, read_tensors, require_output, write_atomically, write_tensors
 
 
 def test_a_pipe_is_written_through_and_stays_a_pipe(tmp_path):
@@ -104,3 +105,14 @@ def test_json_that_cannot_be_read_is_one_line(tmp_path, text):
     with pytest.raises(UserError, match=r"file\.json: .*not JSON") as error:
         read_json(path)
     assert "\n" not in str(error.value)
+
+
+def test_tensors_that_were_read_do_not_change_with_their_file(tmp_path):
+    path = tmp_path / "model.safetensors"
+    write_tensors(path, {"a": torch.arange(5000)}, {})
+    tensors, _ = read_tensors(path)
+    content = path.read_bytes()
+    with path.open("r+b") as file:  # in place, as cp does
+        file.write(content[:1000] + b"\0" * (len(content) - 1000))
+        file.truncate(2000)
+    assert torch.equal(tensors["a"], torch.arange(5000))

@@ -41,7 +41,7 @@ from rnn_lm.vocabulary import Vocabulary
 GOLDEN = Path(__file__).parents[1] / "golden" / "run-0.1"
 CORPUS = CorpusConfig(corpus=("corpus",), tokens="whitespace")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Generating overly large repr")]
 
 
 @pytest.fixture
