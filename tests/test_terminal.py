@@ -166,6 +166,13 @@ def test_a_bug_says_so_and_where_its_traceback_is(monkeypatch, capsys, tmp_path)
     assert "Traceback" in kept.read_text()
 
 
+def test_a_working_folder_that_is_gone_is_named(monkeypatch, capsys, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert "change to another" in refused(capsys, "cache")
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
