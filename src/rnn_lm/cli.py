@@ -92,6 +92,14 @@ def _failed(error: Exception, folder: Path | None) -> int:
     return code
 
 
+def _require_working_folder() -> None:
+    """Refuse to work in a folder that is gone: relative names lead nowhere, and libraries end the process over it."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise UserError("the folder that you are in does not exist any more; change to another one") from None
+
+
 def _end_helpers() -> None:
     """End the processes that work for this one: kill reaches this one alone, unlike Ctrl-C in a terminal."""
     if (module := sys.modules.get("multiprocessing")) is not None:
@@ -123,6 +131,7 @@ class _Command:
         name = arguments[0]
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
+        _require_working_folder()
         module = importlib.import_module(f"rnn_lm.commands.{name}")
         try:
             options = self._options = parse_options(module.Options, arguments[1:], f"rnn-lm {name}")

@@ -21,6 +21,7 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.log import loss_spikes, read_log
+from rnn_lm.training.optimizer import learning_rate
 from rnn_lm.training.trainer import BEST, LAST, TrainingData, TrainingDiverged
 from rnn_lm.training.validation import valid_nll, validation_columns
 from stored_text import stored
@@ -195,6 +196,33 @@ def test_patience_stops_early_and_the_best_model_is_returned(tiny_data):
     assert result.position.best_step == best.step
     found = valid_nll(trainer.model, tiny_data.valid, trainer.config.valid_tokens)
     assert found == pytest.approx(best.valid_nll)
+
+
+def test_a_run_that_ran_out_of_patience_stays_as_it_is(tiny_data, tmp_path):
+    settings = {"learning_rate": 0.5, "schedule": "constant", "budget": "200steps", "validations": 100, "patience": 3}
+    ended = make_trainer(tiny_data, tmp_path, **settings).run("tiny").position.step
+    kept = [(tmp_path / name).read_bytes() for name in (BEST, LAST, "training.jsonl")]
+    for _ in range(3):
+        assert make_trainer(tiny_data, tmp_path, **settings).run("tiny").position.step == ended
+        assert [(tmp_path / name).read_bytes() for name in (BEST, LAST, "training.jsonl")] == kept
+
+
+@pytest.mark.parametrize("nll", [math.nan, math.inf, 710.0])
+def test_a_validation_beyond_numbers_is_divergence_and_met_once(tiny_data, tmp_path, monkeypatch, nll):
+    trainer = make_trainer(tiny_data, tmp_path)
+    found = iter([3.0, nll])
+    monkeypatch.setattr("rnn_lm.training.trainer.valid_nll", lambda *_: next(found))
+    with pytest.raises(TrainingDiverged, match=r"mean NLL at validation became .* at step 20; .*last good checkpoint"):
+        trainer.run("tiny")
+    assert read_checkpoint(tmp_path / LAST)[1]["position"]["step"] == 10
+    with pytest.raises(TrainingDiverged, match=r"this run has diverged: .* at step 20.*--learning-rate"):
+        make_trainer(tiny_data, tmp_path)
+
+
+@pytest.mark.parametrize("settings", [{"schedule": "plateau"}, {"schedule": "decay", "decay_factor": 1e9}])
+def test_a_rate_that_has_come_down_for_ever_is_zero_or_next_to_it(settings):
+    config = TrainingConfig(warmup=0.0, **settings)
+    assert 0 <= learning_rate(config, 0.9, reductions=10_000, epoch=10_000) < 1e-200
 
 
 def test_an_observer_is_told_of_each_validation_and_may_end_the_run(tiny_data, tmp_path):
