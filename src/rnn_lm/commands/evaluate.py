@@ -28,7 +28,7 @@ class Options:
     policy: Literal["stream", "sentence"] = "stream"
     """Context policy of --surprisal; perplexity is always given under both."""
     bootstrap_seed: int = 1
-    """Seeds the resampling of sentences behind the intervals."""
+    """Has no effect any more: intervals are computed without chance."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
@@ -53,10 +53,10 @@ def run(options: Options) -> None:
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation)
     chosen = splits_for(models, options.split, options.text, progress)
-    for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
+    for line in evaluate_models(models, chosen, progress):
         progress.say(line)
     if adaptation.adapt != "none":
-        for line in evaluate_adapted(models, chosen, adaptation, options.bootstrap_seed, progress):
+        for line in evaluate_adapted(models, chosen, adaptation, progress):
             progress.say(line)
     if options.surprisal is not None:
         rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress)

@@ -27,7 +27,6 @@ from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import Runtime
-from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
 
 LABELS = {
@@ -74,17 +73,17 @@ def run_compare(
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),
         "models": [_model_result(member, settings, prepared, matches) for member in members],
-        "claims": _claims(members, matches, settings.training.seed),
+        "claims": _claims(members, matches),
         **run_parts(settings.parts, context),
     }
 
 
-def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str, Any]]:
+def _claims(members: list[Member], matches: Matches) -> list[dict[str, Any]]:
     return [
         claim
         for policy in POLICIES
         for claim in compare_claims(
-            {member.name: member.test_scores(policy) for member in members}, LABELS, matches[policy], policy, seed
+            {member.name: member.test_scores(policy) for member in members}, LABELS, matches[policy], policy
         )
     ]
 
@@ -92,7 +91,6 @@ def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str
 def _model_result(
     member: Member, settings: CompareSettings, prepared: PreparedCorpus, matches: Matches
 ) -> dict[str, Any]:
-    seed = settings.training.seed
     return {
         "name": member.name,
         "label": LABELS[member.name],
@@ -103,12 +101,10 @@ def _model_result(
         "steps": member.results[0].position.step if member.results else 0,
         "seconds": member.seconds,
         "perplexity": {
-            policy: {
-                split: _score([scores[policy, split] for scores in member.scores], seed) for split in SCORED_SPLITS
-            }
+            policy: {split: _score([scores[policy, split] for scores in member.scores]) for split in SCORED_SPLITS}
             for policy in POLICIES
         },
-        "breakdown": _breakdown(member, matches, seed),
+        "breakdown": _breakdown(member, matches),
         "curves": [
             {"seed": seed, "points": _curve(result.log)}
             for seed, result in zip(member.seeds, member.results, strict=False)
@@ -120,8 +116,8 @@ def _model_result(
     }
 
 
-def _score(seeds: list[TokenScores], seed: int) -> dict[str, Any]:
-    interval = perplexity_interval(seeds, numpy_generator(seed, "perplexity"), BLOCKS)
+def _score(seeds: list[TokenScores]) -> dict[str, Any]:
+    interval = perplexity_interval(seeds, BLOCKS)
     total = seeds[0].total
     for one in seeds[1:]:
         total = total + one.total
@@ -143,10 +139,8 @@ def _note(interval: Interval) -> dict[str, str]:
     return {"note": interval.note} if interval.note else {}
 
 
-def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, Any]]:
-    buckets = by_context_match(
-        member.test_scores(HEADLINE), matches[HEADLINE], numpy_generator(seed, "breakdown"), BLOCKS
-    )
+def _breakdown(member: Member, matches: Matches) -> list[dict[str, Any]]:
+    buckets = by_context_match(member.test_scores(HEADLINE), matches[HEADLINE], BLOCKS)
     return [
         {
             "policy": HEADLINE,

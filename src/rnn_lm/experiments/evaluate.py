@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.bootstrap import number_text
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.model_runs import POLICIES
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
-from rnn_lm.seeding import numpy_generator
 
 
 def splits_for(models: Sequence[StoredModel], split: str, path: Path | None, progress: Progress) -> list[Split]:
@@ -40,9 +40,7 @@ def splits_for(models: Sequence[StoredModel], split: str, path: Path | None, pro
     return chosen
 
 
-def evaluate_models(
-    models: Sequence[StoredModel], chosen: Sequence[Split], seed: int, progress: Progress
-) -> Iterator[str]:
+def evaluate_models(models: Sequence[StoredModel], chosen: Sequence[Split], progress: Progress) -> Iterator[str]:
     """Lines to print: each model's figures under both policies, and each later model's gain on the first.
 
     Models with one vocabulary are compared by the token, others by the word, each sentence's NLL as one observation.
@@ -50,7 +48,6 @@ def evaluate_models(
     Args:
         models: at least one.
         chosen: one text, as each model's tokenizer cuts it.
-        seed: of the resampling.
         progress: told how far the scoring is.
     """
     texts = [split.encoded(stored.vocabulary) for stored, split in zip(models, chosen, strict=True)]
@@ -60,17 +57,17 @@ def evaluate_models(
         first: SentenceScores | None = None
         for stored, text in zip(models, texts, strict=True):
             scores = score_sentences(stored.model, text, policy, progress=progress)
-            yield f"  {stored.name:<20} {figures(scores, seed)}"
+            yield f"  {stored.name:<20} {figures(scores)}"
             if first is None:
                 first = scores
                 continue
             by_token = stored.vocabulary == models[0].vocabulary and len(text) == len(texts[0])
             pair = (scores, first) if by_token else (scores.by_sentence, first.by_sentence)
-            effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
+            effect = gain([pair[0]], [pair[1]], BLOCKS)
             ratio = perplexity_ratio(effect) if by_token else word_perplexity_ratio(effect, scores)
             unit = "" if by_token else " per word"
             yield (
-                f"  {'':<20} perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} "
+                f"  {'':<20} perplexity{unit} x {number_text(ratio.value)} {ratio.text('.3f')} "
                 f"of {models[0].name}'s{p_value_text(effect.p_value)}"
             )
     yield from _caveats(models, chosen)
@@ -94,15 +91,15 @@ def p_value_text(p_value: float | None) -> str:
     return "" if p_value is None else f", p = {p_value:.2g}"
 
 
-def figures(scores: SentenceScores | TokenScores, seed: int) -> str:
+def figures(scores: SentenceScores | TokenScores) -> str:
     """Perplexity with its interval, and bits, in a line; per word where that is not what a token is."""
-    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
+    interval = perplexity_interval([scores], BLOCKS)
     total = scores.total
     per_word = ""
     if total.perplexity_per_word is not None and total.words != total.token_count:
         per_word = f"  {total.perplexity_per_word:.2f} per word"
     return (
-        f"perplexity {interval.value:8.2f} {interval.text()}  "
+        f"perplexity {number_text(interval.value, '8.2f')} {interval.text()}  "
         f"{total.bits_per_token:.3f} bits/token  {total.bits_per_character:.3f} bits/character"
         f"{per_word}"
     )
