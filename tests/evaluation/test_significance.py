@@ -5,15 +5,19 @@ import math
 import numpy as np
 import pytest
 
-from rnn_lm.evaluation.bootstrap import Interval
+from rnn_lm.evaluation.bootstrap import Interval, number_text
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 from rnn_lm.evaluation.significance import (
+    BY_SENTENCE,
+    RUNS,
+    SHORTEST,
     Plan,
     gain,
     gain_concentration,
     measurements,
     perplexity_interval,
     perplexity_ratio,
+    word_perplexity_ratio,
 )
 
 
@@ -42,76 +46,83 @@ def test_measurements_are_sums_per_sentence_and_group(make_scores):
     np.testing.assert_array_equal(system.sums_ksg, [[[5, 2], [0, 24]], [[1, 0], [0, 1]]])
 
 
-def test_a_gain_is_a_difference_of_means_over_tokens_not_over_sentences(make_scores, random):
+def test_a_gain_is_a_difference_of_means_over_tokens_not_over_sentences(make_scores):
     system = [make_scores([[1.0] * 9, [3.0]])]
     baseline = [make_scores([[2.0] * 9, [3.0]])]
-    effect = gain(system, baseline, random, Plan(resamples=50))
+    effect = gain(system, baseline, BY_SENTENCE)
     assert effect.effect == pytest.approx(0.9)
     assert effect.resampled == "units"
 
 
-def test_a_better_system_is_supported_and_a_worse_one_is_not(noisy_scores, random):
+def test_a_better_system_is_supported_and_a_worse_one_is_not(noisy_scores):
     good, bad = [noisy_scores(-0.2, 1)], [noisy_scores(0.0, 2)]
-    better, worse = gain(good, bad, random, Plan(resamples=2000)), gain(bad, good, random, Plan(resamples=2000))
+    better, worse = gain(good, bad), gain(bad, good)
     assert (better.verdict, worse.verdict) == ("supported", "not supported")
     assert better.effect == pytest.approx(-worse.effect)
-    assert better.p_value == pytest.approx(2 / 2001)
+    assert better.p_value == pytest.approx(worse.p_value)
+    assert better.p_value is not None
+    assert 0 < better.p_value < 0.01
 
 
-def test_a_difference_within_the_noise_is_undecided(noisy_scores, random):
-    effect = gain([noisy_scores(0.0, 1, noise=1.0)], [noisy_scores(0.0, 2, noise=1.0)], random, Plan(resamples=2000))
+def test_a_difference_within_the_noise_is_undecided(noisy_scores):
+    effect = gain([noisy_scores(0.0, 1, noise=1.0)], [noisy_scores(0.0, 2, noise=1.0)])
     assert effect.verdict == "undecided"
+    assert effect.p_value is not None
     assert effect.p_value > 0.05
 
 
-def test_a_gain_that_seeds_disagree_on_is_undecided(noisy_scores, random):
+def test_a_gain_that_seeds_disagree_on_is_undecided(noisy_scores):
     """One lucky seed would have been called a clear gain; its siblings show that it was luck."""
     seeds = [noisy_scores(shift, index) for index, shift in enumerate([-0.3, 0.2, 0.1, -0.1, 0.3])]
     baseline = [noisy_scores(0.0, 9)]
-    assert gain(seeds[:1], baseline, random, Plan(resamples=2000)).verdict == "supported"
-    every = gain(seeds, baseline, random, Plan(resamples=2000))
+    assert gain(seeds[:1], baseline).verdict == "supported"
+    every = gain(seeds, baseline)
     assert (every.verdict, every.resampled) == ("undecided", "units and seeds")
 
 
-def test_the_ratio_of_perplexities_is_that_of_the_totals(noisy_scores, random):
+def test_the_ratio_of_perplexities_is_that_of_the_totals(noisy_scores):
     system, baseline = noisy_scores(-0.2, 1), noisy_scores(0.0, 2)
-    ratio = perplexity_ratio(gain([system], [baseline], random, Plan(resamples=500)))
+    ratio = perplexity_ratio(gain([system], [baseline]))
     assert ratio.value == pytest.approx(system.total.perplexity / baseline.total.perplexity)
+    assert ratio.low is not None
+    assert ratio.high is not None
     assert ratio.low < ratio.value < ratio.high < 1
 
 
-def test_the_perplexity_of_several_seeds_is_the_geometric_mean(noisy_scores, random):
+def test_the_perplexity_of_several_seeds_is_the_geometric_mean(noisy_scores):
     seeds = [noisy_scores(shift, index) for index, shift in enumerate([-0.1, 0.0, 0.2])]
-    interval = perplexity_interval(seeds, random, Plan(resamples=500))
+    interval = perplexity_interval(seeds)
     assert interval.value == pytest.approx(math.prod(scores.total.perplexity for scores in seeds) ** (1 / 3))
+    assert interval.low is not None
+    assert interval.high is not None
     assert interval.low < interval.value < interval.high
 
 
-def test_scores_under_different_policies_are_not_compared(make_scores, random):
+def test_scores_under_different_policies_are_not_compared(make_scores):
     sentences = [[1.0, 2.0], [3.0]]
     stream, sentence = make_scores(sentences, "stream"), make_scores(sentences, "sentence")
     with pytest.raises(ValueError, match="sentence and stream"):
-        gain([stream], [sentence], random)
+        gain([stream], [sentence])
     with pytest.raises(ValueError, match="sentence and stream"):
-        perplexity_interval([stream, sentence], random)
+        perplexity_interval([stream, sentence])
 
 
-def test_scores_of_different_texts_are_not_compared(make_scores, random):
+def test_scores_of_different_texts_are_not_compared(make_scores):
     with pytest.raises(ValueError, match="different texts"):
-        gain([make_scores([[1.0, 2.0], [3.0]])], [make_scores([[1.0], [2.0, 3.0]])], random)
+        gain([make_scores([[1.0, 2.0], [3.0]])], [make_scores([[1.0], [2.0, 3.0]])])
 
 
 @pytest.mark.parametrize(
     ("sentences", "block", "counted"), [(1, 1, "1 sentence"), (3, 3, "1 run of 3 sentences"), (3, 5, "1 run of 5")]
 )
-def test_a_single_block_gives_the_figure_without_an_interval(make_scores, random, sentences, block, counted):
+def test_a_single_block_gives_the_figure_without_an_interval(make_scores, sentences, block, counted):
     scores = [make_scores([[1.0, 2.0]] * sentences)]
-    interval = perplexity_interval(scores, random, Plan(block=block))
+    interval = perplexity_interval(scores, Plan(block=block))
     assert interval.value == pytest.approx(math.exp(1.5))
     assert (interval.low, interval.high, interval.units) == (None, None, 1)
     assert interval.note.startswith(f"no interval: {counted}")
     assert interval.text() == f"({interval.note})"
-    effect = gain(scores, scores, random, Plan(block=block))
+    effect = gain(scores, scores, Plan(block=block))
     assert (effect.effect, effect.low, effect.high, effect.p_value, effect.verdict) == (
         0,
         None,
@@ -123,7 +134,7 @@ def test_a_single_block_gives_the_figure_without_an_interval(make_scores, random
 
 
 def test_blocks_are_consecutive_sentences_and_the_last_may_be_short(make_scores):
-    system = measurements([make_scores([[1, 2], [4], [8], [16, 32], [64]])], block=2)
+    system = measurements([make_scores([[1, 2], [4], [8], [16, 32], [64]])], plan=Plan(2))
     np.testing.assert_array_equal(system.sums_ksg[0, :, 0], [7, 56, 64])
     np.testing.assert_array_equal(system.counts_sg[:, 0], [3, 3, 1])
 
@@ -132,8 +143,9 @@ def test_blocks_widen_the_interval_where_neighboring_sentences_are_alike(make_sc
     """Forty articles of ten sentences, hard or easy as a whole: there are forty observations, not four hundred."""
     articles = np.repeat(random.normal(5, 1, size=40), 10)
     scores = [make_scores([[nll, nll] for nll in articles])]
-    narrow, wide = (perplexity_interval(scores, random, Plan(2000, block)) for block in (1, 10))
-    ratio = np.log(wide.high / wide.low) / np.log(narrow.high / narrow.low)
+    narrow, wide = (perplexity_interval(scores, Plan(block)) for block in (1, 10))
+    wide_ratio, narrow_ratio = ((one.high or 0) / (one.low or 1) for one in (wide, narrow))
+    ratio = np.log(wide_ratio) / np.log(narrow_ratio)
     assert ratio == pytest.approx(10**0.5, rel=0.15)
 
 
@@ -145,15 +157,15 @@ def test_gain_concentration_is_the_difference_of_the_two_gains(noisy_scores, ran
     system = TokenScores(
         baseline.nll_n - saved_n, baseline.sentence_ends_s, characters=baseline.characters, policy=baseline.policy
     )
-    effect = gain_concentration([system], [baseline], match_n, random, Plan(resamples=1000))
+    effect = gain_concentration([system], [baseline], match_n)
+    assert effect is not None
     assert effect.effect == pytest.approx(on_short - on_long)
     assert effect.verdict == verdict
 
 
-def test_gain_concentration_needs_tokens_of_both_kinds(noisy_scores, random):
+def test_gain_concentration_needs_tokens_of_both_kinds(noisy_scores):
     scores = noisy_scores(0.0)
-    with pytest.raises(ValueError, match="same side"):
-        gain_concentration([scores], [scores], np.zeros(len(scores.nll_n), dtype=np.int64), random)
+    assert gain_concentration([scores], [scores], np.zeros(len(scores.nll_n), dtype=np.int64)) is None
 
 
 def test_one_group_per_token_is_required(noisy_scores):
@@ -165,8 +177,56 @@ def test_one_group_per_token_is_required(noisy_scores):
 def test_scores_of_sentences_are_measured_as_those_of_their_tokens(make_scores, block):
     tokens = make_scores([[1, 2], [4], [8], [16, 32], [64]])
     sentences = SentenceScores(np.array([3.0, 4, 8, 48, 64]), tokens.sentence_ends_s, tokens.characters, tokens.policy)
-    by_token, by_sentence = measurements([tokens], block=block), measurements([sentences], block=block)
+    by_token, by_sentence = measurements([tokens], plan=Plan(block)), measurements([sentences], plan=Plan(block))
     np.testing.assert_array_equal(by_sentence.sums_ksg, by_token.sums_ksg)
     np.testing.assert_array_equal(by_sentence.counts_sg, by_token.counts_sg)
     with pytest.raises(ValueError, match="groups of tokens"):
         measurements([sentences], np.zeros(7, dtype=np.int64))
+
+
+@pytest.mark.parametrize("sentences", [1, 20, SHORTEST - 1])
+def test_a_short_text_has_figures_and_no_claim(make_scores, sentences):
+    scores, worse = make_scores([[1.0, 2.0]] * sentences), make_scores([[1.5, 2.0]] * sentences)
+    interval, effect = perplexity_interval([scores]), gain([scores], [worse])
+    assert interval.value == pytest.approx(math.exp(1.5))
+    counted = "1 sentence" if sentences == 1 else f"{sentences} sentences"
+    assert interval.text() == f"(no interval: {counted}, {SHORTEST} are needed)"
+    assert (effect.effect, effect.p_value, effect.verdict) == (pytest.approx(0.25), None, "undecided")
+
+
+def test_runs_grow_with_the_text_and_are_never_few():
+    units = {sentences: RUNS.units(sentences) for sentences in (40, 60, 100, 400, 1000, 3761)}
+    assert units == {40: 4, 60: 4, 100: 6, 400: 12, 1000: 18, 3761: 36}
+    assert all(len(set(RUNS.unit_of(sentences).tolist())) == found for sentences, found in units.items())
+    allowances = [RUNS.allowance(sentences) for sentences in units]
+    assert min(allowances) > 1
+    assert allowances[-1] < 1.2
+
+
+def test_ratios_beyond_what_a_float_holds_are_printed():
+    """Two character models on lines of 3,000 letters differ by thousands of nats per line."""
+    sentences = 50
+    ends = np.arange(1, sentences + 1)
+    texts = [
+        SentenceScores(
+            np.full(sentences, nll) + np.arange(sentences), ends, 3001 * sentences, "stream", words=2 * sentences
+        )
+        for nll in (9000.0, 6000.0)
+    ]
+    effect = gain([texts[0]], [texts[1]])
+    assert effect.effect == pytest.approx(-3000)
+    assert number_text(word_perplexity_ratio(effect, texts[0]).value) == "over 1e300"
+    back = word_perplexity_ratio(gain([texts[1].by_sentence], [texts[0].by_sentence]), texts[0])
+    assert number_text(back.value) == "under 1e-300"
+    assert number_text(4.1e-12) == "4.1e-12"
+    assert number_text(0.784) == "0.784"
+
+
+def test_tokens_that_stand_in_one_place_give_no_interval(make_scores):
+    scores = make_scores([[1.0, 2.0]] * 60)
+    match_n = np.zeros(120, dtype=np.int64)
+    match_n[:3] = 4
+    effect = gain_concentration([scores], [scores], match_n)
+    assert effect is not None
+    assert effect.p_value is None
+    assert "these tokens stand together as in 1 place," in effect.note

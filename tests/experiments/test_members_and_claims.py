@@ -92,7 +92,7 @@ def scores(mean: float, seed: int, policy: Policy = "stream") -> TokenScores:
 def verdicts(**means: float) -> dict[str, str]:
     match_n = np.arange(8000) % 5
     systems = {name.replace("_", "-"): [scores(mean, seed)] for seed, (name, mean) in enumerate(means.items())}
-    return {claim["statement"]: claim["verdict"] for claim in compare_claims(systems, LABELS, match_n, "stream", 1)}
+    return {claim["statement"]: claim["verdict"] for claim in compare_claims(systems, LABELS, match_n, "stream")}
 
 
 def test_claims_follow_the_scores_both_ways():

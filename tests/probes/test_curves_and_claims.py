@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.evaluation.bootstrap import Measurements, resampled_means
-from rnn_lm.probes.claims import Curves, judged
+from rnn_lm.evaluation.bootstrap import Measurements
+from rnn_lm.probes.claims import judged
 from rnn_lm.probes.curves import fit, half_life
 
 DISTANCES = (0, 1, 2, 4, 8, 16, 32, 64)
@@ -19,13 +19,11 @@ def forgetting(half: float, shape: float = 1.0, start: float = 0.5) -> np.ndarra
     return CHANCE + start * 2.0 ** -((np.array(DISTANCES, dtype=float) / half) ** shape)
 
 
-def curves(accuracy_d: np.ndarray, seeds: int = 5, items: int = 200) -> Curves:
+def curves(accuracy_d: np.ndarray, seeds: int = 5, items: int = 200) -> Measurements:
     """Answers with the given accuracy; each seed differs a little."""
     random = np.random.default_rng(1)
     right = random.random((seeds, items, len(DISTANCES))) < accuracy_d
-    table = Measurements(right.astype(np.float64), np.ones((items, len(DISTANCES)), dtype=np.int64))
-    (resampled_rd,) = resampled_means([table], np.random.default_rng(2), resamples=1000)
-    return Curves(table, resampled_rd)
+    return Measurements(right.astype(np.float64), np.ones((items, len(DISTANCES)), dtype=np.int64))
 
 
 @given(half=st.floats(1.0, 60.0), shape=st.sampled_from([0.7, 1.0, 2.0]), start=st.floats(0.2, 0.5))
@@ -38,7 +36,7 @@ def test_fit_finds_the_half_life_it_was_given(half: float, shape: float, start: 
 
 def test_half_life_has_an_interval_that_holds_the_truth() -> None:
     one = curves(forgetting(6.0))
-    found = half_life(one.measurements, one.resampled_rd, DISTANCES, CHANCE)
+    found = half_life(one, DISTANCES, CHANCE)
     assert found.value is not None
     assert found.low is not None
     assert found.high is not None
@@ -48,12 +46,12 @@ def test_half_life_has_an_interval_that_holds_the_truth() -> None:
 
 def test_what_does_not_fall_has_a_half_life_beyond_the_distances_asked() -> None:
     one = curves(np.full(len(DISTANCES), 0.98))
-    assert half_life(one.measurements, one.resampled_rd, DISTANCES, CHANCE).text == "> 64"
+    assert half_life(one, DISTANCES, CHANCE).text == "> 64"
 
 
 def test_what_was_never_learned_has_none() -> None:
     one = curves(np.full(len(DISTANCES), 0.5))
-    found = half_life(one.measurements, one.resampled_rd, DISTANCES, CHANCE)
+    found = half_life(one, DISTANCES, CHANCE)
     assert (found.value, found.text) == (None, "not learned")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import numpy as np
 import pytest
 import torch
 
@@ -59,7 +58,7 @@ def test_a_corpus_without_the_words_gives_no_suite() -> None:
 def test_the_ngram_gets_simple_agreement_right_and_results_can_be_drawn() -> None:
     text = VOCABULARY.encode_text(SENTENCES, 0)
     ngram = NgramLanguageModel.train(text, len(VOCABULARY), NgramConfig(order=3))
-    found = natural_results({"ngram": [ngram]}, suite_of(20), VOCABULARY, np.random.default_rng(1))
+    found = natural_results({"ngram": [ngram]}, suite_of(20), VOCABULARY)
     cells = {cell["construction"]: cell for cell in found["by_construction"]}
     assert list(cells) == list(CONSTRUCTIONS)
     assert cells["simple"]["accuracy"] == 1

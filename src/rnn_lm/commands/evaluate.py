@@ -34,7 +34,7 @@ class Options:
     overwrite: bool = False
     """Replace the files of --surprisal and --adapt-results where they are there already."""
     bootstrap_seed: int = 1
-    """Seeds the resampling of sentences behind the intervals."""
+    """Has no effect any more: intervals are computed without chance."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
@@ -67,10 +67,10 @@ def run(options: Options) -> None:
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation, overwrite=options.overwrite)
     chosen = splits_for(models, options.split, options.text, progress, options.encoding)
-    for line in evaluate_models(models, chosen, options.bootstrap_seed, progress):
+    for line in evaluate_models(models, chosen, progress):
         progress.say(line)
     if adaptation.adapt != "none":
-        for line in evaluate_adapted(models, chosen, adaptation, options.bootstrap_seed, progress):
+        for line in evaluate_adapted(models, chosen, adaptation, progress):
             progress.say(line)
     if options.surprisal is not None:
         lines = chosen[0].line_numbers() if chosen[0].line_numbers is not None else None

@@ -1,18 +1,14 @@
-"""The bootstrap: how far a measured mean, or a difference of means, would move on other text and with other seeds.
+"""What is measured, and what is said of it: tables of measurements, figures with intervals, effects with p-values.
 
-A measurement is a table: seeds of a system by units of the test set (sentences, minimal pairs), split into groups where
-means of several kinds of observation are wanted (tokens by length of context, pairs by distance). Resampling draws
-units with replacement, the same ones for every system, so that a difference is a paired one (Efron and Tibshirani 1993;
-Koehn 2004), and, where a system has two seeds or more, its seeds as well, independently of the units (the "pigeonhole"
-bootstrap of crossed factors, Owen 2007).
-
-Of K seeds K - 1 are drawn: resampling K of few observations gives a variance that is too small by the factor
-(K - 1) / K, and drawing one fewer makes up for it (Hesterberg 2015).
+A measurement is a table: seeds of a system by units of the test set (runs of sentences, minimal pairs), split into
+groups where means of several kinds of observation are wanted (tokens by length of context, pairs by distance). How far
+a mean, or a function of several, would move on other units and with other seeds is found in ``jackknife.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -24,8 +20,10 @@ Verdict: TypeAlias = Literal["supported", "not supported", "undecided"]
 
 CONFIDENCE = 0.95
 """Coverage that every interval aims at."""
-_BLOCK = 1 << 18
-"""Resampling weights that exist at a time."""
+LARGEST = 1e300
+"""A perplexity or a ratio from here on is "over 1e300"."""
+FEWEST = 4
+"""Units from which an interval is made: fewer say too little of how much units differ."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +48,18 @@ class Measurements:
         """S."""
         return len(self.counts_sg)
 
+    def merged(self, units: int) -> Measurements:
+        """The same with neighboring units put together, so that ``units`` are left, or as many as there are."""
+        units = min(units, self.units)
+        starts = -(-np.arange(units) * self.units // units)
+        return Measurements(
+            np.add.reduceat(self.sums_ksg, starts, axis=1), np.add.reduceat(self.counts_sg, starts, axis=0)
+        )
+
     @property
     def mean_g(self) -> Float64[np.ndarray, "G"]:
         """Each group's mean over all observations and seeds, a ratio of sums; nan where a group has none."""
-        return _divide(self.sums_ksg.sum(axis=1).mean(axis=0), self.counts_sg.sum(axis=0))
+        return divided(self.sums_ksg.sum(axis=1).mean(axis=0), self.counts_sg.sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,9 @@ class Effect:
         effect: as measured.
         low: lower end of the interval; None where there is none.
         high: upper end; None where there is none.
-        p_value: two-sided, against no difference; never 0, since no finite number of resamples shows that. None where
-            the difference could not be tested.
+        p_value: two-sided, against no difference; never 0. None where the difference could not be tested.
         resampled: over what the interval generalizes: units of the test set alone, or seeds too.
-        resamples: how many were drawn.
+        resamples: how often the difference was computed anew, each time without one unit or one seed.
         units: of the test set.
         note: why the difference could not be tested, in words.
     """
@@ -122,71 +127,22 @@ def range_text(found: Interval | Effect, spec: str) -> str:
     """``[low, high]``, formatted, or in parentheses why there are no such ends."""
     if found.low is None or found.high is None:
         return f"({found.note or 'no interval'})"
-    return f"[{found.low:{spec}}, {found.high:{spec}}]"
+    return f"[{number_text(found.low, spec)}, {number_text(found.high, spec)}]"
 
 
-def resampled_means(
-    systems: Sequence[Measurements], generator: np.random.Generator, resamples: int = 10_000
-) -> list[Float64[np.ndarray, "R _"]]:
-    """The group means of each system, over resamples that all systems share.
-
-    Any function of the rows (a difference, a ratio, a difference of differences) is then a bootstrap sample of that
-    function: see ``effect_of`` and ``interval_of``.
-
-    Args:
-        systems: measured on the same units in the same order.
-        generator: draws units and seeds.
-        resamples: R.
-
-    Returns:
-        (R, G) per system; nan where no observation of a group was drawn.
-
-    Raises:
-        ValueError: there are fewer than two units, or the systems differ in how many.
-    """
-    units = {system.units for system in systems}
-    if len(units) != 1 or min(units) < 2:
-        raise ValueError(f"systems must share the same units, two at least; they have {sorted(units)}")
-    columns_sc = np.concatenate([_columns(system) for system in systems], axis=1)
-    sums_rc = np.concatenate([weights @ columns_sc for weights in _unit_weights(min(units), generator, resamples)])
-    means, first = [], 0
-    for system in systems:
-        seeds, _, groups = system.sums_ksg.shape
-        last = first + (seeds + 1) * groups
-        table_rkg = sums_rc[:, first:last].reshape(resamples, seeds + 1, groups)
-        sums_rg = np.einsum("rk,rkg->rg", _seed_weights(seeds, generator, resamples), table_rkg[:, :seeds])
-        means.append(_divide(sums_rg, table_rkg[:, seeds]))
-        first = last
-    return means
+def number_text(value: float, spec: str = ".3f") -> str:
+    """A figure as ``spec`` says, or by its power of ten where that would print only zeros or many digits."""
+    if abs(value) >= LARGEST:
+        return "over 1e300"
+    if 0 < abs(value) <= 1 / LARGEST:
+        return "under 1e-300"
+    shown = f"{value:{spec}}"
+    return f"{value:.1e}" if abs(value) >= 1e9 or (value != 0 and float(shown) == 0) else shown
 
 
-def effect_of(effect: float, resampled_r: Float64[np.ndarray, "R"], resampled: Resampled, units: int) -> Effect:
-    """Interval (percentile method) and two-sided p-value of a difference.
-
-    p = 2 (min(#(resampled <= 0), #(resampled >= 0)) + 1) / (R + 1), at most 1: the level at which the interval would
-    just touch zero, with the measured text counted as one more resample (Davison and Hinkley 1997, chapter 4).
-
-    Args:
-        effect: the difference as measured.
-        resampled_r: the same difference in each resample.
-        resampled: what was resampled (``what_was_resampled``).
-        units: of the test set.
-    """
-    low, high = _percentiles(resampled_r)
-    tail = min(int((resampled_r <= 0).sum()), int((resampled_r >= 0).sum()))
-    p_value = min(1.0, 2 * (tail + 1) / (len(resampled_r) + 1))
-    return Effect(float(effect), low, high, p_value, resampled, len(resampled_r), units)
-
-
-def interval_of(value: float, resampled_r: Float64[np.ndarray, "R"], units: int) -> Interval:
-    """Interval (percentile method) of a single figure.
-
-    Args:
-        value: as measured.
-        resampled_r: the same figure in each resample.
-        units: of the test set.
-    """
-    return Interval(float(value), *_percentiles(resampled_r), units)
+def exponential(nats: float) -> float:
+    """exp of a mean NLL or of a difference; from 1 / ``LARGEST`` to ``LARGEST``, beyond which floats end."""
+    return min(max(math.exp(min(max(nats, -700.0), 700.0)), 1 / LARGEST), LARGEST)
 
 
 def what_was_resampled(systems: Sequence[Measurements]) -> Resampled:
@@ -194,35 +150,6 @@ def what_was_resampled(systems: Sequence[Measurements]) -> Resampled:
     return "units and seeds" if any(system.seeds > 1 for system in systems) else "units"
 
 
-def _percentiles(resampled_r: np.ndarray) -> tuple[float, float]:
-    """Resamples in which the figure does not exist (nan: nothing of its group was drawn) are left out."""
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.nanquantile(resampled_r, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _columns(system: Measurements) -> np.ndarray:
-    """(S, (K + 1) G): every seed's sums, and the counts, as columns to be summed over units."""
-    table_skg = np.concatenate([system.sums_ksg, system.counts_sg[None].astype(np.float64)]).transpose(1, 0, 2)
-    return table_skg.reshape(system.units, -1)
-
-
-def _unit_weights(units: int, generator: np.random.Generator, resamples: int) -> Iterator[np.ndarray]:
-    """How often each unit is drawn, (rows, S) at a time: rows of a multinomial of S draws over S equal chances."""
-    rows = max(1, _BLOCK // units)
-    for first in range(0, resamples, rows):
-        block = min(rows, resamples - first)
-        drawn = generator.integers(0, units, size=(block, units), dtype=np.int32)
-        flat = (drawn + np.arange(block)[:, None] * units).ravel()
-        yield np.bincount(flat, minlength=block * units).reshape(block, units).astype(np.float64)
-
-
-def _seed_weights(seeds: int, generator: np.random.Generator, resamples: int) -> np.ndarray:
-    """(R, K): each seed's share of a resample, K - 1 drawn out of K; with one seed, that one."""
-    if seeds == 1:
-        return np.ones((resamples, 1))
-    return generator.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=resamples) / (seeds - 1)
-
-
-def _divide(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def divided(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums by counts; nan where there is nothing to divide by."""
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

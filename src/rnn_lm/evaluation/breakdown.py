@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from rnn_lm.evaluation.bootstrap import Interval, interval_of, resampled_means
+from rnn_lm.evaluation.bootstrap import Interval
 from rnn_lm.evaluation.perplexity import TokenScores
-from rnn_lm.evaluation.significance import BY_SENTENCE, FEWEST, Plan, measurements, too_few
+from rnn_lm.evaluation.significance import RUNS, Plan, measurements, perplexity_intervals
 
 LONGEST = 4
 """Matches of this length and more share the last bucket."""
@@ -28,7 +28,7 @@ class Bucket:
         match: "0", "1", "2", "3" or "4+" tokens of context seen in training.
         token_count: tokens in the bucket.
         nll_sum: their NLL in nats, the mean over seeds. Sums over buckets are the text's own.
-        perplexity: of these tokens, with its interval over sentences (and seeds, where there are several).
+        perplexity: of these tokens, with its interval over runs of sentences (and seeds, where there are several).
     """
 
     match: str
@@ -40,38 +40,29 @@ class Bucket:
 def by_context_match(
     seeds: Sequence[TokenScores],
     match_n: Int[np.ndarray, "N"],
-    generator: np.random.Generator,
-    plan: Plan = BY_SENTENCE,
+    plan: Plan = RUNS,
 ) -> list[Bucket]:
     """One model's perplexity per bucket, in order of match length; buckets without a token are left out.
 
     Args:
         seeds: the model's scores, a seed each.
         match_n: the n-gram's ``context_match`` of each token of the same text.
-        generator: draws the resamples.
-        plan: what is drawn, and how often.
+        plan: what a unit is.
 
     Raises:
         ValueError: the scores are of different texts or policies, or ``match_n`` has another length.
     """
     present, group_n = np.unique(np.minimum(match_n, LONGEST), return_inverse=True)
-    system = measurements(seeds, group_n, plan.block)
+    system = measurements(seeds, group_n, plan)
+    intervals = perplexity_intervals(system, plan, len(seeds[0].sentence_ends_s))
     count_g = system.counts_sg.sum(axis=0)
     mean_g = system.mean_g
-
-    def perplexity(group: int) -> Interval:
-        value = float(np.exp(mean_g[group]))
-        if means_rg is None:
-            return Interval(value, None, None, system.units, too_few(system.units, plan))
-        return interval_of(value, np.exp(means_rg[:, group]), system.units)
-
-    means_rg = None if system.units < FEWEST else resampled_means([system], generator, plan.resamples)[0]
     return [
         Bucket(
             match=f"{length}+" if length == LONGEST else str(length),
             token_count=int(count_g[group]),
             nll_sum=float(mean_g[group] * count_g[group]),
-            perplexity=perplexity(group),
+            perplexity=intervals[group],
         )
         for group, length in enumerate(present)
     ]

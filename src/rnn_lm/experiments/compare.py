@@ -30,7 +30,6 @@ from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
-from rnn_lm.seeding import numpy_generator
 from rnn_lm.training.log import TrainingLog, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 
@@ -70,12 +69,12 @@ def run_compare(
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),
         "models": [_model_result(member, settings, prepared, matches) for member in members],
-        "claims": _claims(members, matches, settings.training.seed),
+        "claims": _claims(members, matches),
         **run_parts(settings.parts, context),
     }
 
 
-def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str, Any]]:
+def _claims(members: list[Member], matches: Matches) -> list[dict[str, Any]]:
     return [
         claim
         for policy in POLICIES
@@ -84,7 +83,6 @@ def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str
             labels_of(member.name for member in members),
             matches[policy],
             policy,
-            seed,
         )
     ]
 
@@ -92,7 +90,6 @@ def _claims(members: list[Member], matches: Matches, seed: int) -> list[dict[str
 def _model_result(
     member: Member, settings: CompareSettings, prepared: PreparedCorpus, matches: Matches
 ) -> dict[str, Any]:
-    seed = settings.training.seed
     return {
         "name": member.name,
         "label": label_of(member.name),
@@ -104,12 +101,12 @@ def _model_result(
         "seconds": member.seconds,
         "perplexity": {
             policy: {
-                split: _score([scores[policy, split] for scores in member.scores], seed, prepared.reading(split))
+                split: _score([scores[policy, split] for scores in member.scores], prepared.reading(split))
                 for split in SCORED_SPLITS
             }
             for policy in POLICIES
         },
-        "breakdown": _breakdown(member, matches, seed),
+        "breakdown": _breakdown(member, matches),
         "curves": [
             {"seed": seed, "points": _curve(result.log)}
             for seed, result in zip(member.seeds, member.results, strict=False)
@@ -121,8 +118,8 @@ def _model_result(
     }
 
 
-def _score(seeds: list[TokenScores], seed: int, reading: Reading) -> dict[str, Any]:
-    interval = perplexity_interval(seeds, numpy_generator(seed, "perplexity"), BLOCKS)
+def _score(seeds: list[TokenScores], reading: Reading) -> dict[str, Any]:
+    interval = perplexity_interval(seeds, BLOCKS)
     total = seeds[0].total
     for one in seeds[1:]:
         total = total + one.total
@@ -143,10 +140,8 @@ def _note(interval: Interval) -> dict[str, str]:
     return {"note": interval.note} if interval.note else {}
 
 
-def _breakdown(member: Member, matches: Matches, seed: int) -> list[dict[str, Any]]:
-    buckets = by_context_match(
-        member.test_scores(HEADLINE), matches[HEADLINE], numpy_generator(seed, "breakdown"), BLOCKS
-    )
+def _breakdown(member: Member, matches: Matches) -> list[dict[str, Any]]:
+    buckets = by_context_match(member.test_scores(HEADLINE), matches[HEADLINE], BLOCKS)
     return [
         {
             "policy": HEADLINE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.bootstrap import Effect, Interval
+from rnn_lm.evaluation.bootstrap import Effect, Interval, number_text
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.evaluation.unknown import Reading, reading_of
@@ -18,7 +18,6 @@ from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.scores import POLICIES
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
-from rnn_lm.seeding import numpy_generator
 
 
 def splits_for(
@@ -72,9 +71,7 @@ def require_text(path: Path) -> None:
         )
 
 
-def evaluate_models(
-    models: Sequence[StoredModel], chosen: Sequence[Split], seed: int, progress: Progress
-) -> Iterator[str]:
+def evaluate_models(models: Sequence[StoredModel], chosen: Sequence[Split], progress: Progress) -> Iterator[str]:
     """Lines to print: each model's figures under both policies, and each later model's gain on the first.
 
     Models with one vocabulary are compared by the token, others by the word, each sentence's NLL as one observation.
@@ -82,7 +79,6 @@ def evaluate_models(
     Args:
         models: at least one.
         chosen: one text, as each model's tokenizer cuts it.
-        seed: of the resampling.
         progress: told how far the scoring is.
     """
     texts = [split.encoded(stored.vocabulary) for stored, split in zip(models, chosen, strict=True)]
@@ -94,9 +90,9 @@ def evaluate_models(
         for stored, text, reading in zip(models, texts, readings, strict=True):
             scores = score_sentences(stored.model, text, policy, progress=progress)
             scored.append(_Scored(stored, len(text), scores, reading))
-            yield f"  {stored.name:<20} {figures(scores, seed, reading)}"
+            yield f"  {stored.name:<20} {figures(scores, reading)}"
             if len(scored) > 1:
-                yield f"  {'':<20} {_difference(scored[-1], scored[0], seed)}"
+                yield f"  {'':<20} {_difference(scored[-1], scored[0])}"
     yield from _caveats(models, readings)
 
 
@@ -110,7 +106,7 @@ class _Scored:
     reading: Reading
 
 
-def _difference(system: _Scored, baseline: _Scored, seed: int) -> str:
+def _difference(system: _Scored, baseline: _Scored) -> str:
     """How one model's figures compare with another's: by the token where they have the same, else by the word, or by
     the character where words are not set apart; not at all where ``<unk>`` leaves nothing to compare by."""
     pair = (system.scores, baseline.scores)
@@ -118,19 +114,19 @@ def _difference(system: _Scored, baseline: _Scored, seed: int) -> str:
         return f"not compared with {baseline.stored.name}: a perplexity is infinite"
     by_token = system.stored.vocabulary == baseline.stored.vocabulary and system.tokens == baseline.tokens
     if by_token:
-        effect = gain([pair[0]], [pair[1]], numpy_generator(seed, "gain"), BLOCKS)
+        effect = gain([pair[0]], [pair[1]], BLOCKS)
         ratio, unit = perplexity_ratio(effect), ""
     else:
         if not (system.reading.spelled_out and baseline.reading.spelled_out):
             return f"not compared with {baseline.stored.name}: the vocabularies differ, and too much is <unk>"
-        effect = gain([pair[0].by_sentence], [pair[1].by_sentence], numpy_generator(seed, "gain"), BLOCKS)
+        effect = gain([pair[0].by_sentence], [pair[1].by_sentence], BLOCKS)
         if not system.reading.spaced:
             bits = _bits_per_character(effect, system.scores)
             shown = f"{bits.value:+.3f} bits/character {bits.text('+.3f')}"
             return f"{shown} beside {baseline.stored.name}{p_value_text(effect.p_value)}"
         ratio, unit = word_perplexity_ratio(effect, system.scores), " per word"
     return (
-        f"perplexity{unit} x {ratio.value:.3f} {ratio.text('.3f')} of {baseline.stored.name}'s"
+        f"perplexity{unit} x {number_text(ratio.value)} {ratio.text('.3f')} of {baseline.stored.name}'s"
         f"{p_value_text(effect.p_value)}"
     )
 
@@ -165,7 +161,7 @@ def p_value_text(p_value: float | None) -> str:
     return "" if p_value is None else f", p = {p_value:.2g}"
 
 
-def figures(scores: SentenceScores | TokenScores, seed: int, reading: Reading) -> str:
+def figures(scores: SentenceScores | TokenScores, reading: Reading) -> str:
     """Perplexity with its interval, and bits, in a line; per word where that is not what a token is.
 
     What is ``<unk>`` stands behind them; figures that it leaves without meaning do not stand there at all.
@@ -173,8 +169,8 @@ def figures(scores: SentenceScores | TokenScores, seed: int, reading: Reading) -
     total = scores.total
     if not math.isfinite(total.nll_sum):
         return f"perplexity inf (a token has the probability 0){reading.beside(total)}"
-    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
-    parts = [f"perplexity {interval.value:8.2f} {interval.text()}", f"{total.bits_per_token:.3f} bits/token"]
+    interval = perplexity_interval([scores], BLOCKS)
+    parts = [f"perplexity {number_text(interval.value, '8.2f')} {interval.text()}", f"{total.bits_per_token:.3f} bits/token"]
     if (bits := reading.bits_per_character(total)) is not None:
         parts.append(f"{bits:.3f} bits/character")
     per_word = reading.perplexity_per_word(total)

@@ -14,7 +14,7 @@ from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.bootstrap import Effect
+from rnn_lm.evaluation.bootstrap import Effect, number_text
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
@@ -23,7 +23,6 @@ from rnn_lm.files import require_output, write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
-from rnn_lm.seeding import numpy_generator
 from rnn_lm.stream import EncodedText
 
 _DIVERGED = 100.0
@@ -75,7 +74,7 @@ def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *,
 
 
 def evaluate_adapted(
-    models: Sequence[StoredModel], chosen: Sequence[Split], config: AdaptationConfig, seed: int, progress: Progress
+    models: Sequence[StoredModel], chosen: Sequence[Split], config: AdaptationConfig, progress: Progress
 ) -> Iterator[str]:
     """Lines to print: per model, under policy stream, its static figure and each way of adapting against it.
 
@@ -89,21 +88,19 @@ def evaluate_adapted(
         assert isinstance(model, RecurrentLanguageModel)
         splits, reading = _other_splits(stored, config), reading_by(stored, split)
         static = score_text(model, text, "stream", progress=progress)
-        yield f"  {stored.name}, static: {figures(static, seed, reading)}"
+        yield f"  {stored.name}, static: {figures(static, reading)}"
         found = []
         for adapted in _adapted(model, text, config, splits, progress):
-            effect = gain([adapted.scores], [static], numpy_generator(seed, f"adaptation {adapted.label}"), BLOCKS)
-            result = _result(adapted, effect, seed)
-            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, seed, reading)}"
+            effect = gain([adapted.scores], [static], BLOCKS)
+            result = _result(adapted, effect)
+            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, reading)}"
             yield (
-                f"    perplexity x {result['ratio']:.3f} {perplexity_ratio(effect).text('.3f')} "
+                f"    perplexity x {number_text(result['ratio'])} {perplexity_ratio(effect).text('.3f')} "
                 f"of its static one{p_value_text(effect.p_value)}; {adapted.tokens_per_second:,.0f} tokens/s"
             )
             yield f"    {'chosen on valid' if config.tune else 'settings'}: {adapted.flags}"
             found.append(result)
-        results.append(
-            {"model": stored.name, "tokens": len(text), "static": _perplexity(static, seed), "adapted": found}
-        )
+        results.append({"model": stored.name, "tokens": len(text), "static": _perplexity(static), "adapted": found})
         if config.adapt_results is not None:
             tuned = f"the first {config.tune_tokens} tokens of valid" if config.tune else None
             report = {"policy": "stream", "settings_chosen_on": tuned, "models": results}
@@ -169,12 +166,12 @@ def _passes(
         yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)
 
 
-def _result(adapted: Adapted, effect: Effect, seed: int) -> dict[str, Any]:
+def _result(adapted: Adapted, effect: Effect) -> dict[str, Any]:
     ratio = perplexity_ratio(effect)
     return {
         "label": adapted.label,
         "settings": adapted.settings,
-        **_perplexity(adapted.scores, seed),
+        **_perplexity(adapted.scores),
         "ratio": ratio.value,
         "ratio_low": ratio.low,
         "ratio_high": ratio.high,
@@ -183,6 +180,6 @@ def _result(adapted: Adapted, effect: Effect, seed: int) -> dict[str, Any]:
     }
 
 
-def _perplexity(scores: TokenScores, seed: int) -> dict[str, float | None]:
-    interval = perplexity_interval([scores], numpy_generator(seed, "perplexity"), BLOCKS)
+def _perplexity(scores: TokenScores) -> dict[str, float | None]:
+    interval = perplexity_interval([scores], BLOCKS)
     return {"perplexity": interval.value, "low": interval.low, "high": interval.high}

@@ -20,7 +20,7 @@ from rnn_lm.probes import config as probe_config
 from rnn_lm.probes.natural import natural_results, natural_suite
 from rnn_lm.probes.run import run_probe
 from rnn_lm.progress import Progress
-from rnn_lm.seeding import generator, numpy_generator
+from rnn_lm.seeding import generator
 from rnn_lm.theory import config as theory_config
 from rnn_lm.theory.run import run_theory
 
@@ -48,7 +48,7 @@ def probes(context: PartContext) -> dict[str, Any]:
         context.progress.say("note        the corpus has too few English nouns and verbs for minimal pairs of its own")
         return results
     models = {member.name: member.models for member in context.members}
-    natural = natural_results(models, suite, vocabulary, numpy_generator(1, "natural pairs"))
+    natural = natural_results(models, suite, vocabulary)
     return {**results, "natural": {**natural, "labels": {name: context.labels[name] for name in models}}}
 
 

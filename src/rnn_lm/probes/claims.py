@@ -8,37 +8,19 @@ said may be asked for, every fixed state falls, and attention does not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
-from rnn_lm.evaluation.bootstrap import Measurements, effect_of, what_was_resampled
-from rnn_lm.probes.curves import LEARNED, fit
+from rnn_lm.evaluation.bootstrap import FEWEST, Measurements
+from rnn_lm.evaluation.jackknife import Part, effect_of, left_out, too_few
+from rnn_lm.probes.curves import LEARNED, MERGED, SHORTEST, fit
 
 SHORT, LONG = 2, 16
 """Short range: up to this many tokens. Long range: from this many on."""
 MARGIN = 0.05
 """Attention "does not fall" where its accuracy falls by less than this from short to long range."""
-
-
-@dataclass(frozen=True)
-class Curves:
-    """One model's accuracy by distance, measured and resampled.
-
-    Attributes:
-        measurements: right answers by seed, item and distance.
-        resampled_rd: accuracy by distance in each resample.
-    """
-
-    measurements: Measurements
-    resampled_rd: Float[np.ndarray, "R D"]
-
-    @property
-    def rows(self) -> Float[np.ndarray, "S D"]:
-        """The measured curve, and below it the resampled ones."""
-        return np.concatenate([self.measurements.mean_g[None], self.resampled_rd])
 
 
 @dataclass(frozen=True)
@@ -49,7 +31,7 @@ class Claim:
         statement: in words.
         models: those it compares.
         unit: of the effect.
-        effect: from the models' ``Curves.rows``, the effect of each row; above 0 where the statement is true.
+        effect: from the models' accuracies by distance (rows, D), one of each row; above 0 where the statement is true.
         note: what the effect is.
     """
 
@@ -67,6 +49,11 @@ class _Ranges:
     distances: tuple[int, ...]
     chance: float
 
+    @property
+    def fewest(self) -> int:
+        """Distances in the range that has fewer."""
+        return min(sum(one <= SHORT for one in self.distances), sum(one >= LONG for one in self.distances))
+
     def short(self, rows: np.ndarray) -> np.ndarray:
         return rows[:, np.array(self.distances) <= SHORT].mean(axis=1)
 
@@ -80,7 +67,7 @@ class _Ranges:
         """log2 of the half-life; that of a curve which never left chance is the shortest of the grid."""
         best = fit(rows, self.distances, self.chance)
         learned = best.start_r >= LEARNED * (1 - self.chance)
-        return np.log2(np.where(learned, best.half_life_r, 0.25))
+        return np.log2(np.where(learned, best.half_life_r, SHORTEST))
 
 
 def _fall_claim(name: str, label: str) -> Claim:
@@ -120,22 +107,45 @@ CLAIMS = (
 )
 
 
-def judged(curves: Mapping[str, Curves], distances: tuple[int, ...], chance: float) -> list[dict[str, Any]]:
+def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chance: float) -> list[dict[str, Any]]:
     """Every claim whose models are there, with effect, interval, p-value and verdict.
 
     Distances must reach from short to long range; where they do not, nothing is claimed.
+
+    Args:
+        tables: right answers by model: seed, item and distance.
+        distances: asked at.
+        chance: accuracy of guessing.
     """
     if min(distances) > SHORT or max(distances) < LONG:
         return []
     ranges = _Ranges(distances, chance)
-    results = []
-    for claim in CLAIMS:
-        if any(name not in curves for name in claim.models):
-            continue
-        members = [curves[name] for name in claim.models]
-        effect_r = claim.effect([member.rows for member in members], ranges)
-        resampled = what_was_resampled([member.measurements for member in members])
-        effect = effect_of(effect_r[0], effect_r[1:], resampled, members[0].measurements.units)
-        numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
-        results.append({"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note})
-    return results
+    return [
+        _judged(claim, [tables[name] for name in claim.models], ranges)
+        for claim in CLAIMS
+        if all(name in tables for name in claim.models)
+    ]
+
+
+def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> dict[str, Any]:
+    found = left_out([member.merged(MERGED) for member in members])
+    effect_r = claim.effect(found.means, ranges)
+    note = too_few(found.units, "questions") if found.units < FEWEST else ""
+    parts = [] if note else found.parts(effect_r)
+    if parts and claim.unit == "accuracy":
+        parts = _with_doubt(parts, members, ranges)
+    effect = effect_of(effect_r[0], parts, found, note)
+    numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
+    notes = "; ".join(filter(None, (claim.note, note)))
+    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": notes}
+
+
+def _with_doubt(parts: list[Part], members: Sequence[Measurements], ranges: _Ranges) -> list[Part]:
+    """The parts with what one more question answered for the claim, and one against it, would add to the last.
+
+    Where every answer is right, nothing varies and the next may still be wrong (Agresti and Caffo 2000 add two answers
+    for the same reason).
+    """
+    questions = members[0].units * ranges.fewest
+    *others, last = parts
+    return [*others, replace(last, variance=last.variance + len(members) * 2 / questions**2)]

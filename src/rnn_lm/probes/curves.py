@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from rnn_lm.evaluation.bootstrap import Measurements, interval_of
+from rnn_lm.evaluation.bootstrap import CONFIDENCE, FEWEST, Measurements
+from rnn_lm.evaluation.jackknife import effective_units, half_width, left_out, share_interval
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.outcomes import Outcome
 
@@ -27,11 +28,16 @@ LEARNED = 0.2
 """Share of the way from chance to 1 that a model must have at distance 0 for a half-life to mean anything."""
 
 
+SHORTEST = 0.25
+"""Tokens: no half-life is below, none above four times the longest distance asked."""
+MERGED = 20
+"""Runs of questions that are left out in turn where a curve is fitted: a fit on a grid does not feel a single one."""
+
+
 def measured(outcomes: Sequence[Outcome], suite: Suite, name: str, *factors: str) -> Measurements:
     """Right answers of one model, by seed, item and combination of ``factors`` (by default the distance).
 
-    Groups have equally many items, and the i-th of each are resampled together: every resample then has as many items
-    of each group as the suite.
+    Groups have equally many items, and the i-th of each are left out together.
     """
     groups = suite.groups(*factors or ("distance",)).values()
     right = [outcome.right_n(name) for outcome in outcomes]
@@ -39,17 +45,25 @@ def measured(outcomes: Sequence[Outcome], suite: Suite, name: str, *factors: str
     return Measurements(sums_ksg, np.ones(sums_ksg.shape[1:], dtype=np.int64))
 
 
-def curve(
-    measurements: Measurements, resampled_rd: Float[np.ndarray, "R D"], distances: Sequence[int]
-) -> list[dict[str, Any]]:
+def curve(measurements: Measurements, distances: Sequence[int]) -> list[dict[str, Any]]:
     """One point per distance: accuracy, its interval over items and seeds, and each seed's own."""
     per_seed_kd = measurements.sums_ksg.mean(axis=1)
-    points = []
-    for index, distance in enumerate(distances):
-        interval = interval_of(float(measurements.mean_g[index]), resampled_rd[:, index], measurements.units)
-        point = {"distance": distance, "accuracy": interval.value, "low": interval.low, "high": interval.high}
-        points.append({**point, "per_seed": per_seed_kd[:, index].tolist()})
-    return points
+    return [
+        {"distance": distance, **facts, "per_seed": per_seed_kd[:, index].tolist()}
+        for index, (distance, facts) in enumerate(zip(distances, accuracies(measurements), strict=True))
+    ]
+
+
+def accuracies(measurements: Measurements) -> list[dict[str, Any]]:
+    """Per group, the share of right answers with its interval over questions and seeds."""
+    found, questions_g = left_out([measurements]), measurements.counts_sg.sum(axis=0)
+    facts = []
+    for group, questions in enumerate(questions_g.tolist()):
+        rows_r = found.means[0][:, group]
+        parts = found.parts(rows_r, effective_units(measurements, group)) if questions >= FEWEST else []
+        interval = share_interval(float(rows_r[0]), parts, questions, measurements.seeds)
+        facts.append({"accuracy": interval.value, "low": interval.low, "high": interval.high})
+    return facts
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ def fit(accuracy_rd: Float[np.ndarray, "R D"], distances: Sequence[int], chance:
     |y|^2 - <y, phi>^2 / |phi|^2: the best pair maximises the last term.
     """
     longest = max(distances)
-    half_lives = np.geomspace(0.25, 4 * longest, 160)
+    half_lives = np.geomspace(SHORTEST, 4 * longest, 160)
     h_c, s_c = (grid.ravel() for grid in np.meshgrid(half_lives, np.array(SHAPES)))
     phi_cd = 2.0 ** -((np.array(distances, dtype=np.float64)[None] / h_c[:, None]) ** s_c[:, None])
     norm_c = (phi_cd**2).sum(axis=1)
@@ -105,16 +119,17 @@ def fit(accuracy_rd: Float[np.ndarray, "R D"], distances: Sequence[int], chance:
     return Fit(np.maximum(start_r, 0), h_c[best_r], s_c[best_r])
 
 
-def half_life(
-    measurements: Measurements, resampled_rd: Float[np.ndarray, "R D"], distances: Sequence[int], chance: float
-) -> HalfLife:
-    """The half-life of the mean curve, with the interval that the resampled curves give."""
-    best = fit(measurements.mean_g[None], distances, chance)
+def half_life(measurements: Measurements, distances: Sequence[int], chance: float) -> HalfLife:
+    """The half-life of the mean curve, with an interval made of its logarithm."""
+    found = left_out([measurements.merged(MERGED)])
+    best = fit(found.means[0], distances, chance)
     longest, start = max(distances), float(best.start_r[0])
     shape = float(best.shape_r[0])
     if start < LEARNED * (1 - chance):
         return HalfLife(None, None, None, longest, chance + start, shape)
-    interval = interval_of(
-        float(best.half_life_r[0]), fit(resampled_rd, distances, chance).half_life_r, measurements.units
-    )
-    return HalfLife(interval.value, interval.low, interval.high, longest, chance + start, shape)
+    value = float(best.half_life_r[0])
+    if found.units < FEWEST:
+        return HalfLife(value, None, None, longest, chance + start, shape)
+    half = min(half_width(found.parts(np.log2(best.half_life_r)), 1 - CONFIDENCE), 1000.0)
+    low, high = (float(np.clip(value * 2.0**by, SHORTEST, 4 * longest)) for by in (-half, half))
+    return HalfLife(value, low, high, longest, chance + start, shape)

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from rnn_lm.evaluation.bootstrap import Measurements, interval_of, resampled_means
+from rnn_lm.evaluation.bootstrap import Measurements
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.probes.curves import accuracies
 from rnn_lm.probes.minimal_pairs import Suite, right_choices
 from rnn_lm.vocabulary import Vocabulary
 
@@ -145,7 +146,6 @@ def natural_results(
     models: Mapping[str, Sequence[LanguageModel]],
     suite: Suite,
     vocabulary: Vocabulary,
-    random: np.random.Generator,
 ) -> dict[str, Any]:
     """Accuracy of models that were trained on the corpus, as plain JSON.
 
@@ -153,7 +153,6 @@ def natural_results(
         models: by name, one per seed.
         suite: of ``natural_suite``.
         vocabulary: the models'.
-        random: draws the resamples.
     """
     right = {
         name: np.stack([right_choices(model, suite, vocabulary.eos_id).numpy() for model in members])
@@ -170,8 +169,8 @@ def natural_results(
              "wrong": vocabulary.tokens[int(suite.choices_nc[index, 1])]}
             for name, index in examples.items()
         ],
-        "by_construction": _by(right, suite, ("construction",), random, constructions),
-        "by_attractors": _by(right, suite, ("attractors",), random, None),
+        "by_construction": _by(right, suite, ("construction",), constructions),
+        "by_attractors": _by(right, suite, ("attractors",), None),
     }  # fmt: skip
 
 
@@ -179,7 +178,6 @@ def _by(
     right: Mapping[str, np.ndarray],
     suite: Suite,
     factors: tuple[str, ...],
-    random: np.random.Generator,
     order: Sequence[int | str] | None,
 ) -> list[dict[str, Any]]:
     """Accuracy per model and group, each item an observation of its group."""
@@ -189,11 +187,10 @@ def _by(
     for index, key in enumerate(keys):
         member_ng[groups[key].numpy(), index] = 1
     as_number_ng = member_ng.astype(np.float64)
-    tables = [Measurements(right_kn[:, :, None] * as_number_ng, member_ng) for right_kn in right.values()]
     rows = []
-    for name, table, means_rg in zip(right, tables, resampled_means(tables, random, 2000), strict=True):
-        for index, key in enumerate(keys):
-            interval = interval_of(float(table.mean_g[index]), means_rg[:, index], table.units)
+    for name, right_kn in right.items():
+        table = Measurements(right_kn[:, :, None] * as_number_ng, member_ng)
+        for index, (key, facts) in enumerate(zip(keys, accuracies(table), strict=True)):
             cell = {"model": name, **dict(zip(factors, key, strict=True)), "items": int(member_ng[:, index].sum())}
-            rows.append({**cell, "accuracy": interval.value, "low": interval.low, "high": interval.high})
+            rows.append({**cell, **facts})
     return rows

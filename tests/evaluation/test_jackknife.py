@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rnn_lm.evaluation.bootstrap import Effect, Measurements, what_was_resampled
+from rnn_lm.evaluation.jackknife import (
+    Part,
+    effect_of,
+    effective_units,
+    half_width,
+    left_out,
+    p_value,
+    share_interval,
+)
+from rnn_lm.evaluation.student import beta_quantile, critical, two_sided_p
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+import coverage
+
+
+def one_group(values_ks: np.ndarray, counts_s: np.ndarray | None = None) -> Measurements:
+    """Sums of NLL per seed and sentence, in one group; one token per sentence unless told."""
+    counts_s = np.ones(values_ks.shape[1], dtype=np.int64) if counts_s is None else counts_s
+    return Measurements(values_ks[:, :, None] * counts_s[None, :, None], counts_s[:, None])
+
+
+@pytest.mark.parametrize(
+    ("level", "freedom", "t"), [(0.05, 1, 12.706), (0.05, 2, 4.3027), (0.05, 9, 2.2622), (0.01, 30, 2.7500)]
+)
+def test_critical_values_are_those_of_the_tables(level, freedom, t):
+    assert critical(level, freedom) == pytest.approx(t, rel=1e-4)
+    assert two_sided_p(t, freedom) == pytest.approx(level, rel=1e-3)
+
+
+def test_beta_quantiles_are_exact_limits_of_a_share():
+    """No error in 10 answers: at least 69.2 % right; one error in 20: 75.1 % to 99.9 % (Clopper and Pearson)."""
+    assert beta_quantile(0.025, 10, 1) == pytest.approx(0.025**0.1)
+    assert beta_quantile(0.025, 19, 2) == pytest.approx(0.7513, abs=1e-4)
+    assert beta_quantile(0.975, 20, 1) == pytest.approx(0.9987, abs=1e-4)
+
+
+def test_a_constant_does_not_move_whatever_is_left_out():
+    """A mean is a ratio of sums over the same units, whatever the sentences' lengths."""
+    found = left_out([one_group(np.full((3, 4), 2.5), np.array([1, 50, 3, 8]))])
+    np.testing.assert_allclose(found.means[0], 2.5)
+    assert len(found.means[0]) == 1 + 4 + 3
+
+
+def test_units_and_seeds_have_the_standard_errors_of_means():
+    values_ks = np.random.default_rng(0).gamma(2, size=(3, 300))
+    units, seeds = left_out([one_group(values_ks)]).parts(left_out([one_group(values_ks)]).means[0][:, 0])
+    assert units.variance == pytest.approx(values_ks.mean(axis=0).var(ddof=1) / 300)
+    assert seeds.variance == pytest.approx(values_ks.mean(axis=1).var(ddof=1) / 3)
+    assert (units.freedom, seeds.freedom) == (299, 2)
+
+
+def test_systems_lose_the_same_units():
+    """Two systems that differ by a constant on each sentence: pairing leaves nothing to chance."""
+    values = np.random.default_rng(0).normal(5, 2, size=(1, 50))
+    found = left_out([one_group(values), one_group(values + 0.1)])
+    np.testing.assert_allclose(found.means[1] - found.means[0], 0.1)
+
+
+def test_systems_must_share_their_units():
+    with pytest.raises(ValueError, match="same units"):
+        left_out([one_group(np.ones((1, n))) for n in (3, 4)])
+
+
+def test_seeds_count_where_one_system_has_several():
+    one, many = one_group(np.ones((1, 4))), one_group(np.ones((3, 4)))
+    assert what_was_resampled([one, one]) == "units"
+    assert what_was_resampled([one, many]) == "units and seeds"
+
+
+def test_a_group_rests_on_the_units_that_hold_it():
+    system = one_group(np.ones((1, 6)), np.array([10, 10, 10, 0, 0, 0]))
+    assert effective_units(system) == pytest.approx(3)
+
+
+def test_parts_are_joined_each_with_its_own_t():
+    parts = [Part(0.04, 100), Part(0.01, 1)]
+    expected = (critical(0.05, 100) ** 2 * 0.04 + critical(0.05, 1) ** 2 * 0.01) ** 0.5
+    assert half_width(parts, 0.05) == pytest.approx(expected)
+    effect = half_width(parts, 0.02)
+    assert p_value(effect, parts) == pytest.approx(0.02, rel=1e-6)
+
+
+def test_p_is_never_zero_and_never_above_one():
+    assert 0 < p_value(1.0, [Part(0.0, 9)]) < 1e-6
+    assert 0 < p_value(1e9, [Part(1e-9, 200)]) < 1e-6
+    assert p_value(0.0, [Part(0.0, 9)]) == 1
+    assert p_value(0.0, [Part(1.0, 9)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.1, 0.3, "supported"),
+        (-0.1, 0.3, "undecided"),
+        (-0.3, -0.1, "not supported"),
+        (0.0, 0.3, "undecided"),
+        (None, None, "undecided"),
+    ],
+)
+def test_the_verdict_is_where_the_whole_interval_lies(low, high, verdict):
+    assert Effect(0.1, low, high, 0.5, "units", 100, 20).verdict == verdict
+
+
+def test_a_difference_that_is_not_tested_says_why():
+    found = left_out([one_group(np.ones((1, 3)))])
+    effect = effect_of(0.5, [], found, "no interval: 3 sentences, 4 are needed")
+    assert (effect.low, effect.high, effect.p_value) == (None, None, None)
+    assert effect.text() == "(no interval: 3 sentences, 4 are needed)"
+
+
+@pytest.mark.parametrize(("seeds", "low"), [(1, 0.9638), (2, 0.225), (5, 0.929)])
+def test_all_right_is_no_certainty(seeds, low):
+    """A percentile bootstrap of 100 right answers gives [100 %, 100 %]; the exact interval begins at 96.4 %."""
+    parts = [Part(0.0, 99), *([Part(0.0, seeds - 1)] if seeds > 1 else [])]
+    interval = share_interval(1.0, parts, 100, seeds)
+    assert interval.low == pytest.approx(low, abs=0.01)
+    assert interval.high == 1
+
+
+TRIALS = 400
+MOST = 35
+"""Of 400 tests at the 5 % level, more false positives than this have a chance of 0.1 % where it holds (binomial)."""
+
+
+@pytest.mark.parametrize(("sentences", "kind"), [(40, "independent"), (60, "topics"), (120, "topics"), (400, "topics")])
+def test_equally_good_models_are_told_apart_no_more_often_than_the_level_says(sentences, kind):
+    found = coverage.false_positives(np.random.default_rng(5), sentences, kind, TRIALS)
+    assert found["tested"]
+    assert found["at_5"] * TRIALS <= MOST
+    assert found["at_1"] * TRIALS <= 12, "0.1 % for a level of 1 %"
+    assert found["before_at_5"] * TRIALS > MOST
