@@ -46,7 +46,16 @@ def run(options: Options) -> None:
     page = path.with_name("report.html")
     if not _is_ours(page):
         require_output(page, "the report", overwrite=options.overwrite)
-    write_report(results, page)
+    try:
+        write_report(results, page)
+    except (
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:  # each entry is sound, and yet they do not fit
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        raise UserError(f"{path}: cannot be drawn ({reason}); the file is damaged, run the comparison again") from error
     TerminalProgress().say(f"report: {page}")
 
 

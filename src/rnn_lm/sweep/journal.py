@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from optuna.storages.journal import JournalFileOpenLock
 from optuna.storages.journal._file import get_lock_file
@@ -17,8 +17,6 @@ from optuna.storages.journal._file import get_lock_file
 from rnn_lm.errors import UserError
 from rnn_lm.files import user_errors
 from rnn_lm.schema import first_problem
-
-Number = float | None
 
 
 class _Study(TypedDict):
@@ -38,11 +36,11 @@ class _StudySystemAttribute(_StudyId):
     system_attr: dict[str, Any]
 
 
-class _NewTrial(_StudyId):
-    datetime_start: NotRequired[str | None]
-    user_attrs: NotRequired[dict[str, Any]]
-    system_attrs: NotRequired[dict[str, Any]]
-    params: NotRequired[dict[str, Any]]
+class _NewTrial(_StudyId, total=False):
+    datetime_start: str | None
+    user_attrs: dict[str, Any]
+    system_attrs: dict[str, Any]
+    params: dict[str, Any]
 
 
 class _TrialId(TypedDict):
@@ -55,11 +53,14 @@ class _Parameter(_TrialId):
     distribution: str
 
 
-class _State(_TrialId):
+class _StateValues(_TrialId):
     state: int
     values: list[float] | None
-    datetime_start: NotRequired[str | None]
-    datetime_complete: NotRequired[str | None]
+
+
+class _State(_StateValues, total=False):
+    datetime_start: str | None
+    datetime_complete: str | None
 
 
 class _Intermediate(_TrialId):
