@@ -26,6 +26,11 @@ GAINS = {"0": 0.62, "1": 0.74, "2": 0.86, "3": 1.02, "4+": 1.18}
 @pytest.fixture(scope="session")
 def made_up_results() -> dict[str, Any]:
     """Shared by the tests that only read it."""
+    return made_up()
+
+
+def made_up() -> dict[str, Any]:
+    """The results file."""
     random = np.random.Generator(np.random.PCG64(1))
     return {
         "format": "rnn_lm results",

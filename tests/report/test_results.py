@@ -98,7 +98,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_entries_are_welcome(results: dict[str, Any]) -> None:
-    results["probes"] = {"agreement": []}
+    results["more"] = {"agreement": []}
     results["models"][0]["comment"] = "added by hand"
     results["models"][0]["breakdown"][0]["policy"] = "stream"
     assert check_results(results, "results.json") == results

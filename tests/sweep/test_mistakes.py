@@ -10,7 +10,8 @@ import pytest
 
 from refusals import refused
 from rnn_lm.cli import main
-from rnn_lm.sweep.storage import shown_url
+from rnn_lm.errors import UserError
+from rnn_lm.sweep.storage import open_journal, shown_url
 
 
 @pytest.mark.parametrize(
@@ -93,3 +94,27 @@ def test_a_damaged_journal_is_named(capsys, arguments, tmp_path):
 )
 def test_a_password_is_never_shown(url, shown):
     assert shown_url(url) == shown
+
+
+def test_a_seed_of_the_sampler_below_zero_is_refused(capsys, arguments, tmp_path):
+    assert "--sampler-seed must be 0 or a positive number" in refused(capsys, *arguments, "--sampler-seed", "-1")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("space", ["learning-rate=1..1e999", "learning-rate=0..nan", "hidden-size=-5..0"])
+def test_ranges_beyond_sense_are_refused(capsys, arguments, tmp_path, space):
+    refused(capsys, *arguments[: arguments.index("--space")], "--space", space)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_that_was_cut_off_is_removed_and_a_wrong_one_named(tmp_path):
+    journal = tmp_path / "study.journal"
+    optuna.create_study(storage=open_journal(journal), study_name="sweep").ask()
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + b'{"op_code":4,"worker')
+    assert len(optuna.load_study(study_name="sweep", storage=open_journal(journal)).trials) == 1
+    assert journal.read_bytes() == whole
+    for line in (b'{"op_code":"4"}', b'{"op_code":6,"worker_id":"x","trial_id":0,"state":"1","values":null}', b"[]"):
+        journal.write_bytes(whole + line + b"\n")
+        with pytest.raises(UserError, match="line 3: "):
+            open_journal(journal)

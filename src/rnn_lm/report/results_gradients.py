@@ -181,7 +181,7 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
             yield f"{where}.facts.valid_perplexity is no number"
         for path in ("hidden", "cell", "cell only", "cell rest"):
             if path in model["by_lag"]:
-                band = model["by_lag"][path]
+                band = model["by_lag"][path]  # pyright: ignore[reportTypedDictNotRequiredAccess] (just asked)
                 yield from _unequal(f"{where}.by_lag.{path}", band["mean"], band["low"], band["high"])
         step, singular = model["one_step"], model["one_step"]["singular_values"]
         yield from _unequal(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, TypedDict
 
 
 class NamedModel(TypedDict):
@@ -125,13 +125,16 @@ class NaturalResult(TypedDict):
     by_attractors: list[NaturalAttractorCell]
 
 
-class ProbesPart(TypedDict):
-    """All of it."""
-
+class _Generated(TypedDict):
     seeds: list[int]
     models: list[NamedModel]
     probes: list[ProbeResult]
-    natural: NotRequired[NaturalResult]
+
+
+class ProbesPart(_Generated, total=False):
+    """All of it; ``natural`` is there where the corpus has the words for it."""
+
+    natural: NaturalResult
 
 
 def inconsistencies(part: ProbesPart) -> Iterator[str]:

@@ -20,6 +20,10 @@ POLICIES: dict[Policy, str] = {
 """The context policies and what each means, in the order in which they are shown."""
 
 
+UNK_TOLERANCE = 1.5
+"""How many times its share of the valid text <unk> may have in the test text before a table speaks of it."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column's title; figures are aligned to the right."""
@@ -72,8 +76,27 @@ def perplexity_table(results: Results, policy: Policy) -> Table:
         text_column("Model"), Column("Test perplexity"), Column("95% interval"), Column("Valid perplexity"),
         Column("Bits per token"), Column("Bits per char."), Column("Parameters"), Column("Training"),
     )  # fmt: skip
-    rows = tuple(_perplexity_row(model, policy) for model in scored_models(results, policy))
+    models = scored_models(results, policy)
+    rows = tuple(_perplexity_row(model, policy) for model in models)
+    if any(_much_unknown(model, policy) for model in models):
+        columns += (Column("<unk>"), Column("Perplexity without <unk>"))
+        rows = tuple((*row, *_unknown_cells(model, policy)) for row, model in zip(rows, models, strict=True))
     return Table(f"Policy “{policy}”: {POLICIES[policy]}", columns, rows)
+
+
+def _much_unknown(model: ModelResult, policy: Policy) -> bool:
+    """Whether more of the test text is ``<unk>`` than of the valid text, so that a perplexity flatters the model."""
+    scores = model["perplexity"][policy]
+    test, valid = (scores[split].get("unk_share") if split in scores else None for split in ("test", "valid"))
+    return test is not None and test > (0.0 if valid is None else valid) * UNK_TOLERANCE
+
+
+def _unknown_cells(model: ModelResult, policy: Policy) -> tuple[str, str]:
+    test = model["perplexity"][policy]["test"]
+    share = test.get("unk_share")
+    return numbers.MISSING if share is None else numbers.share(share), numbers.perplexity(
+        test.get("perplexity_without_unk")
+    )
 
 
 def _perplexity_row(model: ModelResult, policy: Policy) -> tuple[str, ...]:

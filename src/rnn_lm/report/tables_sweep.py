@@ -13,7 +13,9 @@ MOST_SHOWN = 10
 
 def best_trials_table(sweep: Mapping[str, Any]) -> Table:
     """The complete trials with the lowest valid perplexity, one per row, with the settings that were searched over."""
-    complete = [trial for trial in sweep["trials"] if trial["state"] == "complete"]
+    complete = [
+        trial for trial in sweep["trials"] if trial["state"] == "complete" and trial["valid_perplexity"] is not None
+    ]
     complete.sort(key=lambda trial: (trial["valid_perplexity"], trial["number"]))
     names = list(sweep["space"])
     rows = tuple(

@@ -11,7 +11,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
 from optuna import Study, Trial
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
@@ -26,6 +26,13 @@ MOST_ATTEMPTS = 3
 
 WORKER, BEAT, INTERRUPTED, RETRY_OF, ATTEMPT = "worker", "beat", "interrupted", "retry of", "attempt"
 """The attributes of a trial that this module writes and reads."""
+
+
+class Worker(TypedDict):
+    """Who works on a trial."""
+
+    host: str
+    pid: int
 
 
 @contextlib.contextmanager
@@ -52,8 +59,8 @@ def _beat(trial: Trial, done: threading.Event) -> None:
 
 def is_alive(trial: FrozenTrial, now: float) -> bool:
     """Whether somebody seems to be working on a running trial; ``now`` is in seconds since 1970."""
-    worker: dict[str, Any] = trial.user_attrs.get(WORKER, {})
-    if worker.get("host") == _host() and not _process_exists(worker["pid"]):
+    worker: Worker | None = trial.user_attrs.get(WORKER)
+    if worker is not None and worker["host"] == _host() and not _process_exists(worker["pid"]):
         return False
     started = trial.datetime_start.timestamp() if trial.datetime_start is not None else now
     return now - trial.user_attrs.get(BEAT, started) < DEAD_AFTER_SECONDS
@@ -88,7 +95,7 @@ def _process_exists(pid: int) -> bool:
         return True  # signal 0 asks on POSIX alone; elsewhere the heartbeats decide
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True  # it exists, and is somebody else's

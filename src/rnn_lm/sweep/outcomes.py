@@ -7,17 +7,19 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from optuna import Study
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from rnn_lm.errors import UserError
+from rnn_lm.schema import first_problem
 from rnn_lm.sweep.configs import Value, train_command
-from rnn_lm.sweep.liveness import RETRY_OF
+from rnn_lm.sweep.liveness import ATTEMPT, RETRY_OF, Worker
 from rnn_lm.sweep.sampling import WHOLE_BUDGET
 from rnn_lm.sweep.settings import SweepSettings
-from rnn_lm.sweep.trial import DIVERGED, STEPS
+from rnn_lm.sweep.trial import DIVERGED, LARGEST_NLL, STEPS
 
 State = Literal["complete", "pruned", "diverged", "cut off", "running", "waiting"]
 
@@ -42,6 +44,7 @@ class Outcome:
         seconds: from beginning to end; None where it has not ended.
         steps: what its budget came to; None where it did not get to the end.
         retry_of: the cut-off trial that this one repeats.
+        reason: why it diverged; None where it did not.
     """
 
     number: int
@@ -52,6 +55,7 @@ class Outcome:
     seconds: float | None
     steps: int | None
     retry_of: int | None
+    reason: str | None = None
 
     @property
     def valid_perplexity(self) -> float | None:
@@ -74,13 +78,14 @@ class Outcome:
             "seconds": self.seconds,
             "steps": self.steps,
             "retry_of": self.retry_of,
+            **({"reason": self.reason} if self.reason is not None else {}),
             "curve": [{"budget": share, "valid_perplexity": perplexity(nll)} for share, nll in self.curve],
         }
 
 
 def perplexity(nll: float | None) -> float | None:
     """exp of a mean NLL; None where that is no finite number, which JSON could not hold."""
-    return math.exp(nll) if nll is not None and nll < 700 else None
+    return math.exp(nll) if nll is not None and nll < LARGEST_NLL else None
 
 
 def outcomes(study: Study) -> list[Outcome]:
@@ -99,7 +104,51 @@ def _outcome(trial: FrozenTrial) -> Outcome:
         trial.duration.total_seconds() if trial.duration is not None else None,
         trial.user_attrs.get(STEPS),
         trial.user_attrs.get(RETRY_OF),
+        trial.user_attrs.get(DIVERGED),
     )
+
+
+def require_sound(study: Study, names: Sequence[str]) -> None:
+    """Refuse a study whose trials are not such as a sweep over the settings called ``names`` leaves.
+
+    Raises:
+        UserError: names the trial and what is wrong with it.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        problem = _trial_problem(trial, names)
+        if problem is not None:
+            raise UserError(
+                f"study {study.study_name!r}: trial {trial.number} {problem}; it is damaged or was changed by hand: "
+                "choose another --out or --study-name"
+            )
+
+
+def _trial_problem(trial: FrozenTrial, names: Sequence[str]) -> str | None:
+    unknown = [name for name in trial.params if name not in names]
+    if unknown:
+        return f"has a value of {unknown[0]!r}, which is not in the space"
+    if trial.state == TrialState.COMPLETE:
+        if set(trial.params) != set(names):
+            return "ended without a value of every setting"
+        if not trial.values or len(trial.values) != 1 or not 0 <= trial.values[0] < LARGEST_NLL:
+            return "ended with a loss that is none"
+    if not all(0 < step <= WHOLE_BUDGET for step in trial.intermediate_values):
+        return "was measured at a share of its budget that is none"
+    numbers = {key: trial.user_attrs.get(key) for key in (RETRY_OF, ATTEMPT)}
+    if not all(value is None or (type(value) is int and value >= 0) for value in numbers.values()):
+        return f"has {' or '.join(map(repr, numbers))} that is no number"
+    problem = first_problem(dict(trial.user_attrs), _Attributes)
+    return f"has an attribute that is none: {problem}" if problem else None
+
+
+class _Attributes(TypedDict, total=False):
+    """What a trial carries besides what Optuna knows."""
+
+    worker: Worker
+    beat: float
+    interrupted: bool
+    steps: int
+    diverged: str
 
 
 def _state(trial: FrozenTrial) -> State:
@@ -137,7 +186,13 @@ def importances(study: Study, found: Sequence[Outcome]) -> dict[str, float]:
         return {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental to Optuna; and equal importances are seen as such
-        return get_param_importances(study, evaluator=PedAnovaImportanceEvaluator(target_quantile=GOOD_SHARE))
+        try:
+            found_shares = get_param_importances(
+                study, evaluator=PedAnovaImportanceEvaluator(target_quantile=GOOD_SHARE)
+            )
+        except (ArithmeticError, ValueError, RuntimeError):  # all trials alike: nothing to tell apart
+            return {}
+    return found_shares if all(map(math.isfinite, found_shares.values())) else {}
 
 
 def describe(study: Study, settings: SweepSettings, folder: Path) -> dict[str, Any]:

@@ -22,9 +22,9 @@ from rnn_lm.progress import Progress, Task, duration
 from rnn_lm.report import numbers
 from rnn_lm.report.tables_sweep import setting
 from rnn_lm.runs import completed, first_difference
-from rnn_lm.sweep.configs import Value
+from rnn_lm.sweep.configs import Value, flag_name
 from rnn_lm.sweep.liveness import INTERRUPTED, heartbeat, retry_cut_off
-from rnn_lm.sweep.outcomes import COUNTED, Outcome, best_of, outcomes, perplexity
+from rnn_lm.sweep.outcomes import COUNTED, Outcome, best_of, outcomes, perplexity, require_sound
 from rnn_lm.sweep.progress import TrialProgress
 from rnn_lm.sweep.sampling import RepeatableSampler, make_pruner
 from rnn_lm.sweep.settings import SweepSettings
@@ -53,6 +53,7 @@ def open_study(storage: BaseStorage, name: str, settings: SweepSettings) -> Stud
             raise UserError(f"study {name!r} is not one of rnn-lm sweep's; choose another --study-name")
         study.set_user_attr(SETTINGS, wanted)
     _require_same(name, completed(study.user_attrs[SETTINGS], settings.parts(), f"study {name!r}"), wanted)
+    require_sound(study, [flag_name(dimension.field) for dimension in settings.space])
     return study
 
 
@@ -152,7 +153,7 @@ def described(outcome: Outcome, best_before: Outcome | None) -> str:
     ends = {
         "complete": f"valid perplexity {shown}{', the best so far' if is_best else ''}",
         "pruned": f"pruned after {outcome.pruned_at or 0:.0%} of its budget at valid perplexity {shown}",
-        "diverged": "diverged",
+        "diverged": f"failed, it diverged ({outcome.reason})",
     }
     return (
         f"trial {outcome.number}: {ends.get(outcome.state, outcome.state)}, in {duration(outcome.seconds or 0)}: "

@@ -11,6 +11,7 @@ so that a search never fails after an hour over a value that could not be used.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from rnn_lm.config import EmbeddingConfig, ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.sweep.configs import RunConfigs, Value, flag_name
 
-_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:e[+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})(?:e[+-]?\d{1,3})?"
 _RANGE = re.compile(rf"({_NUMBER})\.\.({_NUMBER})(?::(.+))?", re.ASCII | re.IGNORECASE)
 _FORMS = "write NAME=LOW..HIGH, NAME=LOW..HIGH:log, NAME=LOW..HIGH:STEP or NAME=A,B,C"
 
@@ -195,7 +196,10 @@ def _number(word: str, number: Callable[[str], int | float], field: str) -> int 
         raise UserError(f"{word!r} is not a number")
     if number is int and not re.fullmatch(r"[+-]?\d+", word, re.ASCII):
         raise UserError(f"--{flag_name(field)} takes whole numbers, and {word} is none")
-    return number(word)
+    found = number(word)
+    if not math.isfinite(found):
+        raise UserError(f"{word} is larger than any number here")
+    return found
 
 
 def _members(hint: Any) -> set[Any]:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import user_errors
+from rnn_lm.sweep.journal import check_journal
 
 JOURNAL = "study.journal"
 """The default storage's file, in the run's folder."""
@@ -65,10 +66,13 @@ def open_journal(path: Path) -> BaseStorage:
     """Open the journal at ``path``, or begin one; raises ``UserError`` where that cannot be done or it is damaged."""
     # Absolute, so that the lock stays where it is should the working directory change.
     name = str(path.absolute())
+    check_journal(path)
     try:
         with user_errors(path, "open the study"):
             return JournalStorage(JournalFileBackend(name, lock_obj=JournalFileOpenLock(name)))
-    except (ValueError, KeyError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # lines that are each as they should be, and do not follow from one another
         raise UserError(f"{path}: not a journal of Optuna's, or a damaged one; choose another --out") from error
 
 

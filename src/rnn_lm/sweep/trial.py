@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,9 @@ from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged
 
 STEPS, DIVERGED = "steps", "diverged"
 """The attributes of a trial that say how many steps its budget came to, and that its loss became no number."""
+
+LARGEST_NLL = 700.0
+"""From this loss on, in nats, a perplexity is no longer a number."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,13 @@ def run_trial(bench: Bench, trial: Trial, progress: Progress) -> float:
     folder, reporter = trial_folder(bench.trials, trial.number), _Reporter(trial, configs.training.validations)
     try:
         trained = train_recurrent(folder, spec, bench.prepared, progress, reporter, resume=False)
-    except TrainingDiverged as error:
+    except (TrainingDiverged, OverflowError) as error:  # these settings are bad, and the search is to learn it
         trial.set_user_attr(DIVERGED, str(error))
         raise TrialPruned from error
     position = trained.result.position
     trial.set_user_attr(STEPS, position.total_steps)
-    if not math.isfinite(position.best_valid_nll):
-        trial.set_user_attr(DIVERGED, "no validation gave a number")
+    if not position.best_valid_nll < LARGEST_NLL:
+        trial.set_user_attr(DIVERGED, "no validation gave a perplexity that is a number")
         raise TrialPruned
     return position.best_valid_nll
 
