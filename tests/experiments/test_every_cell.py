@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rnn_lm.cli import main
-from rnn_lm.models.cells import CELLS
+from rnn_lm.layers.cells import CELLS
 
 WORDS = [f"w{i}" for i in range(40)]
 

@@ -12,7 +12,7 @@ from refusals import refused
 from rnn_lm.commands import report
 from rnn_lm.errors import UserError
 from rnn_lm.labels import LOOKS, label_of, labels_of, style_of
-from rnn_lm.models.cells import CELLS
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.report.drawing import DrawingFailed, draw
 from rnn_lm.report.tables import perplexity_table
 

@@ -170,7 +170,10 @@ def figures(scores: SentenceScores | TokenScores, reading: Reading) -> str:
     if not math.isfinite(total.nll_sum):
         return f"perplexity inf (a token has the probability 0){reading.beside(total)}"
     interval = perplexity_interval([scores], BLOCKS)
-    parts = [f"perplexity {number_text(interval.value, '8.2f')} {interval.text()}", f"{total.bits_per_token:.3f} bits/token"]
+    parts = [
+        f"perplexity {number_text(interval.value, '8.2f')} {interval.text()}",
+        f"{total.bits_per_token:.3f} bits/token",
+    ]
     if (bits := reading.bits_per_character(total)) is not None:
         parts.append(f"{bits:.3f} bits/character")
     per_word = reading.perplexity_per_word(total)
