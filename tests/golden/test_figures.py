@@ -1,0 +1,30 @@
+"""Training and counting give the figures that they gave when these were recorded."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+
+def _recorder():
+    spec = importlib.util.spec_from_file_location("golden_record", Path(__file__).with_name("record.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_figures_are_those_recorded(tmp_path, capsys):
+    """To the bit on the machine that recorded them; kernels of other processors sum in another order."""
+    record = _recorder()
+    recorded, found = json.loads(record.FIGURES.read_text()), record.figures(tmp_path)
+    capsys.readouterr()
+    assert found["networks"].keys() == recorded["networks"].keys()
+    for name, network in recorded["networks"].items():
+        for what, values in network.items():
+            assert found["networks"][name][what] == pytest.approx(values, rel=2e-4), (name, what)
+    assert found["ngram"] == pytest.approx(recorded["ngram"], rel=1e-9)
