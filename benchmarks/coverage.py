@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_lm.evaluation.bootstrap import Interval, Measurements
+from rnn_lm.evaluation.bootstrap import Effect, Interval, Measurements
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 from rnn_lm.evaluation.significance import RUNS, gain, gain_concentration, perplexity_interval
 from rnn_lm.files import write_json
@@ -99,9 +99,11 @@ def false_positives(random: np.random.Generator, sentences: int, kind: str, tria
     }
 
 
-def held(interval: Interval, truth: float) -> bool | None:
+def held(interval: Interval | Effect | None, truth: float) -> bool | None:
     """Whether an interval holds the truth; None where there is none."""
-    return None if interval.low is None or interval.high is None else interval.low <= truth <= interval.high
+    if interval is None or interval.low is None or interval.high is None:
+        return None
+    return interval.low <= truth <= interval.high
 
 
 def summary(name: str, found: list[bool | None]) -> dict[str, Any]:
@@ -130,9 +132,8 @@ def seeds(random: np.random.Generator, count: int, spread: float, trials: int, s
         sums, tokens = differences(random, 2 * count, sentences, "topics")
         tokens_s = tokens[0]
         each = (sums / tokens + spread * random.normal(size=(2 * count, 1))) * tokens_s + 5.0 * tokens_s
-        systems = [[scores(one, tokens_s) for one in half] for half in (each[:count], each[count:])]
-        effect = gain(*systems)
-        found.append(None if effect.low is None or effect.high is None else effect.low <= 0 <= effect.high)
+        first, second = ([scores(one, tokens_s) for one in half] for half in (each[:count], each[count:]))
+        found.append(held(gain(first, second), 0.0))
     return summary(f"difference, {count} seeds each, seeds vary by {spread:g} nats", found)
 
 
@@ -161,9 +162,7 @@ def kinds_of_token(random: np.random.Generator, sentences: int, trials: int) -> 
         first, second, rare_n = token_scores(random, sentences, 0.02)
         buckets = by_context_match([first], rare_n * 4)
         rare.append(held(buckets[-1].perplexity, float(np.exp(5.0))) if len(buckets) > 1 else None)
-        effect = gain_concentration([second], [first], rare_n * 4)
-        there = effect is not None and effect.low is not None and effect.high is not None
-        concentrated.append(effect.low <= 0 <= effect.high if there else None)
+        concentrated.append(held(gain_concentration([second], [first], rare_n * 4), 0.0))
     return [
         summary(f"perplexity of one token in fifty, {sentences} sentences", rare),
         summary(f"difference of gains, {sentences} sentences", concentrated),

@@ -19,7 +19,7 @@ from rnn_lm.evaluation.jackknife import (
 from rnn_lm.evaluation.student import beta_quantile, critical, two_sided_p
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
-import coverage
+import coverage  # pyright: ignore[reportMissingImports]
 
 
 def one_group(values_ks: np.ndarray, counts_s: np.ndarray | None = None) -> Measurements:
