@@ -1,4 +1,4 @@
-"""Put what the benchmarks measured into docs/performance.md, between its markers: the last step of ``make bench``."""
+"""Put what the benchmarks measured into the pages that tell of it, between their markers: the last step of ``make bench``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rnn_lm.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "evaluation.md")
 
 
 def times(ratio: dict[str, float]) -> str:
@@ -88,6 +88,51 @@ def corpus_memory(found: dict[str, Any]) -> str:
     return markdown(["tokens", "job", "s", "private, MB", "resident, MB", "workers, private, MB"], rows)
 
 
+KINDS = ("independent", "topics", "neighbors")
+"""How sentences hang together in the simulations of tests."""
+
+
+def false_positives(found: dict[str, Any]) -> str:
+    """Tests that find a difference between equally good models, by length of the text; then how it was made."""
+    by_length: dict[int, dict[str, dict[str, Any]]] = {}
+    for row in found["tests"]:
+        by_length.setdefault(row["sentences"], {})[row["kind"]] = row
+    rows = []
+    for sentences, kinds in by_length.items():
+        shares = [_shares(kinds[kind]) for kind in KINDS]
+        topics = kinds["topics"]
+        before = f"{topics['before_at_5']:.1%} / {topics['before_at_1']:.1%}"
+        rows.append([f"{sentences:,}", str(topics["units"]), *shares, before])
+    header = [
+        "sentences",
+        "runs",
+        "independent",
+        "topics",
+        "each like the one before",
+        "bootstrap of runs of 20, topics",
+    ]
+    made, trials = found["made"], found["tests"][0]["trials"]
+    note = (
+        f"At 5% / at 1%, {trials:,} simulated texts each (the bootstrap: {found['tests'][0]['before_trials']}); "
+        f"`benchmarks/coverage.py`, {made['date']}, seed {made['seed']}, numpy {made['numpy']}."
+    )
+    return f"{markdown(header, rows)}\n\n{note}"
+
+
+def _shares(row: dict[str, Any]) -> str:
+    return f"{row['at_5']:.1%} / {row['at_1']:.1%}" if row["tested"] else "not tested"
+
+
+def coverage(found: dict[str, Any]) -> str:
+    """How often the other intervals hold the truth."""
+    rows = [
+        [row["figure"], "–" if row["coverage"] is None else f"{row['coverage']:.1%}", f"{row['without']:,}",
+         f"{row['trials']:,}"]
+        for row in found["intervals"]
+    ]  # fmt: skip
+    return markdown(["figure", "95% intervals that held the truth", "without an interval", "simulated"], rows)
+
+
 TABLES = {
     "training": ("training", training),
     "phases": ("training", phases),
@@ -95,20 +140,27 @@ TABLES = {
     "memory": ("memory", memory),
     "ngram": ("ngram", ngram),
     "corpus-memory": ("corpus_memory", corpus_memory),
+    "false-positives": ("coverage", false_positives),
+    "coverage": ("coverage", coverage),
 }
 """By marker: the results file, and what makes a table of it."""
 
 
 def main() -> None:
-    """Rewrite the page; a table whose benchmark was not run stays as it is."""
-    page = PAGE.read_text(encoding="utf-8")
+    """Rewrite the pages; a table whose benchmark was not run stays as it is."""
+    for path in PAGES:
+        _rewrite(path)
+
+
+def _rewrite(page_path: Path) -> None:
+    page = page_path.read_text(encoding="utf-8")
     for marker, (name, table) in TABLES.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
             text = table(read_json(path))
             pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
             page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
-    PAGE.write_text(page, encoding="utf-8")
+    page_path.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

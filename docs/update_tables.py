@@ -47,13 +47,13 @@ def joined(tables: Iterable[Table]) -> str:
 def provenance(found: dict[str, Any]) -> str:
     """What the tables were made by."""
     made, seeds = found["made"], found["config"]["seeds"]
-    counted = f"{seeds} seeds" if seeds > 1 else "one seed, so intervals are over test sentences"
+    counted = f"{seeds} seeds" if seeds > 1 else "one seed, so intervals are over other texts, not other trainings"
     # Where the corpus and the run lie on the machine that made it is nobody else's business.
     command = re.sub(r"--data-dir \S+", "--data-dir FOLDER", made["command"])
     command = re.sub(r"--out \S*?([^/\s]+)(?=\s|$)", r"--out runs/\1", command)
     return (
         f"Made by `{command}` in {made['seconds'] / 60:.0f} minutes with torch {made['torch']}, "
-        f"{made['threads']} threads; {counted} (resampled in runs of 20)."
+        f"{made['threads']} threads; {counted} ."
     )
 
 

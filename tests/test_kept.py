@@ -38,8 +38,8 @@ class Heard(SilentProgress):
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+    def say(self, message: str) -> None:
+        self.lines.append(message)
 
 
 @pytest.fixture
@@ -146,9 +146,13 @@ def test_kept_vectors_are_of_one_text_and_one_setting(folder):
     config = EmbeddingConfig(embedding_size=4, embedding_epochs=1)
     progress, corpus = Heard(), prepared()
     first = input_vectors(config, corpus, folder, 1, progress).vectors_ve
-    assert torch.equal(first, input_vectors(config, corpus, folder, 1, progress).vectors_ve)
+    assert first is not None
+    repeated = input_vectors(config, corpus, folder, 1, progress).vectors_ve
+    assert repeated is not None
+    assert torch.equal(first, repeated)
     assert len(progress.lines) == 1
     again = input_vectors(config, corpus, folder, 2, progress).vectors_ve
+    assert again is not None
     assert not torch.equal(first, again)
     assert "vectors of another text, vocabulary or setting; the vectors are made again" in progress.lines[1]
     write_checkpoint(folder / KEPT, {"vectors": torch.ones(2, 2)}, {"embedding": {}})

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn_lm.evaluation.bootstrap import Effect, Measurements, what_was_resampled
+from rnn_lm.evaluation.intervals import Effect, Measurements, what_was_resampled
 from rnn_lm.evaluation.jackknife import (
     Part,
     effect_of,

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rnn_lm.evaluation.bootstrap import Interval, number_text
+from rnn_lm.evaluation.intervals import Interval, number_text
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 from rnn_lm.evaluation.significance import (
     BY_SENTENCE,

@@ -148,7 +148,7 @@ WANTED: dict[str, Callable[[], Any]] = {
 @pytest.mark.parametrize("name", WANTED)
 def test_manifests_of_every_kind_where_they_are_resumed(folder, name):
     own, wanted = folder / name, WANTED[name]()
-    kind = {"lstm": "recurrent"}.get(name, name)
+    kind = "recurrent" if name == "lstm" else name
     start_run(own, kind, wanted, resume=True)
     original = json.loads((own / "run.json").read_text())
     digests = {"train text": "1", "vocabulary": "2"}

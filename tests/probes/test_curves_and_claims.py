@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.evaluation.bootstrap import Measurements
+from rnn_lm.evaluation.intervals import Measurements
 from rnn_lm.probes.claims import judged
 from rnn_lm.probes.curves import fit, half_life
 

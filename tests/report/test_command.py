@@ -70,7 +70,7 @@ def test_a_drawing_that_ends_its_process_is_one_line() -> None:
         draw("svg", spec, seconds=0.001)
 
 
-def test_shares_of_unk_are_shown_where_they_matter(results: dict[str, Any]) -> None:
+def test_shares_of_unk_are_shown_where_they_matter(results: Any) -> None:
     titles = [column.title for column in perplexity_table(results, "stream").columns]
     assert "<unk>" not in titles
     scores = results["models"][0]["perplexity"]["stream"]

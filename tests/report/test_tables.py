@@ -159,5 +159,5 @@ def test_sections_come_in_order_and_only_where_there_is_something(checked: Resul
     for name, position in (("theory", 80), ("probes", 60), ("gradients", 70)):
         registry.register(name)(PlacedSection(position, maker(name)))
     assert sections_of(checked, registry) == []
-    checked["theory"], checked["probes"] = {}, {}
+    checked.update({"theory": {}, "probes": {}})  # pyright: ignore[reportArgumentType, reportCallIssue]
     assert [section.anchor for section in sections_of(checked, registry)] == ["probes", "theory"]

@@ -33,8 +33,6 @@ class Options:
     """Context policy of --surprisal; perplexity is always given under both."""
     overwrite: bool = False
     """Replace the files of --surprisal and --adapt-results where they are there already."""
-    bootstrap_seed: int = 1
-    """Has no effect any more: intervals are computed without chance."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:

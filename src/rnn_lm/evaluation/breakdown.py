@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
-from rnn_lm.evaluation.bootstrap import Interval
+from rnn_lm.evaluation.intervals import Interval
 from rnn_lm.evaluation.perplexity import TokenScores
 from rnn_lm.evaluation.significance import RUNS, Plan, measurements, perplexity_intervals
 

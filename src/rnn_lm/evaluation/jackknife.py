@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from rnn_lm.evaluation.bootstrap import (
+from rnn_lm.evaluation.intervals import (
     CONFIDENCE,
     FEWEST,
     Effect,

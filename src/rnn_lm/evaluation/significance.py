@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int
 
-from rnn_lm.evaluation.bootstrap import FEWEST, Effect, Interval, Measurements, exponential
+from rnn_lm.evaluation.intervals import FEWEST, Effect, Interval, Measurements, exponential
 from rnn_lm.evaluation.jackknife import LeftOut, Part, effect_of, effective_units, interval_of, left_out, too_few
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores
 

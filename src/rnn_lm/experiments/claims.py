@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from rnn_lm.evaluation.bootstrap import Effect, number_text
+from rnn_lm.evaluation.intervals import Effect, number_text
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.evaluation.significance import RUNS, gain, gain_concentration, perplexity_ratio
 

@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Int
 
 from rnn_lm.config import GenerationConfig
-from rnn_lm.evaluation.bootstrap import Interval
 from rnn_lm.evaluation.breakdown import by_context_match
 from rnn_lm.evaluation.generation import generate
+from rnn_lm.evaluation.intervals import Interval
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.evaluation.significance import perplexity_interval
 from rnn_lm.evaluation.unknown import Reading

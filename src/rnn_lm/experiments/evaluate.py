@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.bootstrap import Effect, Interval, number_text
+from rnn_lm.evaluation.intervals import Effect, Interval, number_text
 from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.evaluation.unknown import Reading, reading_of

@@ -14,7 +14,7 @@ from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.bootstrap import Effect, number_text
+from rnn_lm.evaluation.intervals import Effect, number_text
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rnn_lm.evaluation.bootstrap import FEWEST, Measurements
+from rnn_lm.evaluation.intervals import FEWEST, Measurements
 from rnn_lm.evaluation.jackknife import Part, effect_of, left_out, too_few
 from rnn_lm.probes.curves import LEARNED, MERGED, SHORTEST, fit
 

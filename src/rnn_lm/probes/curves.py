@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from rnn_lm.evaluation.bootstrap import CONFIDENCE, FEWEST, Measurements
+from rnn_lm.evaluation.intervals import CONFIDENCE, FEWEST, Measurements
 from rnn_lm.evaluation.jackknife import effective_units, half_width, left_out, share_interval
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.outcomes import Outcome

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from rnn_lm.evaluation.bootstrap import Measurements
+from rnn_lm.evaluation.intervals import Measurements
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.probes.curves import accuracies
 from rnn_lm.probes.minimal_pairs import Suite, right_choices

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rnn_lm.evaluation.bootstrap import Measurements
+from rnn_lm.evaluation.intervals import Measurements
 from rnn_lm.probes.claims import judged
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.curves import accuracies, curve, half_life, measured
