@@ -1,4 +1,4 @@
-"""Put what the benchmarks measured into the pages that tell of it, between their markers: the last step of ``make bench``."""
+"""Put what the benchmarks measured into the pages about it, between their markers: the last step of ``make bench``."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def provenance(found: dict[str, Any]) -> str:
     command = re.sub(r"--out \S*?([^/\s]+)(?=\s|$)", r"--out runs/\1", command)
     return (
         f"Made by `{command}` in {made['seconds'] / 60:.0f} minutes with torch {made['torch']}, "
-        f"{made['threads']} threads; {counted} ."
+        f"{made['threads']} threads; {counted}."
     )
 
 
