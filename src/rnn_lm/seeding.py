@@ -20,5 +20,5 @@ def generator(seed: int, purpose: str) -> torch.Generator:
 
 
 def numpy_generator(seed: int, purpose: str) -> np.random.Generator:
-    """The same for numpy: bootstrap, generated corpora."""
+    """The same for numpy: generated corpora."""
     return np.random.default_rng(derived_seed(seed, purpose))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnn_lm.evaluation.intervals import Effect, Measurements, what_was_resampled
+from rnn_lm.evaluation.intervals import Effect, Measurements, generalizes_over
 from rnn_lm.evaluation.jackknife import (
     Part,
     effect_of,
@@ -72,8 +72,8 @@ def test_systems_must_share_their_units():
 
 def test_seeds_count_where_one_system_has_several():
     one, many = one_group(np.ones((1, 4))), one_group(np.ones((3, 4)))
-    assert what_was_resampled([one, one]) == "units"
-    assert what_was_resampled([one, many]) == "units and seeds"
+    assert generalizes_over([one, one]) == "units"
+    assert generalizes_over([one, many]) == "units and seeds"
 
 
 def test_a_group_rests_on_the_units_that_hold_it():
@@ -107,7 +107,7 @@ def test_p_is_never_zero_and_never_above_one():
     ],
 )
 def test_the_verdict_is_where_the_whole_interval_lies(low, high, verdict):
-    assert Effect(0.1, low, high, 0.5, "units", 100, 20).verdict == verdict
+    assert Effect(0.1, low, high, 0.5, "units", 20).verdict == verdict
 
 
 def test_a_difference_that_is_not_tested_says_why():

@@ -51,7 +51,7 @@ def test_a_gain_is_a_difference_of_means_over_tokens_not_over_sentences(make_sco
     baseline = [make_scores([[2.0] * 9, [3.0]])]
     effect = gain(system, baseline, BY_SENTENCE)
     assert effect.effect == pytest.approx(0.9)
-    assert effect.resampled == "units"
+    assert effect.over == "units"
 
 
 def test_a_better_system_is_supported_and_a_worse_one_is_not(noisy_scores):
@@ -77,7 +77,7 @@ def test_a_gain_that_seeds_disagree_on_is_undecided(noisy_scores):
     baseline = [noisy_scores(0.0, 9)]
     assert gain(seeds[:1], baseline).verdict == "supported"
     every = gain(seeds, baseline)
-    assert (every.verdict, every.resampled) == ("undecided", "units and seeds")
+    assert (every.verdict, every.over) == ("undecided", "units and seeds")
 
 
 def test_the_ratio_of_perplexities_is_that_of_the_totals(noisy_scores):

@@ -26,6 +26,8 @@ from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.report.results import Claim
+from rnn_lm.schema import first_problem
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
 
@@ -101,6 +103,20 @@ def test_claims_follow_the_scores_both_ways():
     reversed_ = verdicts(ngram=4.0, rnn=4.5, lstm=5.0)
     assert reversed_["LSTM < RNN in perplexity"] == reversed_["RNN < n-gram in perplexity"] == "not supported"
     assert verdicts(lstm=4.0, rnn=4.0)["LSTM < RNN in perplexity"] == "undecided"
+
+
+@pytest.mark.parametrize(("match", "words"), [(0, "every token"), (3, "no token")])
+def test_a_claim_that_the_text_cannot_test_stays_with_its_reason(match, words):
+    """One-word lines have no context at all: the gain cannot be larger in one kind of context than in the other."""
+    systems = {"ngram": [scores(5.0, 1)], "lstm": [scores(4.0, 2)]}
+    claims = compare_claims(systems, LABELS, np.full(8000, match), "stream")
+    tested, untested = claims
+    assert tested["verdict"] == "supported"
+    assert untested["statement"] == "LSTM's gain on the n-gram is larger where the context was not seen"
+    assert untested["verdict"] == "not tested"
+    assert untested["note"].startswith(f"not tested: {words}")
+    assert [untested[key] for key in ("effect", "low", "high", "p_value")] == [None] * 4
+    assert first_problem(untested, Claim) is None
 
 
 def test_only_models_that_are_there_are_claimed_about():

@@ -20,7 +20,7 @@ def tiny(cell: str, layers: int = 1) -> RecurrentLanguageModel:
 
 def windows() -> Windows:
     ids_tb = torch.randint(11, (WARM + LAGS + 2, COLUMNS), generator=torch.Generator().manual_seed(5))
-    return Windows(ids_tb[:-1], ids_tb[1:])
+    return Windows(ids_tb[:-1], ids_tb[1:], ids_tb.shape[1])
 
 
 def brute_force(model: RecurrentLanguageModel, lag: int) -> list[torch.Tensor]:

@@ -23,7 +23,7 @@ def tiny(cell: str, layers: int) -> RecurrentLanguageModel:
 
 def windows() -> Windows:
     ids_tb = torch.randint(9, (WARM + LAGS + 2, COLUMNS), generator=torch.Generator().manual_seed(6))
-    return Windows(ids_tb[:-1], ids_tb[1:])
+    return Windows(ids_tb[:-1], ids_tb[1:], ids_tb.shape[1])
 
 
 def truncated_gradient(model: RecurrentLanguageModel, steps: int) -> torch.Tensor:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from jaxtyping import Float64, Int64
 
-Resampled: TypeAlias = Literal["units", "units and seeds"]
+Over: TypeAlias = Literal["units", "units and seeds"]
 Verdict: TypeAlias = Literal["supported", "not supported", "undecided"]
 
 CONFIDENCE = 0.95
@@ -87,15 +87,14 @@ class Interval:
 
 @dataclass(frozen=True)
 class Effect:
-    """A difference, oriented so that a claim says it is above zero, and what resampling makes of it.
+    """A difference, oriented so that a claim says it is above zero, with its interval and whether it could be chance.
 
     Attributes:
         effect: as measured.
         low: lower end of the interval; None where there is none.
         high: upper end; None where there is none.
         p_value: two-sided, against no difference; never 0. None where the difference could not be tested.
-        resampled: over what the interval generalizes: units of the test set alone, or seeds too.
-        resamples: how often the difference was computed anew, each time without one unit or one seed.
+        over: what the interval generalizes over: units of the test set alone, or seeds too.
         units: of the test set.
         note: why the difference could not be tested, in words.
     """
@@ -104,8 +103,7 @@ class Effect:
     low: float | None
     high: float | None
     p_value: float | None
-    resampled: Resampled
-    resamples: int
+    over: Over
     units: int
     note: str = ""
 
@@ -145,7 +143,7 @@ def exponential(nats: float) -> float:
     return min(max(math.exp(min(max(nats, -700.0), 700.0)), 1 / LARGEST), LARGEST)
 
 
-def what_was_resampled(systems: Sequence[Measurements]) -> Resampled:
+def generalizes_over(systems: Sequence[Measurements]) -> Over:
     """Units alone, unless some system was measured with several seeds."""
     return "units and seeds" if any(system.seeds > 1 for system in systems) else "units"
 

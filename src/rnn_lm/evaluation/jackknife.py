@@ -34,9 +34,9 @@ from rnn_lm.evaluation.intervals import (
     Effect,
     Interval,
     Measurements,
-    Resampled,
+    Over,
     divided,
-    what_was_resampled,
+    generalizes_over,
 )
 from rnn_lm.evaluation.student import beta_quantile, critical, two_sided_p
 
@@ -65,13 +65,13 @@ class LeftOut:
         means: per system (rows, G); row 0 as measured. Any function of the rows is a figure with its jackknife.
         sources: the rows of each source of variance, the units first.
         units: of the test set.
-        resampled: whether there are sources besides the units.
+        over: whether there are sources besides the units.
     """
 
     means: list[Float64[np.ndarray, "R _"]]
     sources: list[slice]
     units: int
-    resampled: Resampled
+    over: Over
 
     def parts(self, figure_r: Float64[np.ndarray, "R"], units: float | None = None) -> list[Part]:
         """The parts of a figure's variance.
@@ -119,7 +119,7 @@ def left_out(systems: Sequence[Measurements]) -> LeftOut:
             others_kg = (totals_kg.sum(axis=0) - totals_kg) / (system.seeds - 1)
             means_rg[next(seed_sources)] = divided(others_kg, np.broadcast_to(counts_sg.sum(axis=0), others_kg.shape))
         means.append(means_rg)
-    return LeftOut(means, sources, min(units), what_was_resampled(systems))
+    return LeftOut(means, sources, min(units), generalizes_over(systems))
 
 
 def effective_units(system: Measurements, group: int = 0) -> float:
@@ -142,7 +142,7 @@ def p_value(effect: float, parts: Sequence[Part]) -> float:
     if len(varying) == 1:
         return max(two_sided_p(effect / math.sqrt(varying[0].variance), varying[0].freedom), _LEAST_P)
     low, high = math.log(_LEAST_P), 0.0
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + high) / 2
         wide = half_width(varying, math.exp(middle)) > abs(effect)
         low, high = (middle, high) if wide else (low, middle)
@@ -164,7 +164,7 @@ def interval_of(value: float, parts: Sequence[Part], units: int, note: str = "")
     return Interval(float(value), value - half, value + half, units)
 
 
-def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = "") -> Effect:
+def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = "", resolution: float = 0.0) -> Effect:
     """A difference with its interval and p-value.
 
     Args:
@@ -172,13 +172,30 @@ def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = 
         parts: of its variance.
         found: what it was computed from.
         note: why it cannot be tested; empty where it can.
+        resolution: a difference up to this is rounding, and no difference.
     """
-    resamples = len(found.means[0]) - 1
     if note:
-        return Effect(float(effect), None, None, None, found.resampled, 0, found.units, note)
-    half = half_width(parts, 1 - CONFIDENCE)
-    p = p_value(float(effect), parts)
-    return Effect(float(effect), effect - half, effect + half, p, found.resampled, resamples, found.units)
+        return Effect(float(effect), None, None, None, found.over, found.units, note)
+    half = max(half_width(parts, 1 - CONFIDENCE), resolution)
+    p = 1.0 if abs(effect) <= resolution else p_value(float(effect), parts)
+    return Effect(float(effect), effect - half, effect + half, p, found.over, found.units)
+
+
+def mean_interval(values_n: Float64[np.ndarray, "N"], counted: str, independent: int | None = None) -> Interval:
+    """The mean of values measured at N places, with its interval over places.
+
+    Args:
+        values_n: in the order of the places.
+        counted: what the places are, in the plural.
+        independent: how many of them stand apart, where neighbors overlap; they are then put together in so many runs.
+    """
+    system = Measurements(values_n[None, :, None], np.ones((len(values_n), 1), dtype=np.int64))
+    if independent is not None:
+        system = system.merged(max(independent, 1))
+    found = left_out([system])
+    note = too_few(found.units, counted) if found.units < FEWEST else ""
+    rows_r = found.means[0][:, 0]
+    return interval_of(rows_r[0], [] if note else found.parts(rows_r), found.units, note)
 
 
 def share_interval(value: float, parts: Sequence[Part], observations: int, seeds: int = 1) -> Interval:

@@ -92,6 +92,9 @@ def _inflation(sentences: float) -> float:
     return 1 + 2 * _SHARED * shared
 
 
+RESOLUTION = 1e-6
+"""Nats per token up to which two models are the same. A model beside its own copy, or beside itself read from an ARPA
+file with seven digits, differs by rounding alone, and always to the same side: a test would take that for a finding."""
 BY_SENTENCE = Plan(block=1)
 """Single sentences, the custom of the field."""
 RUNS = Plan()
@@ -211,7 +214,8 @@ def gain(system: Sequence[Scores], baseline: Sequence[Scores], plan: Plan = RUNS
 
 def _effect(figure_r: Float64[np.ndarray, "R"], found: LeftOut, units: float, plan: Plan, sentences: int) -> Effect:
     note = plan.missing(sentences) or _spread_thin(units)
-    return effect_of(figure_r[0], [] if note else _parts(found, figure_r, units, plan, sentences), found, note)
+    parts = [] if note else _parts(found, figure_r, units, plan, sentences)
+    return effect_of(figure_r[0], parts, found, note, RESOLUTION)
 
 
 def perplexity_ratio(effect: Effect) -> Interval:

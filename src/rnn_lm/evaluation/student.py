@@ -8,6 +8,8 @@ from functools import cache
 
 _STEPS = 400
 """Terms of the continued fraction at most; a few dozen are enough for any interval."""
+_EXACT = 1e-12
+"""Relative width at which a solution is narrow enough."""
 
 
 def incomplete_beta(a: float, b: float, x: float) -> float:
@@ -59,4 +61,6 @@ def _solved(falling: Callable[[float], float], target: float, low: float, high: 
     for _ in range(80):
         middle = (low + high) / 2
         low, high = (middle, high) if falling(middle) > target else (low, middle)
+        if high - low <= _EXACT * high:
+            break
     return (low + high) / 2

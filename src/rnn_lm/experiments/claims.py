@@ -52,18 +52,31 @@ def compare_claims(
 def _concentration_claims(
     scores: Mapping[str, SeedScores], labels: Mapping[str, str], match_n: Int[np.ndarray, "N"], policy: Policy
 ) -> list[dict[str, Any]]:
-    """None where all tokens have a context that was seen, or none has: there is nothing to compare then."""
-    found = {
-        name: gain_concentration(scores[name], scores["ngram"], match_n, BLOCKS, LONGEST_SHORT)
-        for name in ("rnn", "lstm")
-        if name in scores and "ngram" in scores
-    }
+    """Where all tokens have a context that was seen, or none has, the row says that there is nothing to compare."""
     note = f"contexts of which at most {LONGEST_SHORT} token was seen in training, against the others"
-    return [
-        _claim(f"{labels[name]}'s gain on the n-gram is larger where the context was not seen", policy, effect, note)
-        for name, effect in found.items()
-        if effect is not None
-    ]
+    claims = []
+    for name in ("rnn", "lstm"):
+        if name in scores and "ngram" in scores:
+            statement = f"{labels[name]}'s gain on the n-gram is larger where the context was not seen"
+            effect = gain_concentration(scores[name], scores["ngram"], match_n, BLOCKS, LONGEST_SHORT)
+            if effect is None:
+                claims.append(_untested(statement, policy, _one_side(match_n)))
+            else:
+                claims.append(_claim(statement, policy, effect, note))
+    return claims
+
+
+def _one_side(match_n: Int[np.ndarray, "N"]) -> str:
+    """Why gains cannot be compared between two kinds of token of which the text has one."""
+    at_most = f"at most {LONGEST_SHORT} token of context that was seen in training"
+    return f"not tested: {'no' if match_n.min() > LONGEST_SHORT else 'every'} token of the text has {at_most}"
+
+
+def _untested(statement: str, policy: Policy, reason: str) -> dict[str, Any]:
+    """A row of the claims table without figures."""
+    missing = dict.fromkeys(("effect", "low", "high", "p_value"))
+    row = {"statement": statement, "policy": policy, **missing, "verdict": "not tested"}
+    return {**row, "unit": "nats per token", "note": reason}
 
 
 def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> dict[str, Any]:
@@ -73,7 +86,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
     if effect.note:
         notes = [note or shown_ratio, effect.note]
     else:
-        units = f"{effect.units} runs of sentences" + ("" if effect.resampled == "units" else " and seeds")
+        units = f"{effect.units} runs of sentences" + ("" if effect.over == "units" else " and seeds")
         notes = [note or f"{shown_ratio} {ratio.text('.3f')}", f"over {units}"]
     return {
         "statement": statement,

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.evaluation.jackknife import mean_interval
 from rnn_lm.gradients.unroll import Link, Trace, cell_path_only, unroll, warm_state, whole_state
 from rnn_lm.gradients.windows import Windows
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -149,20 +150,25 @@ class Slope:
 
     Attributes:
         mean: over positions, in nats per step.
-        low, high: its 95% interval over positions.
+        low, high: its 95% interval over positions; None where these are too few.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
-def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int) -> Slope:
-    """Fit a line to log norm against lag, from ``first_lag`` to the last, for each position by itself."""
+def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int, apart: int | None = None) -> Slope:
+    """Fit a line to log norm against lag, from ``first_lag`` to the last, for each position by itself.
+
+    Args:
+        norms_kb: by lag and position, positions in the order of the text.
+        first_lag: nearer ones are left out.
+        apart: how many of the positions stand apart (``Windows.apart``); all, by default.
+    """
     logs_kb = norms_kb[first_lag:].clamp_min(SMALLEST).log()
     lag_k = torch.arange(len(logs_kb), dtype=logs_kb.dtype)
     centered_k = lag_k - lag_k.mean()
     slope_b = (centered_k.unsqueeze(1) * logs_kb).sum(0) / centered_k.square().sum()
-    error = float(slope_b.std() / len(slope_b) ** 0.5) if len(slope_b) > 1 else 0.0
-    mean = float(slope_b.mean())
-    return Slope(mean, mean - 1.96 * error, mean + 1.96 * error)
+    found = mean_interval(slope_b.double().numpy(), "positions", apart)
+    return Slope(found.value, found.low, found.high)

@@ -18,10 +18,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.evaluation.jackknife import mean_interval
+
 QR_EVERY = 2
 """Jacobians multiplied before each decomposition: few enough that no direction is lost to rounding."""
 BLIND = 1e-15
 """An overlap smaller than this, relative to the gradient's norm, is rounding and taken as 0."""
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Lyapunov exponents, the largest first.
+
+    Attributes:
+        exponents: means over trajectories, in nats per step.
+        low, high: their 95% intervals; None where trajectories are too few.
+    """
+
+    exponents: list[float]
+    low: list[float | None]
+    high: list[float | None]
 
 
 @dataclass(frozen=True)
@@ -38,12 +54,17 @@ class LyapunovRun:
     exponents_bq: Float[Tensor, "B Q"]
     directions_bnq: Float[Tensor, "B N Q"]
 
-    def spectrum(self) -> tuple[Float[Tensor, "Q"], Float[Tensor, "Q"]]:
-        """Exponents, falling, averaged over trajectories, and the standard errors of these means."""
+    def spectrum(self, apart: int | None = None) -> Spectrum:
+        """Exponents, falling, averaged over trajectories, each with its interval.
+
+        The steps of one trajectory hang together, so that a trajectory is one observation.
+
+        Args:
+            apart: how many of the trajectories do not overlap (``Windows.apart``); all, by default.
+        """
         sorted_bq = self.exponents_bq.sort(dim=1, descending=True).values
-        batch = len(sorted_bq)
-        errors_q = sorted_bq.std(dim=0) / batch**0.5 if batch > 1 else torch.zeros_like(sorted_bq[0])
-        return sorted_bq.mean(0), errors_q
+        found = [mean_interval(values_b.double().numpy(), "trajectories", apart) for values_b in sorted_bq.T]
+        return Spectrum([one.value for one in found], [one.low for one in found], [one.high for one in found])
 
 
 def lyapunov_run(

@@ -36,7 +36,7 @@ def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: Gradi
     """
     windows = _windows(text, config)
     norms = norms_by_lag(model, windows, config.lags)
-    slope = fitted_slope(norms["hidden"], _fit_from(config))
+    slope = fitted_slope(norms["hidden"], _fit_from(config), windows.apart)
     cut = truncation(model, windows, config.lags, config.bptt_lengths)
     return {
         "positions": windows.input_tb.shape[1],
@@ -63,11 +63,11 @@ def measure_jacobians(
     cell = model.config.cell
     directions = generator(config.gradients_seed, "directions")
     run = lyapunov_run(along(trace, cell), config.exponents, config.warm_up, directions)
-    exponents_q, errors_q = run.spectrum()
+    spectrum = run.spectrum(windows.apart)
     return {
         "trajectories": windows.input_tb.shape[1],
         "closed_form_error": _closed_form_error(trace, cell),
-        "lyapunov": {"exponents": exponents_q.tolist(), "standard_errors": errors_q.tolist(), "steps": config.lags + 1},
+        "lyapunov": {**asdict(spectrum), "steps": config.lags + 1},
         "prediction": _prediction(model, windows, run, config),
         "one_step": _one_step(trace, cell, windows, tokens, config),
         "product": _product(trace, cell, config),
@@ -80,7 +80,7 @@ def _windows(text: EncodedText, config: GradientsConfig) -> Windows:
 
 def _some(windows: Windows, count: int) -> Windows:
     columns_b = torch.linspace(0, windows.input_tb.shape[1] - 1, count + 2).round().long()[1:-1]
-    return Windows(windows.input_tb[:, columns_b], windows.target_tb[:, columns_b])
+    return windows.chosen(columns_b)
 
 
 def _fit_from(config: GradientsConfig) -> int:

@@ -19,14 +19,22 @@ class Windows:
     Attributes:
         input_tb: ids read.
         target_tb: ids to be predicted: the input shifted by one.
+        apart: how many of them there would be without overlap: so many runs of neighbors are one observation each.
     """
 
     input_tb: Int[Tensor, "T B"]
     target_tb: Int[Tensor, "T B"]
+    apart: int
 
     def columns(self, start: int, stop: int) -> Windows:
         """Some of the windows."""
-        return Windows(self.input_tb[:, start:stop], self.target_tb[:, start:stop])
+        return self.chosen(torch.arange(self.input_tb.shape[1])[start:stop])
+
+    def chosen(self, columns_b: Int[Tensor, "B"]) -> Windows:
+        """The windows with these numbers."""
+        return Windows(
+            self.input_tb[:, columns_b], self.target_tb[:, columns_b], max(min(self.apart, len(columns_b)), 1)
+        )
 
 
 def spread_windows(text: EncodedText, rows: int, columns: int) -> Windows:
@@ -46,4 +54,4 @@ def spread_windows(text: EncodedText, rows: int, columns: int) -> Windows:
     columns = min(columns, places)
     starts_b = torch.linspace(0, places - 1, columns, dtype=torch.float64).round().long()
     index_tb = torch.arange(rows).unsqueeze(1) + starts_b
-    return Windows(text.before(index_tb), text.at(index_tb))
+    return Windows(text.before(index_tb), text.at(index_tb), min(columns, len(text) // rows))

@@ -110,21 +110,27 @@ CLAIMS = (
 def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chance: float) -> list[dict[str, Any]]:
     """Every claim whose models are there, with effect, interval, p-value and verdict.
 
-    Distances must reach from short to long range; where they do not, nothing is claimed.
+    Where the distances do not reach from short to long range there is nothing to test, and the claims say so.
 
     Args:
         tables: right answers by model: seed, item and distance.
         distances: asked at.
         chance: accuracy of guessing.
     """
+    made = [claim for claim in CLAIMS if all(name in tables for name in claim.models)]
     if min(distances) > SHORT or max(distances) < LONG:
-        return []
+        reason = (
+            f"not tested: the distances asked, {min(distances)} to {max(distances)}, do not reach from "
+            f"{SHORT} or fewer to {LONG} or more"
+        )
+        return [_untested(claim, reason) for claim in made]
     ranges = _Ranges(distances, chance)
-    return [
-        _judged(claim, [tables[name] for name in claim.models], ranges)
-        for claim in CLAIMS
-        if all(name in tables for name in claim.models)
-    ]
+    return [_judged(claim, [tables[name] for name in claim.models], ranges) for claim in made]
+
+
+def _untested(claim: Claim, reason: str) -> dict[str, Any]:
+    missing = dict.fromkeys(("effect", "low", "high", "p_value", "over"))
+    return {"statement": claim.statement, "unit": claim.unit, **missing, "verdict": "not tested", "note": reason}
 
 
 def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> dict[str, Any]:
@@ -135,7 +141,7 @@ def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> d
     if parts and claim.unit == "accuracy":
         parts = _with_doubt(parts, members, ranges)
     effect = effect_of(effect_r[0], parts, found, note)
-    numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
+    numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "over")}
     notes = "; ".join(filter(None, (claim.note, note)))
     return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": notes}
 

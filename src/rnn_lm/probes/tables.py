@@ -40,10 +40,18 @@ def accuracy_table(probe: Mapping[str, Any]) -> str:
 def claims_table(probe: Mapping[str, Any]) -> str:
     """Each claim with its effect, interval, p-value and verdict."""
     rows = [
-        [claim["statement"], f"{claim['effect']:+.3f} {claim['unit']}", *_tested(claim), claim["verdict"]]
-        for claim in probe["claims"]
+        [claim["statement"], _effect(claim), *_tested(claim), _verdict(claim)] for claim in probe["claims"]
     ]  # fmt: skip
     return _table(["claim", "effect", "95% interval", "p", "verdict"], rows) if rows else ""
+
+
+def _effect(claim: Mapping[str, Any]) -> str:
+    return "–" if claim["effect"] is None else f"{claim['effect']:+.3f} {claim['unit']}"
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    """With the reason, where there was nothing to test."""
+    return claim["note"] if claim["verdict"] == "not tested" else claim["verdict"]
 
 
 def _tested(claim: Mapping[str, Any]) -> tuple[str, str]:

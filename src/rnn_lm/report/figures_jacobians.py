@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import altair as alt
 
+from rnn_lm.evaluation.intervals import CONFIDENCE, FEWEST
+from rnn_lm.evaluation.student import critical
 from rnn_lm.report.gradient_panels import (
     PANEL_HEIGHT,
     PANEL_SPACING,
@@ -83,18 +85,12 @@ def lyapunov_figure(gradients: Mapping[str, Any]) -> AnyChart:
     """Lyapunov spectra: exponents by rank, as a share of the state's dimensions."""
     rows = []
     for model in gradients["models"]:
-        exponents, errors = model["lyapunov"]["exponents"], model["lyapunov"]["standard_errors"]
         size = len(model["one_step"]["singular_values"]["mean"])
         rows += model_rows(
             model,
             (
-                {
-                    "rank": (index + 0.5) / size,
-                    "mean": exponent,
-                    "low": exponent - 1.96 * error,
-                    "high": exponent + 1.96 * error,
-                }
-                for index, (exponent, error) in enumerate(zip(exponents, errors, strict=True))
+                {"rank": (index + 0.5) / size, "mean": exponent, "low": low, "high": high}
+                for index, (exponent, low, high) in enumerate(_with_ends(model))
             ),
         )
     lowest = max(FASTEST, min(row["mean"] for row in rows))
@@ -102,6 +98,18 @@ def lyapunov_figure(gradients: Mapping[str, Any]) -> AnyChart:
     y = alt.Y("mean:Q", title="Lyapunov exponent (nats per token)", scale=scale)
     title = "Direction, from the slowest to the fastest to fade"
     return _ranked(rows, scales_of(gradients["models"]), y, title, 0.0)
+
+
+def _with_ends(model: Mapping[str, Any]) -> Iterator[tuple[float, float | None, float | None]]:
+    """Exponents with the ends of their intervals; in older files, from the standard errors over trajectories."""
+    spectrum = model["lyapunov"]
+    exponents = spectrum["exponents"]
+    if "low" in spectrum and "high" in spectrum:
+        return zip(exponents, spectrum["low"], spectrum["high"], strict=True)
+    trajectories = model.get("trajectories", 1)
+    t = critical(1 - CONFIDENCE, trajectories - 1) if trajectories >= FEWEST else 0.0
+    errors = spectrum.get("standard_errors", [0.0] * len(exponents))
+    return ((mean, mean - t * error, mean + t * error) for mean, error in zip(exponents, errors, strict=True))
 
 
 def _ranked(rows: list[Row], scales: ModelScales, y: alt.Y, title: str, neutral: float) -> AnyChart:

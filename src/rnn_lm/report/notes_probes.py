@@ -14,7 +14,7 @@ seed of the same model reaches the first."""
 
 def undecided_because(probe: Mapping[str, Any]) -> list[str]:
     """What the curves themselves say about claims that are not supported, a paragraph each; none where all are."""
-    if all(claim["verdict"] == "supported" for claim in probe["claims"]):
+    if all(claim["verdict"] in ("supported", "not tested") for claim in probe["claims"]):
         return []
     labels = {model["name"]: model["label"] for model in probe["models"]}
     last = {curve["model"]: curve["points"][-1] for curve in probe["curves"]}

@@ -47,7 +47,7 @@ def significant(value: Number | None) -> str:
 
 
 def p_value(value: Number | None) -> str:
-    """A p-value with three decimals; below what a bootstrap of usual size resolves, a bound."""
+    """A p-value with three decimals; below those, a bound."""
     if value is None:
         return MISSING
     return "< 0.001" if value < 0.001 else f"{value:.3f}"

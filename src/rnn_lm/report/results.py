@@ -24,7 +24,7 @@ FORMAT = "rnn_lm results"
 VERSION = 1
 
 Policy = Literal["stream", "sentence"]
-Verdict = Literal["supported", "not supported", "undecided"]
+Verdict = Literal["supported", "not supported", "undecided", "not tested"]
 
 
 class Made(TypedDict):
@@ -176,11 +176,14 @@ class ModelResult(TypedDict):
 
 
 class Claim(TypedDict):
-    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy."""
+    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy.
+
+    What the text gave no occasion to test has no effect, and ``note`` says why.
+    """
 
     statement: str
     policy: str
-    effect: float
+    effect: float | None
     low: float | None
     high: float | None
     p_value: float | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class Band(TypedDict):
@@ -39,10 +39,12 @@ class Truncation(TypedDict):
 
 
 class Lyapunov(TypedDict):
-    """Exponents, the largest first."""
+    """Exponents, the largest first, with the ends of their intervals; older files have standard errors instead."""
 
     exponents: list[float]
-    standard_errors: list[float]
+    low: NotRequired[list[float | None]]
+    high: NotRequired[list[float | None]]
+    standard_errors: NotRequired[list[float]]
 
 
 class Prediction(TypedDict):
@@ -189,7 +191,8 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
         )
         yield from _unequal(f"{where}.one_step.singular_values", singular["mean"], singular["low"], singular["high"])
         spectrum = model["lyapunov"]
-        yield from _unequal(f"{where}.lyapunov", spectrum["exponents"], spectrum["standard_errors"])
+        ends = (spectrum.get("low"), spectrum.get("high"), spectrum.get("standard_errors"))
+        yield from _unequal(f"{where}.lyapunov", spectrum["exponents"], *(end for end in ends if end is not None))
         yield from _unequal(f"{where}.product", model["product"]["steps"], model["product"]["log_norm"])
         cut = model["truncation"]
         kinds = (cut["window_share"], cut["segments_share"], cut["window_error"], cut["segments_error"])

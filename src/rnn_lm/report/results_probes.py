@@ -65,14 +65,14 @@ class Example(TypedDict):
 
 
 class ProbeClaim(TypedDict):
-    """One expectation about a probe, tested."""
+    """One expectation about a probe, tested, or without an effect and with the reason why not."""
 
     statement: str
-    effect: float
+    effect: float | None
     low: float | None
     high: float | None
     p_value: float | None
-    verdict: Literal["supported", "not supported", "undecided"]
+    verdict: Literal["supported", "not supported", "undecided", "not tested"]
     note: str
 
 

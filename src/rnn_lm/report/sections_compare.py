@@ -21,7 +21,7 @@ def claims(results: Results) -> Section | None:
     how = Paragraph(
         "Each claim is tested on the same test sentences for all models, under one context policy at a time. It is "
         "supported where the 95% interval lies wholly on the claimed side of zero, not supported where it lies wholly "
-        "on the other side, and undecided where it holds zero."
+        "on the other side, and undecided where it holds zero. Not tested is what this text gave no occasion to test."
     )
     return Section("Claims", "claims", (how, *tables.claims_tables(results)))
 

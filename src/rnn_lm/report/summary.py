@@ -47,9 +47,12 @@ def _ranking(results: Results, policy: Policy) -> str:
 
 
 def _counted(verdicts: Sequence[str]) -> str:
+    untested = verdicts.count("not tested")
+    tested = len(verdicts) - untested
     counts = [(verdicts.count(kind), kind) for kind in ("supported", "not supported", "undecided")]
     stated = _listed([f"{number} {'is' if number == 1 else 'are'} {kind}" for number, kind in counts if number])
-    return f"of {len(verdicts)} claims tested there, {stated}"
+    shown = f"of {tested} claims tested there, {stated}" if tested else "no claim could be tested there"
+    return f"{shown}; {untested} could not be tested" if tested and untested else shown
 
 
 def _listed(items: list[str]) -> str:

@@ -15,7 +15,7 @@ from rnn_lm.report.results import check_results
 from rnn_lm.report.summary import verdict
 from rnn_lm.report.tables import Table, claims_tables, perplexity_table, policies
 
-_STYLES = {"supported": "green", "not-supported": "red", "undecided": "yellow"}
+_STYLES = {"supported": "green", "not-supported": "red", "undecided": "yellow", "not-tested": "dim"}
 
 
 def print_results(results: Mapping[str, Any], console: Console) -> None:
@@ -29,6 +29,9 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     claims = [table.without("Note") for table in claims_tables(checked)]
     for table in (*scores, *claims):
         console.print(rich_table(table))
+    for claim in checked["claims"]:
+        if claim["verdict"] == "not tested":
+            console.print(Text(f"“{claim['statement']}” under policy “{claim['policy']}”: {claim['note']}"))
     console.print(Text(verdict(checked)))
 
 

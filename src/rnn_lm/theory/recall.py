@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.evaluation.jackknife import mean_interval
 from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.language_model import LanguageModel
@@ -201,13 +202,12 @@ def _by_rounding(
 
 def _point(score: Score, config: TheoryConfig, length: int) -> dict[str, Any]:
     """Mean bits recalled with a 95% interval over lists, and what Fano's inequality gives from the errors alone."""
-    mean, deviation = float(score.bits_b.mean()), float(score.bits_b.std())
-    margin = 1.96 * deviation / math.sqrt(len(score.bits_b))
+    found = mean_interval(score.bits_b.double().numpy(), "lists")
     return {
         "length": length,
         "stored": length * math.log2(config.recall_symbols),
-        "bits": mean,
-        "low": mean - margin,
-        "high": mean + margin,
+        "bits": found.value,
+        "low": found.low,
+        "high": found.high,
         "fano": sum(fano_bits(wrong, config.recall_symbols) for wrong in score.wrong_k.tolist()),
     }
