@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,23 @@ def test_a_gain_that_seeds_disagree_on_is_undecided(noisy_scores):
     assert gain(seeds[:1], baseline).verdict == "supported"
     every = gain(seeds, baseline)
     assert (every.verdict, every.over) == ("undecided", "units and seeds")
+
+
+@pytest.mark.parametrize("by", [1e-10, 1e-8, 3e-7])
+def test_a_model_is_no_better_than_its_own_copy(noisy_scores, by):
+    """Rounding is always to the same side, and no test of differences would call that chance."""
+    scores = noisy_scores(0.0, 1)
+    copy = replace(scores, nll_n=scores.nll_n + by * (1 + 0.01 * np.random.default_rng(0).random(len(scores.nll_n))))
+    effect = gain([scores], [copy])
+    assert effect.effect == pytest.approx(by, rel=0.02)
+    assert (effect.p_value, effect.verdict) == (1.0, "undecided")
+    assert f"x {perplexity_ratio(effect).value:.3f} {perplexity_ratio(effect).text('.3f')}" == "x 1.000 [1.000, 1.000]"
+
+
+def test_a_small_difference_that_the_scores_resolve_is_one(noisy_scores):
+    scores = noisy_scores(0.0, 1)
+    effect = gain([scores], [replace(scores, nll_n=scores.nll_n + 1e-5)])
+    assert effect.verdict == "supported"
 
 
 def test_the_ratio_of_perplexities_is_that_of_the_totals(noisy_scores):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
+from functools import lru_cache
 
 _STEPS = 400
 """Terms of the continued fraction at most; a few dozen are enough for any interval."""
@@ -43,7 +43,7 @@ def two_sided_p(t: float, freedom: int) -> float:
     return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) if math.isfinite(t) else 0.0
 
 
-@cache
+@lru_cache(maxsize=100_000)
 def critical(level: float, freedom: int) -> float:
     """The t with ``two_sided_p(t) = level``."""
     return _solved(lambda t: two_sided_p(t, freedom), level, 0.0, 2.0)

@@ -164,7 +164,7 @@ def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int, apart: int | No
     Args:
         norms_kb: by lag and position, positions in the order of the text.
         first_lag: nearer ones are left out.
-        apart: how many of the positions stand apart (``Windows.apart``); all, by default.
+        apart: how many of the positions are observations of their own (``Windows.apart``); all, by default.
     """
     logs_kb = norms_kb[first_lag:].clamp_min(SMALLEST).log()
     lag_k = torch.arange(len(logs_kb), dtype=logs_kb.dtype)

@@ -60,7 +60,7 @@ class LyapunovRun:
         The steps of one trajectory hang together, so that a trajectory is one observation.
 
         Args:
-            apart: how many of the trajectories do not overlap (``Windows.apart``); all, by default.
+            apart: how many of the trajectories are observations of their own (``Windows.apart``); all, by default.
         """
         sorted_bq = self.exponents_bq.sort(dim=1, descending=True).values
         found = [mean_interval(values_b.double().numpy(), "trajectories", apart) for values_b in sorted_bq.T]

@@ -11,6 +11,9 @@ from torch import Tensor
 from rnn_lm.errors import UserError
 from rnn_lm.stream import EncodedText
 
+TOPIC = 60
+"""Sentences from which two places no longer share a topic to speak of (docs/evaluation.md)."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -19,7 +22,8 @@ class Windows:
     Attributes:
         input_tb: ids read.
         target_tb: ids to be predicted: the input shifted by one.
-        apart: how many of them there would be without overlap: so many runs of neighbors are one observation each.
+        apart: how many of them there would be if none overlapped or shared its topic with the next: so many runs of
+            neighbors are one observation each.
     """
 
     input_tb: Int[Tensor, "T B"]
@@ -54,4 +58,5 @@ def spread_windows(text: EncodedText, rows: int, columns: int) -> Windows:
     columns = min(columns, places)
     starts_b = torch.linspace(0, places - 1, columns, dtype=torch.float64).round().long()
     index_tb = torch.arange(rows).unsqueeze(1) + starts_b
-    return Windows(text.before(index_tb), text.at(index_tb), min(columns, len(text) // rows))
+    apart = min(columns, len(text) // rows, len(text.sentence_ends) // TOPIC)
+    return Windows(text.before(index_tb), text.at(index_tb), max(apart, 1))
