@@ -14,7 +14,7 @@ PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "evaluation.md")
 
 
 def times(ratio: dict[str, float]) -> str:
-    """A ratio with its range over the turns."""
+    """A ratio with its range over the turns, lowest and highest: no confidence interval."""
     return f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}]"
 
 
@@ -112,8 +112,9 @@ def false_positives(found: dict[str, Any]) -> str:
         "bootstrap of runs of 20, topics",
     ]
     made, trials = found["made"], found["tests"][0]["trials"]
+    before_trials = max(row["before_trials"] for row in found["tests"])
     note = (
-        f"At 5% / at 1%, {trials:,} simulated texts each (the bootstrap: {found['tests'][0]['before_trials']}); "
+        f"At 5% / at 1%, {trials:,} simulated texts each (the bootstrap: {before_trials}); "
         f"`benchmarks/coverage.py`, {made['date']}, seed {made['seed']}, numpy {made['numpy']}."
     )
     return f"{markdown(header, rows)}\n\n{note}"

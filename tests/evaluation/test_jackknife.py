@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from rnn_lm.evaluation.jackknife import (
     effective_units,
     half_width,
     left_out,
+    mean_interval,
     p_value,
     share_interval,
 )
@@ -135,6 +137,24 @@ def test_all_right_is_no_certainty(seeds, low):
     assert interval.high == 1
 
 
+def test_the_interval_of_a_mean_is_students():
+    """Mean 3, standard deviation 1.58 over sqrt(5), t = 2.776 for 4 degrees of freedom."""
+    found = mean_interval(np.array([1.0, 2.0, 3.0, 4.0, 5.0]), "places")
+    assert (found.value, found.units) == (3.0, 5)
+    assert found.low == pytest.approx(3 - 2.7764 * 2.5**0.5 / 5**0.5, rel=1e-4)
+
+
+def test_neighbors_that_are_alike_count_once():
+    values = np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], 8)
+    assert mean_interval(values, "places", 5) == mean_interval(values[::8], "places")
+
+
+def test_too_few_places_give_a_mean_and_the_reason():
+    found = mean_interval(np.arange(40.0), "places", 3)
+    assert (found.value, found.low, found.high) == (19.5, None, None)
+    assert found.note == "no interval: 3 places, 4 are needed"
+
+
 TRIALS = 2000
 """Per length; the seed is fixed, so that the samples are the same each time."""
 MOST_AT_5, MOST_AT_1 = 328, 73
@@ -142,6 +162,15 @@ MOST_AT_5, MOST_AT_1 = 328, 73
 they are 6 % and 1.5 %, in 96 % and 97 %."""
 
 
+@pytest.fixture
+def without_shape_checks():
+    """Simulations call the same few functions thousands of times; their shapes are checked in the other tests."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.mark.usefixtures("without_shape_checks")
 def test_equally_good_models_are_told_apart_no_more_often_than_the_level_says():
     simulate, random = simulations(), np.random.default_rng(5)
     found = [simulate.false_positives(random, n, "topics", TRIALS, before_trials=200) for n in (60, 120, 400)]

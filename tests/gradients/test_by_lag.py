@@ -112,6 +112,7 @@ def test_windows_are_spread_over_the_whole_text_and_shifted_by_one() -> None:
     for column, start in enumerate((0, 40, 80)):
         assert chosen.input_tb[:, column].equal(inputs_n[start : start + 20])
         assert chosen.target_tb[:, column].equal(targets_n[start : start + 20])
+    assert chosen.apart == 1
     assert spread_windows(text, 99, 64).input_tb.shape == (99, 2)
     with pytest.raises(UserError, match=r"100 tokens.*--lags"):
         spread_windows(text, 101, 3)
@@ -125,3 +126,21 @@ def test_slope_and_summary_of_an_exponential() -> None:
     assert summary["mean"][8] == pytest.approx(torch.exp(torch.tensor(-0.3 * 8)).item())
     assert summary["low"][8] < summary["mean"][8] < summary["high"][8]
     assert fitted_slope(torch.zeros_like(norms_kb), 0).mean == 0.0
+
+
+def test_positions_that_share_a_topic_are_one_observation() -> None:
+    """1,000 sentences of ten tokens: 64 windows of 150 fit side by side, but only 10 of them are 100 sentences apart."""
+    text = EncodedText((torch.arange(1, 10_001) % 10 != 0).long(), 0, 10_000)
+    windows = spread_windows(text, 150, 64)
+    assert (windows.input_tb.shape[1], windows.apart) == (64, 10)
+    assert windows.chosen(torch.tensor([3, 20, 40, 60])).apart == 4
+
+
+def test_a_slope_has_students_interval_over_positions() -> None:
+    rates_b = torch.tensor([-0.1, -0.2, -0.3, -0.4, -0.5], dtype=torch.float64)
+    norms_kb = torch.exp(torch.arange(9, dtype=torch.float64).unsqueeze(1) * rates_b)
+    found = fitted_slope(norms_kb, 2)
+    assert found.low == pytest.approx(-0.3 - 2.7764 * (0.025 / 5) ** 0.5, rel=1e-4)
+    few = fitted_slope(norms_kb, 2, apart=3)
+    assert (few.low, few.high) == (None, None)
+    assert few.mean == pytest.approx(-0.3)

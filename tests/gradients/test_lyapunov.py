@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.gradients.lyapunov import lyapunov_run, predicted_norms
+from rnn_lm.gradients.lyapunov import LyapunovRun, lyapunov_run, predicted_norms
 
 
 def draw(shape: tuple[int, ...], seed: int) -> torch.Tensor:
@@ -41,6 +41,16 @@ def test_exponents_of_any_sequence_add_up_to_the_mean_log_determinant(
     torch.testing.assert_close(run.exponents_bq.sum(1), whole, rtol=1e-9, atol=1e-9)
     identity = torch.eye(size, dtype=torch.float64).expand(2, -1, -1)
     torch.testing.assert_close(run.directions_bnq.mT @ run.directions_bnq, identity)
+
+
+def test_an_exponent_has_an_interval_over_four_trajectories_or_more() -> None:
+    """t = 3.182 for 3 degrees of freedom; the order of the directions is taken in each trajectory."""
+    rates_b = torch.tensor([-0.1, -0.2, -0.3, -0.4], dtype=torch.float64)
+    run = LyapunovRun(torch.stack([rates_b - 1, rates_b], dim=1), torch.empty(4, 2, 2, dtype=torch.float64))
+    spectrum = run.spectrum()
+    assert spectrum.exponents == pytest.approx([-0.25, -1.25])
+    assert spectrum.low[0] == pytest.approx(-0.25 - 3.1824 * float(rates_b.std()) / 2, rel=1e-4)
+    assert run.spectrum(apart=2).low == [None, None]
 
 
 def test_too_few_steps_are_refused() -> None:

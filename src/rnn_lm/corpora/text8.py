@@ -1,7 +1,7 @@
 """text8: the first 100,000,000 characters of the English Wikipedia of 2006, reduced to a-z and single spaces (Mahoney).
 
 It has no lines, and a text needs some: where a sentence ends is where the state may be reset, and what intervals are
-resampled from. Here a space about every 5,000 characters gives its place to ``<eos>``. No word is cut and the count
+made of. Here a space about every 5,000 characters gives its place to ``<eos>``. No word is cut and the count
 stays exact; what it costs is that one space in some 850 differs from the others and a model cannot know which,
 log2(850) + log2(e) or 11.2 bits in 5,000 characters: 0.0022 bits per character, below the second decimal that results
 are stated to.

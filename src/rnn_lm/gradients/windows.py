@@ -11,7 +11,7 @@ from torch import Tensor
 from rnn_lm.errors import UserError
 from rnn_lm.stream import EncodedText
 
-TOPIC = 60
+TOPIC = 100
 """Sentences from which two places no longer share a topic to speak of (docs/evaluation.md)."""
 
 
