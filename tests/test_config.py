@@ -15,6 +15,7 @@ from rnn_lm.config import (
     GenerationConfig,
     ModelConfig,
     NgramConfig,
+    ResolvedCorpusConfig,
     TrainingConfig,
     from_json,
     to_json,
@@ -108,3 +109,9 @@ def test_word2vec_settings_beyond_sense_are_refused(name: str, value: int) -> No
     flag = name.replace("_", "-")
     with pytest.raises(UserError, match=f"--{flag} must be at (most|least)"):
         EmbeddingConfig(**{name: value})  # pyright: ignore[reportArgumentType]
+
+
+def test_a_corpus_of_a_run_from_before_normalization_was_read_as_it_stood():
+    for kind in (CorpusConfig, ResolvedCorpusConfig):
+        values = {name: value for name, value in to_json(kind()).items() if name != "normalize"}
+        assert from_json(kind, values, "run.json").normalize == "none"

@@ -80,7 +80,7 @@ class ResolvedCorpusConfig(CorpusConfig):
 
     tokens: Tokens = "words"
     lowercase: bool = True
-    normalize: Normalize = "nfc"
+    normalize: Normalize = field(default="nfc", metadata={"before": "none"})
 
 
 @dataclass(frozen=True)
