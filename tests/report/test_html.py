@@ -160,9 +160,9 @@ def _with_every_text_replaced(value: Any, text: str, key: str = "") -> Any:
         return [_with_every_text_replaced(item, text, key) for item in value]
     meaningful = {"format", "version", "name", "kind", "verdict", "match", "policy"}
     name_of_model = key == "name" and value in {"ngram", "rnn", "gru", "lstm", "lstm-random"}
-    return (
-        text if isinstance(value, str) and (key not in meaningful or (key == "name" and not name_of_model)) else value
-    )
+    if not isinstance(value, str) or (key in meaningful and (key != "name" or name_of_model)):
+        return value
+    return f"{text} {value}" if key == "label" else text  # two models of one label would be refused
 
 
 def test_policies_are_never_in_one_table(markup: str) -> None:

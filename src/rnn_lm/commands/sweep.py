@@ -132,7 +132,6 @@ def _write_results(sweep: Sweep, options: Options, seconds: float) -> dict[str, 
 
 
 def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -> None:
-    from rnn_lm.report.drawing import DrawingFailed
     from rnn_lm.report.figures_sweep import draw_sweep
     from rnn_lm.report.tables_sweep import best_trials_table
     from rnn_lm.report.terminal import rich_table
@@ -141,11 +140,8 @@ def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -
     from rnn_lm.training.trainer import BEST
 
     progress.console.print(rich_table(best_trials_table(sweep)))
-    try:
-        for path in draw_sweep(sweep, options.out / "figures"):
-            progress.say(f"figure: {path}")
-    except DrawingFailed as error:  # the trials are what took the time, and they are all in results.json
-        progress.say(f"note        {error}")
+    for path in draw_sweep(sweep, options.out / "figures", progress.say):
+        progress.say(f"figure: {path}")
     if sweep["best"] is not None:
         folder = trial_folder(options.out / TRIALS, sweep["best"]["number"])
         if (folder / BEST).exists():  # else the best trial was another machine's

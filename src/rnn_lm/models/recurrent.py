@@ -104,8 +104,6 @@ class RecurrentLanguageModel(nn.Module):
         self.projection = Projection(embedding_size, output_size) if projected else None
         self.decoder = None if adaptive else DecoderParameters(vocabulary_size, None if tied else output_size)
         self.layers = Stack(_make_cells(embedding_size, config))
-        if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in self.cells):
-            raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
         self.adaptive = adaptive_softmax(output_size, vocabulary_size) if adaptive else None
         self._initialize(generator)
 
@@ -259,14 +257,17 @@ def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
     sizes = zip((embedding_size, *config.layer_sizes), config.layer_sizes, strict=False)
     with torch.random.fork_rng(devices=[]):
-        return [CELLS[config.cell].of(*pair, settings) for pair in sizes]
+        cells = [CELLS[config.cell].of(*pair, settings) for pair in sizes]
+    if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in cells):
+        raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
+    return cells
 
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
     """Count the numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one.
 
     Raises:
-        UserError: a layer is larger than any memory.
+        UserError: a layer is larger than any memory, the cell is unknown, or the engine has no code for it.
     """
     sizes = config.layer_sizes
     try:

@@ -48,7 +48,7 @@ def _decay_row(model: Mapping[str, Any]) -> tuple[str, ...]:
         model["weights"],
         numbers.perplexity(model["facts"].get("valid_perplexity")),
         _rate(slope["mean"]),
-        f"{_rate(slope['low'])} to {_rate(slope['high'])}",
+        numbers.MISSING if slope["low"] is None else f"{_rate(slope['low'])} to {_rate(slope['high'])}",
         numbers.significant(half),
         _rate(prediction["predicted_slope"]),
         _rate(model["lyapunov"]["exponents"][0]),
