@@ -180,8 +180,16 @@ def test_a_lone_ngram_has_a_page(results: dict[str, Any], tmp_path: Path) -> Non
 def test_norms_that_were_not_finite_are_left_out(results: dict[str, Any], tmp_path: Path) -> None:
     results["models"] = results["models"][1:2]
     norms = results["models"][0]["gradient_norms"][0]
-    norms["before"] = [None, float("inf"), 0.0, *norms["before"][3:]]
-    write_report(results, tmp_path / "report.html")  # JSON has no infinity: one that were drawn would be refused
+    norms["before"] = [None, 0.0, *norms["before"][2:]]
+    write_report(results, tmp_path / "report.html")
+    assert "NaN" not in Page((tmp_path / "report.html").read_text(encoding="utf-8")).texts["td"]
+
+
+def test_an_infinity_that_no_file_can_hold_is_refused(results: dict[str, Any], tmp_path: Path) -> None:
+    results["models"][1]["gradient_norms"][0]["before"][1] = float("inf")
+    with pytest.raises(UserError, match=r"models\[1\].gradient_norms\[0\].before has a number that is larger"):
+        write_report(results, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_what_is_no_results_is_refused(tmp_path: Path) -> None:

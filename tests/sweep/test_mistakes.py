@@ -24,6 +24,7 @@ from rnn_lm.sweep.storage import open_journal, shown_url
         (["--trials", "0"], "--trials must be at least 1"),
         (["--embedding", "wordvec"], "--embedding wordvec is neither word2vec nor random"),
         (["--cell", "lsmt"], "did you mean 'lstm'"),
+        (["cell=mogrifier,gru", "--engine", "fused"], "--engine fused has no code for"),
         (["--pruner", "mean"], "--pruner"),
         (
             ["--storage", "sqlite:////nowhere/study.db"],

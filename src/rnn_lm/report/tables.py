@@ -73,8 +73,8 @@ def missing_intervals(rows: Iterable[tuple[str, Mapping[str, Any]]], key: str = 
     lines = []
     for reason in dict.fromkeys(own for _, own in named if own):
         names = dict.fromkeys(name for name, own in named if own == reason)
-        which = "" if all(own == reason for _, own in named) else f" for {', '.join(names)}"
-        lines.append(f"{numbers.MISSING} no interval{which}: {reason}")
+        which = "" if all(own == reason for _, own in named) else f"{', '.join(names)}: "
+        lines.append(f"{numbers.MISSING} {which}{reason}")
     return tuple(lines)
 
 
