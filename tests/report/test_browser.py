@@ -13,11 +13,10 @@ from report.test_hostile import Shape, _hostile
 from rnn_lm.report.html import write_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ADD = "document.documentElement.append(Object.assign(document.createElement('b'),{id:'owned'}))"
+OWN = "document.documentElement.id='owned'"
 PAYLOADS = (
-    f'</script></style></title><img src=x onerror="{ADD}"><script>{ADD}</script>',
-    f'\'" autofocus onfocus="{ADD}" tabindex=1 x=\'',
-    f"{{{{constructor.constructor(`{ADD}`)()}}}} ${{{ADD}}} \\',{ADD},\\'",
+    f'</script></style></title><img src=x onerror="{OWN}"><script>{OWN}</script>',
+    f"""'" onfocus="{OWN}" autofocus tabindex=1 x='""" + "{{constructor.constructor(`" + OWN + "`)()}}',",
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")]
@@ -38,9 +37,10 @@ def test_a_payload_that_is_not_escaped_would_be_seen(tmp_path: Path) -> None:
     assert "owned" in Shape(_after_scripts(page)).ids
 
 
-def test_strings_of_results_run_no_script(full_results: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_strings_of_results_run_no_script(full_results: dict[str, Any], tmp_path: Path, payload: str) -> None:
     page = tmp_path / "page.html"
-    write_report(_hostile(full_results, "".join(PAYLOADS)[:290]), page)
+    write_report(_hostile(full_results, payload), page)
     found = Shape(_after_scripts(page))
     assert "owned" not in found.ids
     assert {"live", "save"} <= found.classes  # the page's own script has drawn figures

@@ -24,7 +24,6 @@ from rnn_lm.sweep.storage import open_journal, shown_url
         (["--trials", "0"], "--trials must be at least 1"),
         (["--embedding", "wordvec"], "--embedding wordvec is neither word2vec nor random"),
         (["--cell", "lsmt"], "did you mean 'lstm'"),
-        (["cell=mogrifier,gru", "--engine", "fused"], "--engine fused has no code for"),
         (["--pruner", "mean"], "--pruner"),
         (
             ["--storage", "sqlite:////nowhere/study.db"],
@@ -45,6 +44,12 @@ def test_first_mistakes_are_answered_with_the_mend(capsys, arguments, tmp_path, 
 
 def test_a_sweep_names_its_space(capsys, arguments, tmp_path):
     assert "--space names what to search over" in refused(capsys, *arguments[: arguments.index("--space")])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_without_code_for_a_cell_is_refused_before_the_first_trial(capsys, arguments, tmp_path):
+    space = ["--space", "cell=gru,mogrifier", "--engine", "fused"]
+    assert "--engine fused has no code for" in refused(capsys, *arguments[: arguments.index("--space")], *space)
     assert list(tmp_path.iterdir()) == []
 
 
