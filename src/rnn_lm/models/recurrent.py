@@ -16,6 +16,7 @@ from rnn_lm.layers.cells import CELLS, Cell, Start, TorchCell
 from rnn_lm.layers.softmax import Decoder, chunks, nll
 from rnn_lm.layers.stack import Stack
 from rnn_lm.layers.state import State
+from rnn_lm.limits import require_memory
 from rnn_lm.padding import IGNORE
 
 
@@ -274,7 +275,8 @@ def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelCon
         with torch.device("meta"):  # shapes without numbers
             cells = _make_cells(embedding_size, config)
     except RuntimeError as error:  # a matrix of more than 2^63 bytes has no size that could be counted
-        raise UserError(f"--hidden-size {max(sizes)}: no memory holds such a layer; give fewer units") from error
+        require_memory(2**63, f"--hidden-size {max(sizes)}: a layer of that size")
+        raise UserError(f"--hidden-size {max(sizes)}: no layer can have that size; give fewer units") from error
     count = vocabulary_size * embedding_size + sum(part.numel() for cell in cells for part in cell.parameters())
     output_size = sizes[-1]
     if config.decoder == "adaptive":
