@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnn_lm.config import (
@@ -74,7 +74,7 @@ def run(options: Options) -> None:
     from rnn_lm.experiments.parts import check_parts
     from rnn_lm.experiments.provenance import provenance
     from rnn_lm.files import write_json
-    from rnn_lm.layers.cells import CELLS
+    from rnn_lm.models.recurrent import count_parameters
     from rnn_lm.report.html import write_report
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import require_run_folder, start_run
@@ -83,8 +83,8 @@ def run(options: Options) -> None:
 
     require_run_folder(options.out, resume=options.resume)
     check_parts(options.parts)
-    for cell in (*options.cells, options.model.cell):
-        _ = CELLS[cell]
+    for cell in options.cells:  # unknown, or without code for --engine or --dropout-recurrent: known before training
+        count_parameters(1, options.embedding.embedding_size, replace(options.model, cell=cell))
     require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
     require_source(options.embedding)
     settings = CompareSettings(

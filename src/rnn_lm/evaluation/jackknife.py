@@ -160,8 +160,8 @@ def interval_of(value: float, parts: Sequence[Part], units: int, note: str = "")
     """
     if note:
         return Interval(float(value), None, None, units, note)
-    half = half_width(parts, 1 - CONFIDENCE)
-    return Interval(float(value), value - half, value + half, units)
+    value, half = float(value), half_width(parts, 1 - CONFIDENCE)
+    return Interval(value, value - half, value + half, units)
 
 
 def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = "") -> Effect:
@@ -176,9 +176,9 @@ def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = 
     resamples = len(found.means[0]) - 1
     if note:
         return Effect(float(effect), None, None, None, found.resampled, 0, found.units, note)
-    half = half_width(parts, 1 - CONFIDENCE)
-    p = p_value(float(effect), parts)
-    return Effect(float(effect), effect - half, effect + half, p, found.resampled, resamples, found.units)
+    effect, half = float(effect), half_width(parts, 1 - CONFIDENCE)
+    p = p_value(effect, parts)
+    return Effect(effect, effect - half, effect + half, p, found.resampled, resamples, found.units)
 
 
 def share_interval(value: float, parts: Sequence[Part], observations: int, seeds: int = 1) -> Interval:

@@ -71,7 +71,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
     ratio = perplexity_ratio(effect)
     shown_ratio = f"perplexity ratio {number_text(ratio.value)}"
     if effect.note:
-        notes = [note or shown_ratio, effect.note]
+        notes = [note or shown_ratio]
     else:
         units = f"{effect.units} runs of sentences" + ("" if effect.resampled == "units" else " and seeds")
         notes = [note or f"{shown_ratio} {ratio.text('.3f')}", f"over {units}"]
@@ -85,4 +85,5 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
         "verdict": effect.verdict,
         "unit": "nats per token",
         "note": "; ".join(notes),
+        **({"reason": effect.note} if effect.note else {}),
     }

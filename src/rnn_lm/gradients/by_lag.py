@@ -149,12 +149,12 @@ class Slope:
 
     Attributes:
         mean: over positions, in nats per step.
-        low, high: its 95% interval over positions.
+        low, high: its 95% interval over positions; None where there is but one.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int) -> Slope:
@@ -163,6 +163,8 @@ def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int) -> Slope:
     lag_k = torch.arange(len(logs_kb), dtype=logs_kb.dtype)
     centered_k = lag_k - lag_k.mean()
     slope_b = (centered_k.unsqueeze(1) * logs_kb).sum(0) / centered_k.square().sum()
-    error = float(slope_b.std() / len(slope_b) ** 0.5) if len(slope_b) > 1 else 0.0
     mean = float(slope_b.mean())
+    if len(slope_b) < 2:
+        return Slope(mean, None, None)
+    error = float(slope_b.std() / len(slope_b) ** 0.5)
     return Slope(mean, mean - 1.96 * error, mean + 1.96 * error)

@@ -136,8 +136,8 @@ def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> d
         parts = _with_doubt(parts, members, ranges)
     effect = effect_of(effect_r[0], parts, found, note)
     numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "resampled")}
-    notes = "; ".join(filter(None, (claim.note, note)))
-    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": notes}
+    reason = {"reason": note} if note else {}
+    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note, **reason}
 
 
 def _with_doubt(parts: list[Part], members: Sequence[Measurements], ranges: _Ranges) -> list[Part]:

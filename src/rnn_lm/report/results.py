@@ -175,9 +175,7 @@ class ModelResult(TypedDict):
     samples: list[Sample]
 
 
-class Claim(TypedDict):
-    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy."""
-
+class _Claim(TypedDict):
     statement: str
     policy: str
     effect: float
@@ -187,6 +185,15 @@ class Claim(TypedDict):
     verdict: Verdict
     unit: str
     note: str
+
+
+class Claim(_Claim, total=False):
+    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy.
+
+    ``note`` says what the effect is, and ``reason`` why there is no interval, where there is none.
+    """
+
+    reason: str
 
 
 class _Required(TypedDict):
