@@ -90,7 +90,7 @@ MISTAKES = [
     (f"sweep {TEXT} --space learning-rte=1,2", "did you mean 'learning-rate'?"),
     ("theory --out runs/lstm", "runs/lstm: holds a 'recurrent' run, 'theory' is needed here; give another folder"),
     ("theory --out .", ".: holds files that are not a run's"),
-    ("cache --clear everything", "unknown --clear 'everything': known are all, downloads, nothing, tokens"),
+    ("cache --clear everything", "(known: all, downloads, nothing, tokens)"),
 ]  # fmt: skip
 
 
