@@ -163,6 +163,9 @@ def test_verdict_without_claims_or_scores(checked: Results) -> None:
     checked["claims"] = []
     checked["models"] = checked["models"][:1]
     assert verdict(checked).endswith("138.8 to 143.7).")
+    for splits in checked["models"][0]["perplexity"].values():
+        del splits["test"]
+    assert verdict(checked) == "No model was scored."
     checked["models"] = []
     assert verdict(checked) == "No model was scored."
 

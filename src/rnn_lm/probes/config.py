@@ -20,7 +20,7 @@ class ProbeConfig:
 
     probes: tuple[str, ...] = PROBE_NAMES
     """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
-    reference (a verb with one noun out of several, any of which may be asked for)."""
+    reference (a verb with one noun out of several, any of which may be asked for), or what other packages offer."""
     models: tuple[str, ...] = MODEL_NAMES
     """ngram, rnn, gru, lstm, attention, the last four at matched parameter counts; and rnn-uniform, the rnn with a
     recurrent matrix that starts uniform instead of orthogonal."""

@@ -79,8 +79,8 @@ def missing_intervals(rows: Iterable[tuple[str, Mapping[str, Any]]], key: str = 
 
 
 def policies(results: Results) -> list[Policy]:
-    """The policies under which at least one model was scored."""
-    return [policy for policy in POLICIES if any(policy in model["perplexity"] for model in results["models"])]
+    """The policies under which at least one model has a test score."""
+    return [policy for policy in POLICIES if scored_models(results, policy)]
 
 
 def scored_models(results: Results, policy: Policy) -> list[ModelResult]:
