@@ -1,14 +1,30 @@
-"""Shape annotations are checked at run time in every test; data that cannot be packaged is looked up once, here."""
+"""Shape annotations are checked at run time in every test; signals are heard however the tests were started; data that
+cannot be packaged is looked up once, here."""
 
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("rnn_lm", "numeric_beartype.check")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_are_heard() -> Iterator[None]:
+    """A shell without job control starts what runs in the background (``make test &``) with Ctrl-C ignored, and nohup
+    with SIGHUP ignored. Commands respect that, also those that tests start: tests of signals would wait in vain."""
+    wanted = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ignored = [number for number in wanted if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(scope="session")

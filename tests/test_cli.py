@@ -74,6 +74,7 @@ COMPARE = [*SMALL, "--cells", "rnn", "lstm", "--length", "8", "--parts"]
         (["train", "--corpus", "hf:a/b/c/d"], "write hf:OWNER/NAME"),
         (["compare", "--cells", "lsmt"], "did you mean 'lstm'"),
         (["compare", "--cells", "lstm", "lstm"], "--cells"),
+        (["compare", "--engine", "fused", "--cells", "lstm", "mogrifier"], "--engine fused has no code for"),
         (["compare", "--seeds", "0"], "--seeds"),
         (["evaluate"], "model folder"),
         (["evaluate", "nowhere"], "nowhere"),

@@ -15,6 +15,7 @@ from rnn_lm.config import (
     GenerationConfig,
     ModelConfig,
     NgramConfig,
+    ResolvedCorpusConfig,
     TrainingConfig,
     from_json,
     to_json,
@@ -106,5 +107,11 @@ def test_a_value_out_of_range_names_its_flag(kind, settings, flag):
 )
 def test_word2vec_settings_beyond_sense_are_refused(name: str, value: int) -> None:
     flag = name.replace("_", "-")
-    with pytest.raises(UserError, match=f"--{flag} must be at (most|least)"):
+    with pytest.raises(UserError, match=f"--{flag} must be (at (most|least)|below 2.63)"):
         EmbeddingConfig(**{name: value})  # pyright: ignore[reportArgumentType]
+
+
+def test_a_corpus_of_a_run_from_before_normalization_was_read_as_it_stood():
+    for kind in (CorpusConfig, ResolvedCorpusConfig):
+        values = {name: value for name, value in to_json(kind()).items() if name != "normalize"}
+        assert from_json(kind, values, "run.json").normalize == "none"

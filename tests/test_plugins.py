@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,36 +15,7 @@ from refusals import refused
 from rnn_lm.errors import UserError
 from rnn_lm.registry import Registry
 
-CELL = '''
-import torch
-from torch import nn
-
-from rnn_lm.layers import Cell
-
-
-class MinGRU(Cell):
-    """h' = (1 - z) h + z W_h x with z = sigmoid(W_z x): gates that do not look at h (Feng et al. 2024)."""
-
-    def __init__(self, input_size, hidden_size):
-        super().__init__(input_size, hidden_size)
-        self.gate = nn.Linear(input_size, hidden_size)
-        self.candidate = nn.Linear(input_size, hidden_size)
-
-    def step(self, input_be, state):
-        z = torch.sigmoid(self.gate(input_be))
-        return ((1 - z) * state[0] + z * self.candidate(input_be),)
-'''
-CORPUS = """
-from rnn_lm.corpora.base import NamedCorpus, RawCorpus
-
-
-def _read(access):
-    lines = [f"w{i % 7} w{i % 5} w{i % 3} ." for i in range(400)]
-    return RawCorpus("Counting", lines[:300], lines[300:350], lines[350:], "made up", "public domain", "in order")
-
-
-COUNTING = NamedCorpus(_read)
-"""
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
 ENTRY_POINTS = """[rnn_lm.cells]
 mingru = counting_plugin.cell:MinGRU
 broken = counting_plugin.nosuch:Cell
@@ -51,6 +23,13 @@ broken = counting_plugin.nosuch:Cell
 [rnn_lm.corpora]
 counting = counting_plugin.corpus:COUNTING
 """
+
+
+def code(marker: str) -> str:
+    """The example on the page that tells how to write one."""
+    found = re.search(rf"<!-- {marker} -->\n```python\n(.*?)```\n<!-- /{marker} -->", PAGE.read_text(), re.DOTALL)
+    assert found is not None
+    return found[1]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +40,8 @@ def site(tmp_path_factory) -> Path:
     package.mkdir()
     info.mkdir()
     (package / "__init__.py").write_text("")
-    (package / "cell.py").write_text(CELL)
-    (package / "corpus.py").write_text(CORPUS)
+    (package / "cell.py").write_text(code("cell"))
+    (package / "corpus.py").write_text(code("corpus"))
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: counting-plugin\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     return folder

@@ -95,8 +95,11 @@ def test_nohup_trains_on_after_the_terminal_has_gone(command):
 def test_a_signal_outside_the_loop_ends_a_command_at_once(command, tmp_path, job):
     commands = {
         "probe": [*command[:3], "probe", "--out", str(tmp_path / "out"), "--workers", "2"],
-        "word2vec": [*command[:3], "embed", *command[4:6], "--tokens", "whitespace", "--embedding-epochs", "1000000"],
-    }
+        "word2vec": [
+            *command[:3], "embed", *command[4:6], "--tokens", "whitespace", "--embedding-epochs", "10000",
+            "--negatives", "1000",
+        ],
+    }  # fmt: skip
     process = subprocess.Popen(commands[job], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(15)
     assert process.poll() is None, process.communicate()

@@ -196,3 +196,18 @@ def test_output_is_put_back_where_it_was():
         print("x")
     assert captured.getvalue() == "x\n"
     assert (sys.stdout, sys.stderr) == before
+
+
+def test_ctrl_c_promises_a_resumption_only_where_there_is_one(monkeypatch, capsys, tmp_path):
+    def pressed(_: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("cache", "train"):
+        monkeypatch.setattr(f"rnn_lm.commands.{name}.run", pressed)
+    capsys.readouterr()
+    assert main(["cache"]) == 130
+    assert main(["train", "--out", str(tmp_path)]) == 130  # nothing is there yet
+    assert capsys.readouterr().err == 2 * "rnn-lm: stopped\n"
+    (tmp_path / "run.json").touch()
+    assert main(["train", "--out", str(tmp_path), "--resume"]) == 130
+    assert capsys.readouterr().err.endswith("stopped; what is finished is kept, and --resume goes on from there\n")

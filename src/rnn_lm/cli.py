@@ -6,16 +6,19 @@ Nothing heavy is imported before the command is known, so that ``--help`` answer
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import io
 import os
 import re
+import shlex
 import shutil
 import signal
 import sys
+import typing
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_origin
 
 import tyro
 
@@ -46,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         except KeyboardInterrupt as stop:
             _end_helpers()
             if _speaks():
-                _say("stopped; what is finished is kept, and --resume goes on from there")
+                kept = "; what is finished is kept, and --resume goes on from there" if command.run_folder() else ""
+                _say(f"stopped{kept}")
             return 128 + getattr(stop, "number", signal.SIGINT)
         except BrokenPipeError:
             # The reader of our output (head, less) has gone: nothing is wrong, and there is nobody left to tell.
@@ -122,13 +126,15 @@ class _Command:
 
     def run(self, arguments: list[str], output: SafeOutput) -> int:
         """Read the flags and do what they say; returns the exit code."""
-        if not arguments or arguments[0] in {"-h", "--help"}:
+        if not arguments or arguments[0] in {"-h", "--help", "help"}:
             print(_overview())
             return 0
-        if arguments[0] == "--version":
+        if arguments[0] in {"--version", "version"}:
             print(importlib.import_module("importlib.metadata").version("rnn-lm"))
             return 0
         name = arguments[0]
+        if name.startswith("-"):
+            raise UserError(f"{name[:80]}: a command comes first, as in rnn-lm train --help; rnn-lm --help lists them")
         if name not in COMMANDS:
             raise unknown_name("command", name, COMMANDS)
         _require_working_folder()
@@ -148,6 +154,7 @@ class _Command:
 
 def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     """Read flags into ``kind``; raises ``UserError`` with one line where they cannot be read."""
+    _require_once(kind, arguments)
     captured = io.StringIO()
     default = default_options(kind, arguments)
     try:
@@ -162,9 +169,46 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     except SystemExit as stop:
         if stop.code == 0:
             raise
-        raise UserError(f"{one_line(captured.getvalue())} (see {program} --help)") from None
+        raise UserError(f"{_plainer(one_line(captured.getvalue()), kind)} (see {program} --help)") from None
     check_numbers(options)
     return options
+
+
+def _fields_of(kind: type[Any]) -> dict[str, Any]:
+    """The type of each field that is a flag, those of the dataclasses within included."""
+    found: dict[str, Any] = {}
+    for name, hint in typing.get_type_hints(kind).items():
+        found |= _fields_of(hint) if dataclasses.is_dataclass(hint) and isinstance(hint, type) else {name: hint}
+    return found
+
+
+def _require_once(kind: type[Any], arguments: list[str]) -> None:
+    """Refuse a flag that takes several values and stands there twice: only the last would count, in silence."""
+    several = {f"--{name.replace('_', '-')}" for name, hint in _fields_of(kind).items() if get_origin(hint) is tuple}
+    given = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
+    for flag in several:
+        if given.count(flag) > 1:
+            raise UserError(f"{flag} is given twice, and only the last would count; give all its values to one {flag}")
+
+
+def _plainer(message: str, kind: type[Any]) -> str:
+    """What the parser says, in the words of somebody who does not know how it works."""
+    if match := re.match(r"Unrecognized options: ([^-].*)", message):
+        flags = [name for name in ("corpus", "prompt") if name in _fields_of(kind)]
+        example = f", e.g. --{flags[0]} {shlex.quote(match[1])}" if flags else ""
+        return f"nothing takes {match[1]!r}: a value stands after its flag{example}"
+    if match := re.match(r"Missing from rnn-lm (\w+): \S+ (.*?)\.? \(required\)", message):
+        return f"{match[1]} needs a path: {match[2]}"
+    if match := re.match(r"Error parsing (\S+): invalid literal for int\(\) with base 10: (.*)", message):
+        return f"{match[1]} {match[2]} is not a whole number"
+    if match := re.match(r"Error parsing (\S+): could not convert string to float: (.*)", message):
+        return f"{match[1]} {match[2]} is not a number"
+    if match := re.match(r"invalid choice '(.*)' for argument '(\S+)'\. Expected one of \((.*)\)", message):
+        known = [name for name in re.findall(r"'([^']*)'", match[3]) if name != "None"]
+        return str(unknown_name(match[2], match[1], known))
+    if match := re.match(r"Missing value for argument '(\S+)'\. Expected 1 values", message):
+        return f"{match[1]} needs a value after it"
+    return message
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ class ResolvedCorpusConfig(CorpusConfig):
 
     tokens: Tokens = "words"
     lowercase: bool = True
-    normalize: Normalize = "nfc"
+    normalize: Normalize = field(default="nfc", metadata={"before": "none"})
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,12 @@ class EmbeddingConfig:
     freeze_embedding: bool = False
     """Keep the input vectors as they are, instead of fine-tuning them."""
 
-    _MOST: ClassVar = {"embedding_size": 100_000, "window": 10_000, "negatives": 1_000, "embedding_epochs": 10_000}
+    _MOST: ClassVar[dict[str, int]] = {
+        "embedding_size": 100_000,
+        "window": 10_000,
+        "negatives": 1_000,
+        "embedding_epochs": 10_000,
+    }
     """Beyond these no text gains anything, word2vec's loops take for ever, or its 32-bit numbers overflow."""
 
     def __post_init__(self) -> None:
@@ -378,10 +383,6 @@ class GenerationConfig:
         at_most(self, length=MOST_AT_ONCE)
         require(self.length >= 1, "--length must be at least 1")
         require(self.temperature >= 0, "--temperature must not be negative")
-        require(
-            self.temperature == 0 or self.temperature >= 1e-6,
-            "--temperature below 1e-6 is no sampling any more: 0 takes the most probable token each time",
-        )
         require(self.sample_seed >= 0, "--sample-seed must not be negative")
         require(self.top_k is None or self.top_k >= 1, "--top-k must be at least 1")
         require(self.top_p is None or 0 < self.top_p <= 1, "--top-p must be in (0, 1]")

@@ -134,8 +134,11 @@ def _write_through(path: Path, content: bytes) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The UTF-8 text of ``path``; raises ``UserError`` where it is missing, unreadable or not UTF-8."""
+    """The UTF-8 text of ``path``; raises ``UserError`` where it is missing, unreadable, not UTF-8, or no regular file:
+    nobody may be writing to a pipe, and a device may have no end."""
     with user_errors(path, "read"):
+        if _is_special(path):
+            raise UserError(f"{path}: is a pipe or a device; give a file")
         content = path.read_bytes()
     try:
         return content.decode()

@@ -97,6 +97,23 @@ def start_run(folder: Path, kind: str, config: Any, resume: bool, digests: Mappi
     return run
 
 
+def require_same_settings(folder: Path, kind: str, config: Mapping[str, Any]) -> None:
+    """Find out what ``start_run`` would of the settings of a run that is to be resumed, before a corpus is read for it.
+
+    Args:
+        folder: that may hold a run.
+        kind: see ``Run``.
+        config: those settings that are known already.
+
+    Raises:
+        UserError: the folder holds a run of another kind or with other settings.
+    """
+    if (folder / MANIFEST).is_file():
+        found = read_run(folder, kind)
+        known = {name: value for name, value in found.config.items() if name in config}
+        _require_same(dataclasses.replace(found, config=known), config)
+
+
 def bind_run(run: Run, digests: Mapping[str, str]) -> Run:
     """Hold a run to what it works on, where that became known, or digests came into being, only after it was started.
 
@@ -133,7 +150,9 @@ def read_run(folder: Path, *kinds: str) -> Run:
         raise UserError(f"{manifest}: {problem}; the file is damaged: restore it, or choose another folder")
     if values["kind"] not in kinds:
         kind = _shown(values["kind"])
-        raise UserError(f"{folder}: holds a {kind} run, {' or '.join(map(repr, kinds))} is needed here")
+        raise UserError(
+            f"{folder}: holds a {kind} run, {' or '.join(map(repr, kinds))} is needed here; give another folder"
+        )
     if "sha256" in values and values["sha256"] != _digest_of_manifest(values):
         raise UserError(
             f"{manifest}: was changed since it was written (its checksum does not match its content); restore it"

@@ -63,3 +63,17 @@ def test_an_empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
 
 def test_a_wrong_wish(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--clear" in refused(capsys, "cache", "--clear", "everything")
+
+
+@pytest.mark.parametrize("name", ["file", "file/within"])
+def test_a_cache_that_is_no_folder_is_not_called_usable(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("RNN_LM_CACHE", str(tmp_path / name))
+    said = refused(capsys, "cache")
+    assert f"{tmp_path / 'file'}: is not a folder" in said
+    assert "set RNN_LM_CACHE to another folder" in said
+    monkeypatch.delenv("RNN_LM_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    assert "/dev/null: is not a folder" in refused(capsys, "cache", "--clear", "all")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rnn_lm import pipes
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import load_corpus, opening, read_split, reading, zips
 from rnn_lm.corpora.tokenize import words
@@ -147,7 +148,7 @@ def test_a_pipe_can_be_scored_also_by_several_models(tmp_path: Path) -> None:
 
 
 def test_a_pipe_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "PATIENCE", 0.1)
+    monkeypatch.setattr(pipes, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(UserError, match="--text .*pipe.txt: is a pipe that nobody writes to"):
         read_split(tmp_path / "pipe.txt", CorpusConfig(), words)

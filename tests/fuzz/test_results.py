@@ -17,10 +17,11 @@ from rnn_lm.report.markdown import results_markdown
 from rnn_lm.report.results import read_results
 from rnn_lm.report.sections import load_sections, sections_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:Generating overly large repr")]
 
-@pytest.fixture
-def small() -> dict[str, Any]:
-    """A results file of few numbers with all parts, so that many can be tried."""
+
+def small(part: str) -> dict[str, Any]:
+    """A results file of few numbers with one part, so that many can be tried."""
     results = copy.deepcopy(made_up())
     del results["models"][2:4]
     for model in results["models"]:
@@ -30,8 +31,11 @@ def small() -> dict[str, Any]:
             for name in ("step", "before", "after"):
                 norms[name] = norms[name][:20]
             norms["layers"] = {name: values[:20] for name, values in norms["layers"].items()}
-    parts = Path(page_module.__file__).parents[3] / "tests" / "report" / "parts.json"
-    return {**results, **json.loads(parts.read_text(encoding="utf-8"))}
+    if part == "models":
+        return results
+    del results["models"][1:]
+    parts = Path(__file__).parents[1] / "report" / "parts.json"
+    return {**results, part: json.loads(parts.read_text(encoding="utf-8"))[part]}
 
 
 def _page(path: Path) -> None:
@@ -40,24 +44,24 @@ def _page(path: Path) -> None:
     report_html(results, sections_of(results))
 
 
-@pytest.mark.slow
-def test_results_without_pictures(small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["models", "probes", "gradients", "theory"])
+def test_results_without_pictures(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_sections()
     monkeypatch.setattr(page_module, "spec_svg", lambda *_: "<svg></svg>")
     monkeypatch.setattr(page_module, "_vega_libraries", lambda: "")
-    fuzz(_page, mutated_json(small), tmp_path / "results.json")
+    fuzz(_page, mutated_json(small(part)), tmp_path / "results.json")
 
 
-@pytest.mark.slow
-def test_results_with_pictures(small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["models", "probes"])
+def test_results_with_pictures(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load_sections()
     monkeypatch.setattr("fuzz.harness.SLOWEST", 60)
-    small = {**small, "probes": {**small["probes"], "probes": small["probes"]["probes"][:1]}}
-    del small["theory"]
-    fuzz(_page, mutated_json(small), tmp_path / "results.json")
+    results = small(part)
+    if part == "probes":
+        del results["probes"]["probes"][1:]
+    fuzz(_page, mutated_json(results), tmp_path / "results.json")
 
 
-@pytest.mark.slow
 def test_journal(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     import optuna

@@ -129,7 +129,7 @@ def test_slope_and_summary_of_an_exponential() -> None:
 
 
 def test_positions_that_share_a_topic_are_one_observation() -> None:
-    """1,000 sentences of ten tokens: 64 windows of 150 fit side by side, but only 10 of them are 100 sentences apart."""
+    """1,000 sentences of ten tokens: 64 windows of 150 fit side by side, but only 10 are 100 sentences apart."""
     text = EncodedText((torch.arange(1, 10_001) % 10 != 0).long(), 0, 10_000)
     windows = spread_windows(text, 150, 64)
     assert (windows.input_tb.shape[1], windows.apart) == (64, 10)

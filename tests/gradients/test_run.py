@@ -131,7 +131,7 @@ def test_trained_folders_are_read_and_checked(prepared: PreparedCorpus, tmp_path
 
 @pytest.mark.parametrize("suffix", [".json"])
 def test_every_figure_is_drawn_with_titled_axes(results: dict[str, Any], tmp_path: Path, suffix: str) -> None:
-    written = draw_gradients({"gradients": results}, tmp_path / "figures", suffix)
+    written = draw_gradients({"gradients": results}, tmp_path / "figures", print, suffix)
     assert len(written) == len({path.name for path in written}) == 11
     for path in written:
         text = path.read_text()

@@ -280,6 +280,9 @@ def test_save_and_load(tmp_path: Path, order: int, boundary: str) -> None:
     assert (loaded.config, loaded.discounts, loaded.eos_id) == (model.config, model.discounts, model.eos_id)
 
 
+FACTS = {"config": {"order": 1, "boundary": "sentence"}, "eos_id": 1, "discounts": [[0.5, 0.5, 0.5]]}
+
+
 def test_load_refuses_what_is_not_a_whole_ngram_model(tmp_path: Path) -> None:
     path = tmp_path / "ngram.safetensors"
     with pytest.raises(UserError, match="no such file"):
@@ -296,7 +299,7 @@ def test_load_refuses_what_is_not_a_whole_ngram_model(tmp_path: Path) -> None:
     write_checkpoint(path, {"model.weight": torch.ones(1)}, {"kind": "recurrent"})
     with pytest.raises(UserError, match="holds no n-gram model"):
         NgramLanguageModel.load(path)
-    write_checkpoint(path, {"1.keys": torch.arange(3)}, {"kind": "ngram", "ngrams": [3]})
+    write_checkpoint(path, {"1.keys": torch.arange(3)}, {"kind": "ngram", "ngrams": [3], **FACTS})
     with pytest.raises(UserError, match="log_prob of the 1-grams is not as the header announces"):
         NgramLanguageModel.load(path)
     write_tensors(path, {"1.keys": torch.arange(3)}, {})

@@ -86,4 +86,4 @@ def test_without_long_range_the_claims_say_that_they_are_not_tested() -> None:
     assert (claim["statement"], claim["effect"], claim["verdict"]) == (
         "the RNN falls with distance", None, "not tested"
     )  # fmt: skip
-    assert claim["note"].startswith("not tested: the distances asked, 0 to 7,")
+    assert claim["reason"].startswith("not tested: the distances asked, 0 to 7,")

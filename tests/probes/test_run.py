@@ -16,6 +16,7 @@ from rnn_lm.probes.outcomes import Job, load_outcome, run_job, training_config
 from rnn_lm.probes.recall import RecallLanguage
 from rnn_lm.probes.run import run_probe
 from rnn_lm.probes.tables import probe_tables
+from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
 from rnn_lm.progress import SilentProgress
 from rnn_lm.report.figures_probes import probe_figures
@@ -30,6 +31,23 @@ TINY = ProbeConfig(
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict:
     return run_probe(TINY, tmp_path_factory.mktemp("probe"), SilentProgress())
+
+
+def test_a_probe_and_a_model_that_were_registered_elsewhere_are_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROBES._entries, "echo", PROBES["recall"])
+    monkeypatch.setitem(PRESETS._entries, "small-gru", replace(PRESETS["gru"], settings={}))
+    config = replace(TINY, probes=("echo",), models=("rnn", "small-gru"), seeds=1)
+    (probe,) = run_probe(config, tmp_path, SilentProgress())["probes"]
+    assert probe["name"] == "echo"
+    assert [model["name"] for model in probe["models"]] == ["rnn", "small-gru"]
+
+
+@pytest.mark.parametrize(("kind", "close"), [("probes", "recall"), ("models", "rnn-uniform")])
+def test_unknown_names_are_answered_with_those_of_the_registries(kind: str, close: str) -> None:
+    with pytest.raises(UserError, match=f"did you mean '{close}'"):
+        ProbeConfig(**{kind: (close + "x",)})  # pyright: ignore[reportArgumentType]
 
 
 def test_results_are_plain_json_with_every_model_at_every_distance(results: dict) -> None:
@@ -96,7 +114,9 @@ def test_processes_side_by_side_give_the_same(tmp_path: Path, results: dict) -> 
 def test_parameter_counts_match() -> None:
     for vocabulary_size in (61, 35, 28):
         random = torch.Generator().manual_seed(1)
-        counts = [parameter_count(preset.build(vocabulary_size, random)) for preset in PRESETS.values()]
+        counts = [
+            parameter_count(preset.build(vocabulary_size, random)) for preset in map(PRESETS.__getitem__, PRESETS)
+        ]
         assert max(counts) / min(counts) < 1.08
 
 

@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 
 from rnn_lm.errors import UserError
 from rnn_lm.report import figures_compare as figures
+from rnn_lm.report import html as page_module
 from rnn_lm.report import style
+from rnn_lm.report.drawing import DrawingFailed
 from rnn_lm.report.results import Results, check_results
+from rnn_lm.report.sections import load_sections, sections_of
 from rnn_lm.report.thinning import FIGURE_POINTS
 
 
@@ -117,6 +120,32 @@ def test_figures_are_saved(tmp_path: Path, checked: Results, ending: str, start:
     path = tmp_path / f"figure{ending}"
     style.save_chart(figures.gain_figure(checked), path)
     assert path.read_bytes().startswith(start)
+
+
+def test_a_figure_that_cannot_be_drawn_is_left_out_and_said(
+    tmp_path: Path, checked: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(kind: str, _: object) -> bytes:
+        if kind == "png":
+            raise DrawingFailed("a figure cannot be drawn: no memory")
+        return b"<svg></svg>"
+
+    monkeypatch.setattr(style, "draw", failing)
+    said: list[str] = []
+    charts = {"gain": figures.gain_figure(checked)}
+    assert style.save_charts(charts.items(), tmp_path / "new", ".png", said.append) == []
+    assert said == ["note        gain.png: a figure cannot be drawn: no memory"]
+    assert style.save_charts(charts.items(), tmp_path / "new", ".svg", said.append) == [tmp_path / "new" / "gain.svg"]
+
+
+@pytest.mark.slow
+def test_every_figure_keeps_to_the_schema(full_results: dict[str, Any]) -> None:
+    load_sections()
+    sections = sections_of(check_results(full_results, "results"))
+    figures_of = [figure for section in sections for figure in page_module._figures(section.blocks)]
+    assert len(figures_of) > 25
+    for figure in figures_of:
+        figure.chart.to_dict()  # type: ignore[attr-defined]
 
 
 def test_other_endings_are_refused(tmp_path: Path, checked: Results) -> None:

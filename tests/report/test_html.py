@@ -160,9 +160,9 @@ def _with_every_text_replaced(value: Any, text: str, key: str = "") -> Any:
         return [_with_every_text_replaced(item, text, key) for item in value]
     meaningful = {"format", "version", "name", "kind", "verdict", "match", "policy"}
     name_of_model = key == "name" and value in {"ngram", "rnn", "gru", "lstm", "lstm-random"}
-    return (
-        text if isinstance(value, str) and (key not in meaningful or (key == "name" and not name_of_model)) else value
-    )
+    if not isinstance(value, str) or (key in meaningful and (key != "name" or name_of_model)):
+        return value
+    return f"{text} {value}" if key == "label" else text  # two models of one label would be refused
 
 
 def test_policies_are_never_in_one_table(markup: str) -> None:
@@ -180,8 +180,16 @@ def test_a_lone_ngram_has_a_page(results: dict[str, Any], tmp_path: Path) -> Non
 def test_norms_that_were_not_finite_are_left_out(results: dict[str, Any], tmp_path: Path) -> None:
     results["models"] = results["models"][1:2]
     norms = results["models"][0]["gradient_norms"][0]
-    norms["before"] = [None, float("inf"), 0.0, *norms["before"][3:]]
-    write_report(results, tmp_path / "report.html")  # JSON has no infinity: one that were drawn would be refused
+    norms["before"] = [None, 0.0, *norms["before"][2:]]
+    write_report(results, tmp_path / "report.html")
+    assert "NaN" not in Page((tmp_path / "report.html").read_text(encoding="utf-8")).texts["td"]
+
+
+def test_an_infinity_that_no_file_can_hold_is_refused(results: dict[str, Any], tmp_path: Path) -> None:
+    results["models"][1]["gradient_norms"][0]["before"][1] = float("inf")
+    with pytest.raises(UserError, match=r"models\[1\].gradient_norms\[0\].before has a number that is larger"):
+        write_report(results, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
 
 
 def test_what_is_no_results_is_refused(tmp_path: Path) -> None:

@@ -111,3 +111,30 @@ def _shallow_copy(value: Any, path: tuple[Any, ...]) -> Any:
     made = copy.copy(value)
     made[path[0]] = _shallow_copy(value[path[0]], path[1:])
     return made
+
+
+def _only_fresh(part: Any) -> None:
+    part["models"] = [model for model in part["models"] if model["weights"] == "fresh"]
+
+
+def _ratio_beyond_numbers(part: Any) -> None:
+    next(run for run in part["clipping"]["runs"] if run["by_lag"])["by_lag"][:2] = [1e-300, 1e300]
+
+
+def _exponent_beyond_sense(part: Any) -> None:
+    part["models"][0]["lyapunov"]["exponents"][0] = 1e304
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_only_fresh, r"gradients.models: none is trained"),
+        (_ratio_beyond_numbers, r"gradients.clipping.runs\[\d+\].by_lag has a norm"),
+        (_exponent_beyond_sense, r"gradients.models\[0\].lyapunov has an exponent beyond 10000"),
+    ],
+)
+def test_gradients_that_no_figure_can_show_are_named(full_results: dict[str, Any], change: Any, message: str) -> None:
+    check_results(full_results, "file")
+    change(full_results["gradients"])
+    with pytest.raises(UserError, match=message):
+        check_results(full_results, "file")

@@ -57,12 +57,12 @@ def test_importances_are_drawn_the_largest_first(sweep):
 
 
 def test_figures_are_drawn_where_there_is_enough_for_them(sweep, tmp_path):
-    assert draw_sweep({**sweep, "trials": [], "importances": {}}, tmp_path / "none") == []
-    paths = draw_sweep({**sweep, "importances": {}}, tmp_path / "one")
+    assert draw_sweep({**sweep, "trials": [], "importances": {}}, tmp_path / "none", print) == []
+    paths = draw_sweep({**sweep, "importances": {}}, tmp_path / "one", print)
     assert [path.name for path in paths] == ["history.png"]
     assert Path(paths[0]).read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_sweep_without_a_complete_trial_is_drawn(sweep, tmp_path):
     pruned = [trial for trial in sweep["trials"] if trial["state"] == "pruned"]
-    assert len(draw_sweep({**sweep, "trials": pruned, "importances": {}}, tmp_path)) == 1
+    assert len(draw_sweep({**sweep, "trials": pruned, "importances": {}}, tmp_path, print)) == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from rich.console import Console
 
 from rnn_lm.registry import Registry
 from rnn_lm.report import numbers, tables
+from rnn_lm.report.html import write_report
 from rnn_lm.report.markdown import claims_markdown, perplexity_markdown, results_markdown, table_markdown
 from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import PlacedSection, Section, SectionMaker, sections_of
 from rnn_lm.report.summary import verdict, what_was_run
+from rnn_lm.report.tables_gradients import gradients_tables
 from rnn_lm.report.terminal import print_results
 
 
@@ -93,6 +97,52 @@ def test_norms_are_summarized_without_what_was_not_finite(checked: Results) -> N
     assert all(re.fullmatch(r"[\d.,]+", cell) for row in rows for cell in row[3:6])
 
 
+FEW = "no interval: 15 sentences, 40 are needed"
+
+
+def _without_intervals(results: Results, models: int) -> None:
+    for model in results["models"][:models]:
+        model["perplexity"]["stream"]["test"].update(low=None, high=None, note=FEW)
+        for bucket in model["breakdown"]:
+            bucket.update(low=None, high=None, note=FEW)
+    for claim in results["claims"][:5]:
+        claim.update(low=None, high=None, p_value=None, verdict="undecided", reason=FEW)
+
+
+def test_a_reason_stands_once_below_its_table(checked: Results) -> None:
+    _without_intervals(checked, 5)
+    table = tables.perplexity_table(checked, "stream")
+    assert {row[2] for row in table.rows} == {"–"}
+    assert table.notes == (f"– {FEW}",)
+    assert tables.perplexity_table(checked, "sentence").notes == ()
+    assert tables.breakdown_table(checked).notes == (f"– {FEW}",)
+    assert [table.notes for table in tables.claims_tables(checked)] == [(f"– {FEW}",), ()]
+
+
+def test_a_reason_that_some_rows_have_names_them(checked: Results) -> None:
+    _without_intervals(checked, 2)
+    assert tables.perplexity_table(checked, "stream").notes == (f"– n-gram, RNN: {FEW}",)
+
+
+def test_reasons_are_shown_in_markdown_terminal_and_page(checked: Results, tmp_path: Path) -> None:
+    _without_intervals(checked, 5)
+    shown = io.StringIO()
+    print_results(checked, Console(width=100, color_system=None, file=shown))
+    assert shown.getvalue().count(f"– {FEW}") == 2
+    assert results_markdown(checked).count(f"|\n\n– {FEW}\n") == 2
+    checked["models"] = checked["models"][:1]
+    write_report(checked, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.count(f'<p class="note">– {FEW}</p>') == 3
+    assert "Lines: 95% intervals" not in page
+
+
+def test_a_slope_without_an_interval_is_shown(full_results: dict[str, Any]) -> None:
+    models = check_results(full_results, "results")["gradients"]["models"]  # pyright: ignore[reportTypedDictNotRequiredAccess]
+    models[0]["slope"].update(low=None, high=None)
+    assert "–" in gradients_tables(full_results["gradients"])[0].rows[0]
+
+
 def test_samples_stand_together_by_prompt(checked: Results) -> None:
     groups = tables.samples_by_prompt(checked)
     assert [(prompt, len(texts)) for prompt, _, texts in groups] == [("", 5), ("analysts said", 5)]
@@ -113,6 +163,9 @@ def test_verdict_without_claims_or_scores(checked: Results) -> None:
     checked["claims"] = []
     checked["models"] = checked["models"][:1]
     assert verdict(checked).endswith("138.8 to 143.7).")
+    for splits in checked["models"][0]["perplexity"].values():
+        del splits["test"]
+    assert verdict(checked) == "No model was scored."
     checked["models"] = []
     assert verdict(checked) == "No model was scored."
 

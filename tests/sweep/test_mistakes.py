@@ -47,6 +47,12 @@ def test_a_sweep_names_its_space(capsys, arguments, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_engine_without_code_for_a_cell_is_refused_before_the_first_trial(capsys, arguments, tmp_path):
+    space = ["--space", "cell=gru,mogrifier", "--engine", "fused"]
+    assert "--engine fused has no code for" in refused(capsys, *arguments[: arguments.index("--space")], *space)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_optuna_a_sweep_says_how_to_install_it(capsys, arguments, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert "pip install" in refused(capsys, *arguments)

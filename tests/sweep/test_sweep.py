@@ -16,6 +16,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from refusals import refused
 from rnn_lm.cli import main
 from rnn_lm.models.storage import load_model
 from rnn_lm.sweep import run
@@ -141,6 +142,86 @@ def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch
     states = {trial["state"] for trial in sweep["trials"]}
     assert "diverged" in states
     assert sweep["best"] is None or sweep["best"]["params"]["learning-rate"] <= 1e-3
+
+
+BEYOND = ["--optimizer", "sgd", "--clip", "none", "--softmax", "exact", "--space"]
+"""Plain steps without a bound, which a learning rate of thousands takes beyond any number."""
+
+
+def _without_space(arguments: list[str]) -> list[str]:
+    return arguments[: arguments.index("--space")]
+
+
+@pytest.mark.slow
+def test_the_search_goes_on_after_trials_that_diverge_and_does_not_meet_them_again(arguments):
+    command = [*_without_space(arguments), *BEYOND, "learning-rate=0.1,9e3"]
+    sweep = results_of([*command, "--trials", "4"])
+    states = [trial["state"] for trial in sweep["trials"]]
+    assert set(states) == {"complete", "diverged"}
+    assert sweep["best"]["params"] == {"learning-rate": 0.1}
+    assert all(
+        ("NLL" in trial["reason"]) == (trial["state"] == "diverged") for trial in sweep["trials"] if "reason" in trial
+    )
+    resumed = results_of([*command, "--trials", "4", "--resume"])["trials"]
+    assert resumed == sweep["trials"]
+
+
+@pytest.mark.slow
+def test_a_sweep_without_a_best_trial_ends_in_one_line_that_says_why(arguments, capsys, tmp_path):
+    line = refused(capsys, *_without_space(arguments), *BEYOND, "learning-rate=8e3..1e4", "--trials", "2")
+    assert "none of 2 trials ended with a perplexity (the first: the mean NLL" in line
+    assert [trial["state"] for trial in read_results(arguments)["trials"]] == ["diverged"] * 2
+    assert not (tmp_path / "sweep" / "figures").exists()
+
+
+def test_a_sweep_of_pruned_trials_says_so(arguments, capsys, monkeypatch):
+    monkeypatch.setattr(optuna.trial.Trial, "should_prune", lambda _: True)
+    assert "none of 2 trials ended with a perplexity; search" in refused(capsys, *arguments, "--trials", "2")
+    assert [trial["state"] for trial in read_results(arguments)["trials"]] == ["pruned"] * 2
+
+
+@pytest.mark.parametrize(
+    ("space", "trials"), [(["seed=1..2"], 2), (["cell=gru,rnn"], 1), (["forget-bias=0,1", "mogrifier-rank=1,2"], 9)]
+)
+def test_the_smallest_spaces_have_a_best_trial(arguments, tmp_path, space, trials):
+    """Two trials, one, and nine that all come to the same value, since the GRU has neither of the settings."""
+    sweep = results_of([*_without_space(arguments), "--cell", "gru", "--space", *space, "--trials", str(trials)])
+    assert {trial["state"] for trial in sweep["trials"]} <= {"complete", "pruned"}
+    assert sweep["best"] is not None
+    assert trials < 9 or len({trial["valid_perplexity"] for trial in sweep["trials"]}) == 1
+    assert all(math.isfinite(share) for share in sweep["importances"].values())
+    assert (tmp_path / "sweep" / "figures" / "history.png").stat().st_size > 1000
+
+
+def test_settings_that_do_not_go_together_are_a_failed_trial(arguments):
+    space = ["engine=fused,library", "cell=mogrifier,gru"]
+    sweep = results_of([*_without_space(arguments), "--space", *space, "--trials", "6"])
+    refused_trials = [trial for trial in sweep["trials"] if trial["state"] == "refused"]
+    assert refused_trials
+    assert all("has no code for" in trial["reason"] for trial in refused_trials)
+    assert {trial["params"]["cell"] for trial in refused_trials} == {"mogrifier"}
+    assert sweep["best"]["state"] == "complete"
+
+
+@pytest.mark.slow
+def test_sigterm_keeps_finished_trials_and_says_how_to_go_on(arguments, tmp_path):
+    command = [*arguments, "--budget", "60steps", "--trials", "50"]
+    log = tmp_path / "sweep" / "trials" / "002" / "training.jsonl"
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as child:
+        while not log.exists():
+            assert child.poll() is None
+            time.sleep(0.01)
+        child.send_signal(signal.SIGTERM)
+        _, said = child.communicate(timeout=120)
+    assert child.returncode == 128 + signal.SIGTERM
+    assert said.decode().strip() == "rnn-lm: stopped; what is finished is kept, and --resume goes on from there"
+    kept = read_results(arguments)["trials"]
+    assert [trial["state"] for trial in kept] == ["complete", "complete", "cut off"]
+    resumed = results_of([*command[:-1], "3", "--resume"])["trials"]
+    assert resumed[:2] == kept[:2]
+    assert resumed[3]["retry_of"] == 2
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_results_are_plain_json(results: dict[str, Any]) -> None:
 
 def test_every_figure_is_drawn_from_stored_results(results: dict[str, Any], tmp_path: Path) -> None:
     stored = json.loads(json.dumps(results))
-    files = draw_theory(stored, tmp_path)
+    files = draw_theory(stored, tmp_path, print)
     assert [file.name for file in files] == [f"{name}.svg" for name in run.EXERCISES]
     for file in files:
         assert "<svg" in file.read_text()

@@ -22,11 +22,12 @@ class Options:
 
 def run(options: Options) -> None:
     """Delete what is to be deleted, and list the rest."""
-    from rnn_lm.corpora.cache import clear_downloads, clear_tokens, kept_downloads, kept_tokens
+    from rnn_lm.corpora.cache import clear_downloads, clear_tokens, kept_downloads, kept_tokens, require_cache
     from rnn_lm.corpora.download import Downloads
 
     progress = TerminalProgress()
     cache = Downloads.from_environment(progress).cache
+    require_cache(cache)
     if options.clear in {"tokens", "all"}:
         clear_tokens(cache)
     if options.clear in {"downloads", "all"}:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnn_lm.config import (
@@ -60,17 +60,21 @@ class Options:
             raise UserError("--rnn-dropout-scale must be in [0, 1]")
         if not self.cells or len(set(self.cells)) < len(self.cells):
             raise UserError("--cells needs at least one cell, each named once, e.g. --cells rnn gru lstm")
+        if listed := next((cell for cell in self.cells if "," in cell), None):
+            words = " ".join(listed.replace(",", " ").split()) or "rnn gru lstm"
+            raise UserError(f"--cells {listed}: write spaces between them: --cells {words}")
 
 
 def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
     from rnn_lm.corpora import resolve
+    from rnn_lm.embeddings import require_source
     from rnn_lm.experiments.compare import run_compare
     from rnn_lm.experiments.members import CompareSettings
     from rnn_lm.experiments.parts import check_parts
     from rnn_lm.experiments.provenance import provenance
     from rnn_lm.files import write_json
-    from rnn_lm.layers.cells import CELLS
+    from rnn_lm.models.recurrent import count_parameters
     from rnn_lm.report.html import write_report
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import require_run_folder, start_run
@@ -79,9 +83,10 @@ def run(options: Options) -> None:
 
     require_run_folder(options.out, resume=options.resume)
     check_parts(options.parts)
-    for cell in (*options.cells, options.model.cell):
-        _ = CELLS[cell]
+    for cell in options.cells:  # unknown, or without code for --engine or --dropout-recurrent: known before training
+        count_parameters(1, options.embedding.embedding_size, replace(options.model, cell=cell))
     require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
+    require_source(options.embedding)
     settings = CompareSettings(
         resolve(options.corpus),
         options.ngram,

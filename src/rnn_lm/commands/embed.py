@@ -43,12 +43,20 @@ class Options:
 
 def run(options: Options) -> None:
     """Make the vectors, and show or write them."""
-    from rnn_lm.embeddings import load_embedding, nearest, require_expressible, require_word, save_word2vec_text
+    from rnn_lm.embeddings import (
+        load_embedding,
+        nearest,
+        require_expressible,
+        require_source,
+        require_word,
+        save_word2vec_text,
+    )
     from rnn_lm.experiments.prepare import prepare
     from rnn_lm.seeding import generator
 
     if options.out is not None:
         require_output(options.out, "--out", overwrite=options.overwrite)
+    require_source(options.embedding)
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     vocabulary = prepared.vocabulary

@@ -46,5 +46,5 @@ def run(options: Options) -> None:
     write_json(options.out / "results.json", results)
     for table in gradients_tables(results["gradients"]):
         progress.console.print(rich_table(table))
-    for path in draw_gradients(results, options.out / "figures"):
+    for path in draw_gradients(results, options.out / "figures", progress.say):
         progress.say(f"figure: {path}")

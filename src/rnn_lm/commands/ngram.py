@@ -56,14 +56,18 @@ def run(options: Options) -> None:
 
 
 def _train(options: Options, progress: Progress) -> None:
+    from rnn_lm.corpora import resolve
     from rnn_lm.evaluation.perplexity import score_text
     from rnn_lm.experiments.model_runs import train_ngram
     from rnn_lm.experiments.prepare import prepare
     from rnn_lm.files import require_output
     from rnn_lm.models.arpa import check_tokens, write_arpa
+    from rnn_lm.runs import require_run_folder, require_same_settings
 
     if options.arpa is not None:
         require_output(options.arpa, "--arpa", overwrite=options.overwrite)
+    require_run_folder(options.out, resume=options.resume)
+    require_same_settings(options.out, "ngram", {"corpus": resolve(options.corpus), "ngram": options.ngram})
     prepared = prepare(options.corpus, progress, options.out)
     if options.arpa is not None:
         check_tokens(options.arpa, prepared.vocabulary.tokens)

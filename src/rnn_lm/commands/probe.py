@@ -22,11 +22,11 @@ class Options:
 
 def run(options: Options) -> None:
     """Run, print the tables, and draw."""
-    from rnn_lm.files import make_folder, write_json
+    from rnn_lm.files import write_json
     from rnn_lm.probes.run import run_probe
     from rnn_lm.report.figures_probes import probe_figures
     from rnn_lm.report.notes_probes import undecided_because
-    from rnn_lm.report.style import save_chart
+    from rnn_lm.report.style import save_charts
     from rnn_lm.report.tables_probes import probes_tables
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.runs import start_run
@@ -40,7 +40,6 @@ def run(options: Options) -> None:
     for probe in results["probes"]:
         for reason in undecided_because(probe):
             progress.say(f"{probe['label']}: {reason}")
-    figures = make_folder(options.out / "figures")
-    for name, chart in probe_figures(results).items():
-        save_chart(chart, figures / f"{name}.png")
+    figures = options.out / "figures"
+    save_charts(probe_figures(results).items(), figures, ".png", progress.say)
     progress.say(f"done in {duration(results['seconds'])}; figures in {figures}")

@@ -61,6 +61,8 @@ def run(options: Options) -> None:
 
 def _results_file(path: Path) -> Path:
     """``path``, or the results in it where it is a folder."""
+    if not path.exists():
+        raise UserError(f"{path}: there is nothing; give the folder that `rnn-lm compare` wrote: rnn-lm report FOLDER")
     if not path.is_dir():
         return path
     if not (path / RESULTS).is_file():

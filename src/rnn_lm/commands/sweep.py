@@ -74,6 +74,8 @@ def run(options: Options) -> None:
         finally:
             results = _write_results(sweep, options, time.monotonic() - started)
     _show(results["sweep"], options, progress)
+    if results["sweep"]["best"] is None:
+        raise UserError(_without_best(results["sweep"]["trials"], options.out))
     progress.say(f"done in {duration(time.monotonic() - started)}")
 
 
@@ -131,8 +133,17 @@ def _write_results(sweep: Sweep, options: Options, seconds: float) -> dict[str, 
     return results
 
 
+def _without_best(trials: list[dict[str, Any]], out: Path) -> str:
+    """Why there is no best trial, in one line with the first reason that a trial gives."""
+    reasons = [trial["reason"] for trial in trials if "reason" in trial]
+    first = f" (the first: {reasons[0]})" if reasons else ""
+    return (
+        f"--space: none of {len(trials)} trials ended with a perplexity{first}; search where training goes well, e.g. "
+        f"lower learning rates, with another --out. What became of each is in {out / 'results.json'}"
+    )
+
+
 def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -> None:
-    from rnn_lm.report.drawing import DrawingFailed
     from rnn_lm.report.figures_sweep import draw_sweep
     from rnn_lm.report.tables_sweep import best_trials_table
     from rnn_lm.report.terminal import rich_table
@@ -140,12 +151,10 @@ def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -
     from rnn_lm.sweep.trial import trial_folder
     from rnn_lm.training.trainer import BEST
 
-    progress.console.print(rich_table(best_trials_table(sweep)))
-    try:
-        for path in draw_sweep(sweep, options.out / "figures"):
-            progress.say(f"figure: {path}")
-    except DrawingFailed as error:  # the trials are what took the time, and they are all in results.json
-        progress.say(f"note        {error}")
+    table = best_trials_table(sweep)
+    progress.console.print(rich_table(table) if table.rows else table.caption, highlight=False)
+    for path in draw_sweep(sweep, options.out / "figures", progress.say):
+        progress.say(f"figure: {path}")
     if sweep["best"] is not None:
         folder = trial_folder(options.out / TRIALS, sweep["best"]["number"])
         if (folder / BEST).exists():  # else the best trial was another machine's

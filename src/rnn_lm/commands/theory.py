@@ -42,7 +42,7 @@ def run(options: Options) -> int:
     for line in lines(results):
         progress.say(line)
     if options.figures is not None:
-        for path in draw_theory(results, options.figures):
+        for path in draw_theory(results, options.figures, progress.say):
             progress.say(f"figure: {path}")
     progress.say(f"done in {duration(results['seconds'])}")
     return STATEMENT_FAILED if failed(results) else 0

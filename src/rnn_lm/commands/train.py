@@ -31,11 +31,13 @@ class Options:
 
 def run(options: Options) -> None:
     """Train, and say what came of it."""
+    from rnn_lm.corpora import resolve
     from rnn_lm.corpora.subwords import TOKENIZER
+    from rnn_lm.embeddings import require_source
     from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
     from rnn_lm.experiments.prepare import prepare
     from rnn_lm.experiments.vectors import input_vectors
-    from rnn_lm.runs import require_run_folder
+    from rnn_lm.runs import require_run_folder, require_same_settings
     from rnn_lm.runtime import start_runtime
     from rnn_lm.training.log import gradient_summary
     from rnn_lm.training.sizes import require_model_fits
@@ -43,6 +45,9 @@ def run(options: Options) -> None:
 
     require_run_folder(options.out, resume=options.resume)
     require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
+    require_source(options.embedding)
+    settings = {"embedding": options.embedding, "model": options.model, "training": options.training}
+    require_same_settings(options.out, "recurrent", {"corpus": resolve(options.corpus), **settings})
     runtime = start_runtime(options.runtime)
     progress = TerminalProgress() if runtime.first else SilentProgress()
     if runtime.size > 1 and options.corpus.tokens == "unigram" and not (options.out / TOKENIZER).exists():

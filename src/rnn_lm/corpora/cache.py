@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
 
 from rnn_lm.corpora import CORPORA
+from rnn_lm.corpora.download import CACHE_VARIABLE
 from rnn_lm.corpora.store import FACTS, TokenStore
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, user_errors
+
+
+def require_cache(cache: Path) -> None:
+    """Raises ``UserError`` where ``cache`` is no folder, or cannot be made or written: nothing could be kept in it."""
+    with user_errors(cache, "look at the cache"):
+        there = next(path for path in (cache.absolute(), *cache.absolute().parents) if path.exists())
+    if not there.is_dir():
+        wrong = "is not a folder"
+    elif not os.access(there, os.W_OK):
+        wrong = "may not be written by you"
+    else:
+        return
+    raise UserError(f"{there}: {wrong}, so that nothing can be kept in {cache}; set {CACHE_VARIABLE} to another folder")
 
 
 def kept_tokens(cache: Path) -> dict[str, int]:

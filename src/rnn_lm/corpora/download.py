@@ -7,6 +7,7 @@ is right, and fetches a damaged one again. How bytes arrive, and go on arriving 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -89,8 +90,13 @@ class Downloads:
             reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
             raise UserError(
                 f"{self.cache}: cannot keep {file.path} ({file.size / 1e6:.0f} MB) in the cache: "
-                f"{reason}; free space, or set {CACHE_VARIABLE} to another folder"
+                f"{reason}; {_mend_of(error)}set {CACHE_VARIABLE} to another folder"
             ) from error
+
+
+def _mend_of(error: OSError) -> str:
+    number = error.errno or getattr(error.__cause__, "errno", None)
+    return "free space, or " if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None) else ""
 
 
 def _reason(error: requests.RequestException, timeout: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from rnn_lm.corpora.kinds import looks_like
-from rnn_lm.corpora.markers import MarkerCounts
+from rnn_lm.corpora.markers import MarkerCounts, without_markers
 from rnn_lm.corpora.reading import lines_of_blocks
 
 HEAD = 1 << 20
@@ -41,7 +41,9 @@ class Head:
             if not block.isspace():
                 lines += lines_of_blocks([block])
             size += len(block)
-        filled = (line for line in lines if line and not line.isspace())
+        # A tab before a marker makes no column of it.
+        bare = (without_markers(line)[0] for line in lines)
+        filled = (line for line in bare if line and not line.isspace())
         return cls(MarkerCounts.of(lines), looks_like(list(islice(filled, _TELLING_LINES))), whole)
 
     def notes(self, where: str) -> list[str]:

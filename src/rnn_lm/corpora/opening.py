@@ -15,7 +15,6 @@ import lzma
 import os
 import stat
 import tempfile
-import time
 import zlib
 from collections.abc import Iterator
 from functools import lru_cache
@@ -24,14 +23,13 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from rnn_lm.corpora.kinds import MAGIC_BYTES, not_text
 from rnn_lm.errors import UserError
+from rnn_lm.pipes import open_when_written
 
 RATIO = 250
 """Most times that a packed text may be longer than its file; English text is some 3 times as long, and gzip could make
 it 1032 times."""
 RATIO_FROM = 64 << 20
 """Unpacked bytes from which that is asked."""
-PATIENCE = 5.0
-"""Seconds for somebody to begin writing to a pipe."""
 _CHUNK = 1 << 20
 _PACKED = (
     (b"\x1f\x8b", "gzip", (".gz",)),
@@ -196,27 +194,10 @@ def _kept(path: Path, number: int, flag: str) -> Path:  # noqa: ARG001 (another 
 
 def _from_pipe(path: Path, flag: str) -> Iterator[bytes]:
     """What is written to a pipe until it is closed; ``UserError`` where nobody begins to."""
-    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        deadline, anything = time.monotonic() + PATIENCE, False
-        while True:
-            try:
-                data = os.read(pipe, _CHUNK)
-            except BlockingIOError:  # somebody has the other end open, and is not ready
-                anything = True
-                time.sleep(0.02)
-                continue
-            if data:
-                anything = True
-                yield data
-            elif anything:
-                return
-            elif time.monotonic() > deadline:
-                raise UserError(f"{flag} {shown(path)}: is a pipe that nobody writes to; write the text to a file")
-            else:
-                time.sleep(0.02)
-    finally:
-        os.close(pipe)
+    with open_when_written(path, flag) as (first, pipe):
+        yield first
+        while data := pipe.read(_CHUNK):
+            yield data
 
 
 def _damaged(path: Path, program: str, error: object) -> UserError:

@@ -12,6 +12,7 @@ from rnn_lm.embeddings.matrix import EmbeddingMatrix, align, nearest, require_wo
 from rnn_lm.embeddings.reading import read_vectors
 from rnn_lm.embeddings.writing import require_expressible, save_word2vec_text
 from rnn_lm.errors import UserError, unknown_name
+from rnn_lm.files import user_errors
 from rnn_lm.memory import available_memory
 from rnn_lm.progress import Progress
 from rnn_lm.vocabulary import Vocabulary
@@ -22,6 +23,7 @@ __all__ = [
     "nearest",
     "read_vectors",
     "require_expressible",
+    "require_source",
     "require_word",
     "save_word2vec_text",
 ]
@@ -64,10 +66,8 @@ def load_embedding(
 
         rows = train_word2vec(config, vocabulary, sentences, generator, progress)
         return align(rows, vocabulary, f"word2vec ({config.algorithm}) trained on the train split", generator)
+    require_source(config)
     path = Path(config.embedding)
-    if not path.suffix and path.name == config.embedding and not path.exists():
-        hint = unknown_name("embedding", config.embedding, (RANDOM, TRAINED))
-        raise UserError(f"{hint}; nor is there a file of that name")
     matrix = align(read_vectors(path, vocabulary, config.embedding_size, progress), vocabulary, path.name, generator)
     if matrix.covered_types < _FEW:
         progress.say(
@@ -75,6 +75,23 @@ def load_embedding(
             "is it of another language, or of words cut in another way (--tokens, --lowercase)?"
         )
     return matrix
+
+
+def require_source(config: EmbeddingConfig) -> None:
+    """Find out, before a corpus is read, whether there is what ``--embedding`` names; raises ``UserError`` if not."""
+    path = Path(config.embedding)
+    if config.embedding in (RANDOM, TRAINED):
+        return
+    with user_errors(path, "read the word vectors"):
+        exists = path.exists()
+    if path.is_dir():
+        raise UserError(f"--embedding {path}: is a folder; give the file with the vectors")
+    if exists:
+        return
+    if path.suffix or path.name != config.embedding:
+        raise UserError(f"--embedding {path}: there is no such file; check the path, or give {TRAINED} or {RANDOM}")
+    hint = unknown_name("embedding", config.embedding, (RANDOM, TRAINED))
+    raise UserError(f"{hint}; nor is there a file of that name")
 
 
 def _require_memory(entries: int, size: int) -> None:

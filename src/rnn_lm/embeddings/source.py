@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import user_errors
+from rnn_lm.pipes import open_when_written
 from rnn_lm.progress import Progress, Task
 
 HEAD = 1 << 20
@@ -74,10 +75,10 @@ def opened(path: Path, progress: Progress) -> Iterator[Source]:
     Raises:
         UserError: it is missing, empty, unreadable, damaged, or one of the kinds that are no word vectors.
     """
-    with user_errors(path, "read the word vectors"), path.open("rb", buffering=0) as raw:
+    with user_errors(path, "read the word vectors"), open_when_written(path, "--embedding") as (first, raw):
         size = path.stat().st_size  # 0 for a pipe: then it is not known how much there is
         with progress.task("vectors", float(max(size, 1))) as task:
-            counted = _Counted(raw, task if size else None)
+            counted = _Counted(_Again(first, raw) if first else raw, task if size else None)
             plain = _buffered(counted)
             start = plain.peek(2)[:2]
             packed = start == _GZIP_START
@@ -110,12 +111,12 @@ class _Readable(io.RawIOBase):
 class _Counted(_Readable):
     """A raw file that counts what is read of it and tells ``task``."""
 
-    def __init__(self, raw: io.FileIO, task: Task | None) -> None:
+    def __init__(self, raw: io.RawIOBase, task: Task | None) -> None:
         self._raw, self._task = raw, task
         self.count = 0
 
     def readinto(self, buffer: Any) -> int:
-        size = self._raw.readinto(buffer) or 0
+        size = cast(Any, self._raw).readinto(buffer) or 0
         self.count += size
         if self._task is not None:
             self._task.update(float(self.count))
@@ -147,7 +148,7 @@ def _unpacked(path: Path, plain: io.BufferedReader, counted: _Counted) -> _Unpac
 class _Again(_Readable):
     """Bytes that were read already, and then the rest."""
 
-    def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
+    def __init__(self, head: bytes, rest: io.BufferedReader | io.FileIO) -> None:
         self._head, self._rest = memoryview(head), rest
 
     def readinto(self, buffer: Any) -> int:
@@ -156,4 +157,4 @@ class _Again(_Readable):
             buffer[:size] = self._head[:size]
             self._head = self._head[size:]
             return size
-        return self._rest.readinto(buffer)
+        return self._rest.readinto(buffer) or 0

@@ -164,8 +164,8 @@ def interval_of(value: float, parts: Sequence[Part], units: int, note: str = "")
     """
     if note:
         return Interval(float(value), None, None, units, note)
-    half = half_width(parts, 1 - CONFIDENCE)
-    return Interval(float(value), value - half, value + half, units)
+    value, half = float(value), half_width(parts, 1 - CONFIDENCE)
+    return Interval(value, value - half, value + half, units)
 
 
 def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = "", resolution: float = 0.0) -> Effect:
@@ -180,9 +180,9 @@ def effect_of(effect: float, parts: Sequence[Part], found: LeftOut, note: str = 
     """
     if note:
         return Effect(float(effect), None, None, None, found.over, found.units, note)
-    half = max(half_width(parts, 1 - CONFIDENCE), resolution)
-    p = 1.0 if abs(effect) <= resolution else p_value(float(effect), parts)
-    return Effect(float(effect), effect - half, effect + half, p, found.over, found.units)
+    effect, half = float(effect), max(half_width(parts, 1 - CONFIDENCE), resolution)
+    p = 1.0 if abs(effect) <= resolution else p_value(effect, parts)
+    return Effect(effect, effect - half, effect + half, p, found.over, found.units)
 
 
 def mean_interval(values_n: Float64[np.ndarray, "N"], counted: str, independent: int | None = None) -> Interval:

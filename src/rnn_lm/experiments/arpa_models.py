@@ -26,6 +26,8 @@ def open_model(path: Path, progress: Progress) -> StoredModel:
     """
     if path.is_file():
         return _stored(path, *_read(path, progress))
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path}: is a pipe or a device; give a model folder, or an ARPA file")
     _require_model_folder(path)
     return load_model(path)
 

@@ -60,7 +60,7 @@ def _concentration_claims(
             statement = f"{labels[name]}'s gain on the n-gram is larger where the context was not seen"
             effect = gain_concentration(scores[name], scores["ngram"], match_n, BLOCKS, LONGEST_SHORT)
             if effect is None:
-                claims.append(_untested(statement, policy, _one_side(match_n)))
+                claims.append(_untested(statement, policy, note, _one_side(match_n)))
             else:
                 claims.append(_claim(statement, policy, effect, note))
     return claims
@@ -72,11 +72,11 @@ def _one_side(match_n: Int[np.ndarray, "N"]) -> str:
     return f"not tested: {'no' if match_n.min() > LONGEST_SHORT else 'every'} token of the text has {at_most}"
 
 
-def _untested(statement: str, policy: Policy, reason: str) -> dict[str, Any]:
+def _untested(statement: str, policy: Policy, note: str, reason: str) -> dict[str, Any]:
     """A row of the claims table without figures."""
     missing = dict.fromkeys(("effect", "low", "high", "p_value"))
     row = {"statement": statement, "policy": policy, **missing, "verdict": "not tested"}
-    return {**row, "unit": "nats per token", "note": reason}
+    return {**row, "unit": "nats per token", "note": note, "reason": reason}
 
 
 def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
     ratio = perplexity_ratio(effect)
     shown_ratio = f"perplexity ratio {number_text(ratio.value)}"
     if effect.note:
-        notes = [note or shown_ratio, effect.note]
+        notes = [note or shown_ratio]
     else:
         units = f"{effect.units} runs of sentences" + ("" if effect.over == "units" else " and seeds")
         notes = [note or f"{shown_ratio} {ratio.text('.3f')}", f"over {units}"]
@@ -98,4 +98,5 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
         "verdict": effect.verdict,
         "unit": "nats per token",
         "note": "; ".join(notes),
+        **({"reason": effect.note} if effect.note else {}),
     }

@@ -15,14 +15,16 @@ from rnn_lm.padding import IGNORE
 
 _FIRST, _SECOND = 10, 3
 """The most frequent tenth of the vocabulary is scored at once; those up to a third are a cluster, the rest another."""
+LEAST_VOCABULARY = 2 * _FIRST
+"""Words that there must be for clusters to be made of them."""
 _DIVISOR = 4.0
 """Each cluster has this many times fewer dimensions than the one before."""
 
 
 def cutoffs(vocabulary_size: int) -> tuple[int, int]:
     """Where clusters begin; raises ``UserError`` for a vocabulary that is too small to have any."""
-    if vocabulary_size < 2 * _FIRST:
-        raise UserError(f"--decoder adaptive needs a vocabulary of {2 * _FIRST} or more, not {vocabulary_size}")
+    if vocabulary_size < LEAST_VOCABULARY:
+        raise UserError(f"--decoder adaptive needs a vocabulary of {LEAST_VOCABULARY} or more, not {vocabulary_size}")
     return vocabulary_size // _FIRST, vocabulary_size // _SECOND
 
 

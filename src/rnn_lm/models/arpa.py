@@ -23,6 +23,7 @@ from rnn_lm.files import user_errors, write_atomically
 from rnn_lm.models.arpa_reader import BEGIN, END, UNK_IN_CAPITALS, read_levels
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.ngram_table import BackoffTable, Level
+from rnn_lm.pipes import open_when_written
 from rnn_lm.vocabulary import EOS, Vocabulary
 
 _NEVER = -99.0
@@ -142,8 +143,8 @@ def _backoffs(table: BackoffTable, length: int) -> list[str]:
 
 
 def _read_lines(path: Path) -> list[bytes]:
-    with user_errors(path, "read"):
-        content = _unpacked(path, path.read_bytes())
+    with user_errors(path, "read"), open_when_written(path, "ARPA file") as (first, file):
+        content = _unpacked(path, first + file.read())
     if content.startswith(_KENLM_BINARY):
         raise UserError(f"{path}: a binary of KenLM; give the ARPA file that it was made from")
     return content.removeprefix(b"\xef\xbb\xbf").splitlines()

@@ -132,7 +132,9 @@ class _Reader:
         while self._line() != b"\\data\\":
             self._next += 1
             if self._next >= min(len(self._places), _PREAMBLE):
-                self.fail(first, "an ARPA file starts with \\data\\; is this another kind of file?")
+                self.fail(
+                    first, "an ARPA file starts with \\data\\; give one, or a model folder (a text goes to --text)"
+                )
         counts: list[int] = []
         self._next += 1
         while (line := self._line()) and not line.startswith(b"\\"):

@@ -16,6 +16,7 @@ from rnn_lm.layers.cells import CELLS, Cell, Start, TorchCell
 from rnn_lm.layers.softmax import Decoder, chunks, nll
 from rnn_lm.layers.stack import Stack
 from rnn_lm.layers.state import State
+from rnn_lm.limits import require_memory
 from rnn_lm.padding import IGNORE
 
 
@@ -104,8 +105,6 @@ class RecurrentLanguageModel(nn.Module):
         self.projection = Projection(embedding_size, output_size) if projected else None
         self.decoder = None if adaptive else DecoderParameters(vocabulary_size, None if tied else output_size)
         self.layers = Stack(_make_cells(embedding_size, config))
-        if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in self.cells):
-            raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
         self.adaptive = adaptive_softmax(output_size, vocabulary_size) if adaptive else None
         self._initialize(generator)
 
@@ -259,21 +258,25 @@ def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
     sizes = zip((embedding_size, *config.layer_sizes), config.layer_sizes, strict=False)
     with torch.random.fork_rng(devices=[]):
-        return [CELLS[config.cell].of(*pair, settings) for pair in sizes]
+        cells = [CELLS[config.cell].of(*pair, settings) for pair in sizes]
+    if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in cells):
+        raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
+    return cells
 
 
 def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelConfig) -> int:
     """Count the numbers that a ``RecurrentLanguageModel`` of these sizes consists of, without making one.
 
     Raises:
-        UserError: a layer is larger than any memory.
+        UserError: a layer is larger than any memory, the cell is unknown, or the engine has no code for it.
     """
     sizes = config.layer_sizes
     try:
         with torch.device("meta"):  # shapes without numbers
             cells = _make_cells(embedding_size, config)
     except RuntimeError as error:  # a matrix of more than 2^63 bytes has no size that could be counted
-        raise UserError(f"--hidden-size {max(sizes)}: no memory holds such a layer; give fewer units") from error
+        require_memory(2**63, f"--hidden-size {max(sizes)}: a layer of that size")
+        raise UserError(f"--hidden-size {max(sizes)}: no layer can have that size; give fewer units") from error
     count = vocabulary_size * embedding_size + sum(part.numel() for cell in cells for part in cell.parameters())
     output_size = sizes[-1]
     if config.decoder == "adaptive":

@@ -130,7 +130,14 @@ def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chanc
 
 def _untested(claim: Claim, reason: str) -> dict[str, Any]:
     missing = dict.fromkeys(("effect", "low", "high", "p_value", "over"))
-    return {"statement": claim.statement, "unit": claim.unit, **missing, "verdict": "not tested", "note": reason}
+    return {
+        "statement": claim.statement,
+        "unit": claim.unit,
+        **missing,
+        "verdict": "not tested",
+        "note": claim.note,
+        "reason": reason,
+    }
 
 
 def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> dict[str, Any]:
@@ -142,8 +149,8 @@ def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> d
         parts = _with_doubt(parts, members, ranges)
     effect = effect_of(effect_r[0], parts, found, note)
     numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "over")}
-    notes = "; ".join(filter(None, (claim.note, note)))
-    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": notes}
+    reason = {"reason": note} if note else {}
+    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note, **reason}
 
 
 def _with_doubt(parts: list[Part], members: Sequence[Measurements], ranges: _Ranges) -> list[Part]:

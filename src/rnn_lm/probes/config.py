@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rnn_lm.errors import require, unknown_name
@@ -9,8 +11,7 @@ from rnn_lm.limits import check_numbers
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
-EXTRA_MODEL_NAMES = ("rnn-uniform",)
-"""Known as well, and trained only where asked for."""
+"""What is run unless others are asked for; the registries know more."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class ProbeConfig:
 
     probes: tuple[str, ...] = PROBE_NAMES
     """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
-    reference (a verb with one noun out of several, any of which may be asked for)."""
+    reference (a verb with one noun out of several, any of which may be asked for), or what other packages offer."""
     models: tuple[str, ...] = MODEL_NAMES
     """ngram, rnn, gru, lstm, attention, the last four at matched parameter counts; and rnn-uniform, the rnn with a
     recurrent matrix that starts uniform instead of orthogonal."""
@@ -46,13 +47,15 @@ class ProbeConfig:
 
     def __post_init__(self) -> None:
         check_numbers(self)
-        for kind, names, known in (
-            ("probe", self.probes, PROBE_NAMES),
-            ("model", self.models, (*MODEL_NAMES, *EXTRA_MODEL_NAMES)),
+        for kind, names, usual, known in (
+            ("probe", self.probes, PROBE_NAMES, _known_probes),
+            ("model", self.models, MODEL_NAMES, _known_models),
         ):
-            for name in names:
-                if name not in known:
-                    raise unknown_name(kind, name, known)
+            # Most ask for the usual ones, and --help for nothing else: the registries import torch.
+            unusual = [name for name in names if name not in usual]
+            unknown = [name for name in unusual if name not in known()]
+            if unknown:
+                raise unknown_name(kind, unknown[0], known())
             require(len(set(names)) == len(names) > 0, f"--{kind}s needs one name or more, each once")
         for name in ("seeds", "steps", "batch_size", "sentences", "trained_distance"):
             require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
@@ -62,6 +65,15 @@ class ProbeConfig:
         require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
         rising = list(self.distances) == sorted(set(self.distances)) and min(self.distances, default=-1) >= 0
         require(rising and len(self.distances) >= 3, "--distances needs three rising numbers or more, from 0 up")
+
+
+def _known_probes() -> Iterable[str]:
+    return importlib.import_module("rnn_lm.probes.tasks").PROBES
+
+
+def _known_models() -> Iterable[str]:
+    models = importlib.import_module("rnn_lm.probes.models")
+    return ("ngram", *models.PRESETS)
 
 
 SMALL = ProbeConfig(probes=("agreement", "reference"), seeds=2, steps=800, items=100)

@@ -62,7 +62,8 @@ def accuracies(measurements: Measurements) -> list[dict[str, Any]]:
         rows_r = found.means[0][:, group]
         parts = found.parts(rows_r, effective_units(measurements, group)) if questions >= FEWEST else []
         interval = share_interval(float(rows_r[0]), parts, questions, measurements.seeds)
-        facts.append({"accuracy": interval.value, "low": interval.low, "high": interval.high})
+        note = {"note": interval.note} if interval.note else {}
+        facts.append({"accuracy": interval.value, "low": interval.low, "high": interval.high, **note})
     return facts
 
 

@@ -17,6 +17,7 @@ from rnn_lm.config import ModelConfig, NgramConfig
 from rnn_lm.labels import label_of
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.registry import Registry
 
 NGRAM = NgramConfig(order=5)
 """The n-gram beside them."""
@@ -40,6 +41,10 @@ class Setting:
     clip_norm: float
 
 
+UNTUNED = Setting(5e-3, 0.25)
+"""What a model is trained with that was tuned for nothing like the probe: slow enough for every cell here."""
+
+
 @dataclass(frozen=True)
 class Preset:
     """One neural model.
@@ -47,12 +52,16 @@ class Preset:
     Attributes:
         embedding_size: E.
         model: its sizes.
-        settings: how it is trained, by probe.
+        settings: how it is trained, by probe; see ``setting`` for probes that are not there.
     """
 
     embedding_size: int
     model: ModelConfig | AttentionConfig
     settings: Mapping[str, Setting]
+
+    def setting(self, probe: str) -> Setting:
+        """How it is trained on ``probe``; on one that nobody has tuned it for, as on the agreement probe."""
+        return self.settings.get(probe) or self.settings.get("agreement", UNTUNED)
 
     def build(self, vocabulary_size: int, random: torch.Generator) -> RecurrentLanguageModel | AttentionLanguageModel:
         """A fresh model; ``random`` draws its start."""
@@ -63,7 +72,7 @@ class Preset:
 
 _ELMAN = ModelConfig(cell="rnn", hidden_size=122)
 _ELMAN_SETTINGS = {"agreement": Setting(5e-3, 0.25), "recall": Setting(1e-2, 0.25), "reference": Setting(1e-2, 0.25)}
-PRESETS: dict[str, Preset] = {
+_PRESETS = {
     "rnn": Preset(122, _ELMAN, _ELMAN_SETTINGS),
     "rnn-uniform": Preset(122, replace(_ELMAN, recurrent_init="uniform"), _ELMAN_SETTINGS),
     "gru": Preset(
@@ -83,6 +92,11 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 """About 37 000 parameters each at the agreement probe's vocabulary, equal to within 8% on every probe."""
+
+PRESETS: Registry[Preset] = Registry("probed model", "rnn_lm.probed_models")
+"""The models that can be probed; those of other packages are matched to these by whoever registers them."""
+for _name, _preset in _PRESETS.items():
+    PRESETS.register(_name)(_preset)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -98,7 +98,7 @@ def _trained(
     preset = PRESETS[job.model]
     model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"))
     order = generator(job.seed, "probe order")
-    summary = train(model, text, config.steps, training_config(preset.settings[job.probe], config.batch_size), order)
+    summary = train(model, text, config.steps, training_config(preset.setting(job.probe), config.batch_size), order)
     return model, {"parameters": parameter_count(model), **asdict(summary)}
 
 

@@ -38,7 +38,7 @@ def accuracies(probe_name: str, positions: Positions, sharpness: Sharpness) -> l
         model,
         text,
         config.steps,
-        training_config(preset.settings[probe_name], config.batch_size),
+        training_config(preset.setting(probe_name), config.batch_size),
         generator(SEED, "probe order"),
     )
     right_n = right_choices(model, probe.suites["distance"], probe.eos_id).double()

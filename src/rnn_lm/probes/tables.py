@@ -51,7 +51,7 @@ def _effect(claim: Mapping[str, Any]) -> str:
 
 def _verdict(claim: Mapping[str, Any]) -> str:
     """With the reason, where there was nothing to test."""
-    return claim["note"] if claim["verdict"] == "not tested" else claim["verdict"]
+    return claim.get("reason", claim["verdict"]) if claim["verdict"] == "not tested" else claim["verdict"]
 
 
 def _tested(claim: Mapping[str, Any]) -> tuple[str, str]:

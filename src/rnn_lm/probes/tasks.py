@@ -52,7 +52,7 @@ class Probe:
         return self.draw(distances_s, random)
 
 
-PROBES: Registry[Callable[[ProbeConfig], Probe]] = Registry("probe")
+PROBES: Registry[Callable[[ProbeConfig], Probe]] = Registry("probe", "rnn_lm.probes")
 """Factories: the suites they draw depend on the config alone, so that every model and seed is asked the same."""
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import altair as alt
 
-from rnn_lm.files import make_folder
 from rnn_lm.report.figures_clipping import clipping_norms_figure, clipping_outcome_figure, vanishing_figure
 from rnn_lm.report.figures_jacobians import (
     lyapunov_figure,
@@ -34,7 +33,7 @@ from rnn_lm.report.gradient_panels import (
     stroke_legend,
     weights_header,
 )
-from rnn_lm.report.style import INK, MUTED, save_chart
+from rnn_lm.report.style import INK, MUTED, Say, save_charts
 
 FLOAT32 = 2.0**-24
 """Relative size below which adding a term changes nothing in float32."""
@@ -203,19 +202,16 @@ def truncation_figure(gradients: Mapping[str, Any]) -> AnyChart:
     return layers.facet(row=row, column=weights_header(alt.Column, rows)).properties(spacing=PANEL_SPACING)
 
 
-def draw_gradients(results: Mapping[str, Any], folder: Path, suffix: str = ".png") -> list[Path]:
+def draw_gradients(results: Mapping[str, Any], folder: Path, say: Say, suffix: str = ".png") -> list[Path]:
     """Write every figure that the results have the numbers for; returns the files.
 
     Args:
         results: a results file's content, with its "gradients" part.
         folder: made where it is missing.
+        say: told of a figure that cannot be drawn.
         suffix: .png, .svg or .json.
     """
-    written = []
-    for name, chart in gradient_charts(results["gradients"]):
-        written.append(make_folder(folder) / f"{name}{suffix}")
-        save_chart(chart, written[-1])
-    return written
+    return save_charts(gradient_charts(results["gradients"]), folder, suffix, say)
 
 
 def gradient_charts(gradients: Mapping[str, Any]) -> list[tuple[str, AnyChart]]:

@@ -10,10 +10,9 @@ from typing import Any
 
 import altair as alt
 
-from rnn_lm.files import make_folder
 from rnn_lm.report import numbers
 from rnn_lm.report.figures_compare import AnyChart, log_ticks
-from rnn_lm.report.style import INK, model_legend, model_styles, save_chart
+from rnn_lm.report.style import INK, Say, model_legend, model_styles, save_charts
 
 STATES = ("complete", "pruned", "diverged")
 """What the history shows, in the order of its legend."""
@@ -23,18 +22,14 @@ HEADROOM = 2.0
 """The history reaches up to this times the worst complete trial: a hopeless trial would squeeze all others together."""
 
 
-def draw_sweep(sweep: Mapping[str, Any], folder: Path) -> list[Path]:
-    """Write into ``folder`` the figures that there is enough for; returns their paths."""
+def draw_sweep(sweep: Mapping[str, Any], folder: Path, say: Say) -> list[Path]:
+    """Write into ``folder`` the figures that there is enough for; returns their paths (see ``save_charts``)."""
     charts = {}
     if any(trial["valid_perplexity"] is not None for trial in sweep["trials"]):
         charts["history"] = history_figure(sweep)
     if sweep["importances"]:
         charts["importance"] = importance_figure(sweep)
-    paths = []
-    for name, chart in charts.items():
-        paths.append(make_folder(folder) / f"{name}.png")
-        save_chart(chart, paths[-1])
-    return paths
+    return save_charts(charts.items(), folder, ".png", say) if charts else []
 
 
 def history_figure(sweep: Mapping[str, Any]) -> AnyChart:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
-from rnn_lm.files import make_folder
 from rnn_lm.labels import label_of
 from rnn_lm.report.panels import (
     PANEL_HEIGHT,
@@ -27,7 +26,7 @@ from rnn_lm.report.panels import (
     panel,
     side_by_side,
 )
-from rnn_lm.report.style import INK, MUTED, save_chart
+from rnn_lm.report.style import INK, MUTED, Say, save_charts
 
 SMALLEST_SHOWN = 0.1
 """Bits recalled below this are drawn at it: the axis is logarithmic."""
@@ -51,19 +50,9 @@ def theory_figures(results: dict[str, Any]) -> dict[str, AnyChart]:
     return {entry["name"]: drawers[entry["name"]](entry["curves"]) for entry in results["exercises"]}
 
 
-def draw_theory(results: dict[str, Any], folder: Path, endings: Sequence[str] = (".svg",)) -> list[Path]:
-    """Write every figure to ``folder`` in each of the formats (.svg, .png); returns the files.
-
-    Raises:
-        UserError: the folder or a file cannot be written, or a format is another one.
-    """
-    make_folder(folder)
-    files = []
-    for name, chart in theory_figures(results).items():
-        for ending in endings:
-            files.append(folder / f"{name}{ending}")
-            save_chart(chart, files[-1])
-    return files
+def draw_theory(results: dict[str, Any], folder: Path, say: Say) -> list[Path]:
+    """Write every figure as SVG to ``folder``; returns the files (see ``save_charts``)."""
+    return save_charts(theory_figures(results).items(), folder, ".svg", say)
 
 
 def bptt_figure(curves: dict[str, Any]) -> AnyChart:

@@ -177,10 +177,11 @@ def _table(table: Table) -> Safe:
     thead = Safe("<thead><tr>{}</tr></thead>").format(heads) if any(column.title for column in table.columns) else ""
     classes = table.row_classes or ("",) * len(table.rows)
     rows = Safe("\n").join(_row(table, row, name) for row, name in zip(table.rows, classes, strict=True))
+    notes = Safe("").join(Safe('<p class="note">{}</p>').format(note) for note in table.notes)
     return Safe(
         '<div class="scroll" role="region" aria-label="{0}" tabindex="0"><table>'
-        "<caption>{0}</caption>{1}\n<tbody>{2}</tbody></table></div>"
-    ).format(table.caption, thead, rows)
+        "<caption>{0}</caption>{1}\n<tbody>{2}</tbody></table>{3}</div>"
+    ).format(table.caption, thead, rows, notes)
 
 
 def _row(table: Table, row: tuple[str, ...], name: str) -> Safe:

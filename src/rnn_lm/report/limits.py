@@ -26,7 +26,9 @@ LONGEST_NAME = 300
 """Characters of a text that stands in a table or a figure; samples and commands may have more."""
 LONGEST_TEXT = 200_000
 """Characters of any text."""
-LONG = frozenset({"text", "command", "prompt", "source", "formula", "mathml", "detail", "licence", "question", "note"})
+LONG = frozenset(
+    {"text", "command", "prompt", "source", "formula", "mathml", "detail", "licence", "question", "note", "reason"}
+)
 
 
 def beyond_limits(value: Any, where: str = "") -> str | None:

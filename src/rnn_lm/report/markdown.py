@@ -25,10 +25,11 @@ def claims_markdown(results: Results) -> str:
 
 
 def table_markdown(table: Table) -> str:
-    """A table below its caption."""
+    """A table below its caption, and its notes below it."""
     rules = ["---" if column.align == "left" else "---:" for column in table.columns]
     lines = [[column.title for column in table.columns], rules, *table.rows]
-    return f"{_cell(table.caption)}\n\n" + "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    drawn = "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+    return "\n\n".join([_cell(table.caption), drawn, *map(_cell, table.notes)])
 
 
 def _joined(tables: list[Table]) -> str:

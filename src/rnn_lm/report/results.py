@@ -175,12 +175,7 @@ class ModelResult(TypedDict):
     samples: list[Sample]
 
 
-class Claim(TypedDict):
-    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy.
-
-    What the text gave no occasion to test has no effect, and ``note`` says why.
-    """
-
+class _Claim(TypedDict):
     statement: str
     policy: str
     effect: float | None
@@ -190,6 +185,16 @@ class Claim(TypedDict):
     verdict: Verdict
     unit: str
     note: str
+
+
+class Claim(_Claim, total=False):
+    """One expectation, tested: the effect with its 95% interval in ``unit``, under one policy.
+
+    ``note`` says what the effect is, and ``reason`` why there is no interval or, where the text gave no occasion to
+    test anything, no effect.
+    """
+
+    reason: str
 
 
 class _Required(TypedDict):

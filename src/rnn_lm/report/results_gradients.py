@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
+from rnn_lm.report.limits import LARGEST
+
+LARGEST_EXPONENT = 1e4
+"""Of Lyapunov: a change that grew faster would leave a double's range in a single step."""
+
 
 class Band(TypedDict):
     """A curve with its 10th and 90th percentiles."""
@@ -170,6 +175,8 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
     if not part["models"]:
         yield "models is empty"
         return
+    if not any(model["weights"] == "trained" for model in part["models"]):
+        yield "models: none is trained"
     lengths = part["models"][0]["truncation"]["bptt_length"]
     for index, model in enumerate(part["models"]):
         where = f"models[{index}]"
@@ -193,6 +200,8 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
         spectrum = model["lyapunov"]
         ends = (spectrum.get("low"), spectrum.get("high"), spectrum.get("standard_errors"))
         yield from _unequal(f"{where}.lyapunov", spectrum["exponents"], *(end for end in ends if end is not None))
+        if not all(abs(exponent) <= LARGEST_EXPONENT for exponent in spectrum["exponents"]):
+            yield f"{where}.lyapunov has an exponent beyond {LARGEST_EXPONENT:g}"
         yield from _unequal(f"{where}.product", model["product"]["steps"], model["product"]["log_norm"])
         cut = model["truncation"]
         kinds = (cut["window_share"], cut["segments_share"], cut["window_error"], cut["segments_error"])
@@ -217,6 +226,10 @@ def _clipping_inconsistencies(clipping: Clipping) -> Iterator[str]:
         runs = [run for run in clipping["runs"] if run["setting"] == setting]
         if not rows or not {run["clip"] for run in runs} <= set(rows):
             yield f"clipping.rows lacks the {setting} setting, or a way of clipping there"
+    for index, run in enumerate(clipping["runs"]):
+        by_lag = run["by_lag"]
+        if by_lag and not all(norm >= 0 and (by_lag[0] == 0 or norm / by_lag[0] <= LARGEST) for norm in by_lag):
+            yield f"clipping.runs[{index}].by_lag has a norm below 0, or one beyond any measure of the first"
     ended = [run["final_perplexity"] for run in clipping["runs"] if not run["diverged"]]
     if not all(perplexity is not None and perplexity > 0 for perplexity in ended):
         yield "clipping.runs: a run that did not diverge has no final_perplexity"

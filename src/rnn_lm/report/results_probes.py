@@ -19,12 +19,16 @@ class ProbedModel(NamedModel):
     parameters: int
 
 
-class Accuracy(TypedDict):
-    """A share of right answers; its interval's ends are None where there is none."""
-
+class _Accuracy(TypedDict):
     accuracy: float
     low: float | None
     high: float | None
+
+
+class Accuracy(_Accuracy, total=False):
+    """A share of right answers; its interval's ends are None where there is none, and ``note`` says why."""
+
+    note: str
 
 
 class DistancePoint(Accuracy):
@@ -64,9 +68,7 @@ class Example(TypedDict):
     wrong: str
 
 
-class ProbeClaim(TypedDict):
-    """One expectation about a probe, tested, or without an effect and with the reason why not."""
-
+class _ProbeClaim(TypedDict):
     statement: str
     effect: float | None
     low: float | None
@@ -74,6 +76,12 @@ class ProbeClaim(TypedDict):
     p_value: float | None
     verdict: Literal["supported", "not supported", "undecided", "not tested"]
     note: str
+
+
+class ProbeClaim(_ProbeClaim, total=False):
+    """One expectation about a probe, tested; ``reason`` says why there is no interval, where there is none."""
+
+    reason: str
 
 
 class ProbeResult(TypedDict):

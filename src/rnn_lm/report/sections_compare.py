@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnn_lm.report import figures_compare as figures
 from rnn_lm.report import tables
-from rnn_lm.report.numbers import Number
+from rnn_lm.report.numbers import MISSING, Number
 from rnn_lm.report.results import ModelResult, Policy, Results
 from rnn_lm.report.sections import Block, Columns, Details, Figure, Heading, Paragraph, Section, section
 from rnn_lm.report.thinning import FIGURE_POINTS
@@ -21,7 +21,8 @@ def claims(results: Results) -> Section | None:
     how = Paragraph(
         "Each claim is tested on the same test sentences for all models, under one context policy at a time. It is "
         "supported where the 95% interval lies wholly on the claimed side of zero, not supported where it lies wholly "
-        "on the other side, and undecided where it holds zero. Not tested is what this text gave no occasion to test."
+        "on the other side, and undecided where it holds zero, or where the text is too small for an interval. Not "
+        "tested is what this text gave no occasion to test."
     )
     return Section("Claims", "claims", (how, *tables.claims_tables(results)))
 
@@ -43,11 +44,15 @@ def perplexity(results: Results) -> Section | None:
 
 def _policy(results: Results, policy: Policy) -> tuple[Block, ...]:
     table, seeds = tables.perplexity_table(results, policy), tables.seeds_table(results, policy)
+    known = any(
+        model["perplexity"][policy]["test"]["low"] is not None for model in tables.scored_models(results, policy)
+    )
+    lines = "Line: 95% interval over test sentences (and seeds, where there are several). " if known else ""
+    ticks = "Thin ticks: single seeds. " if seeds.rows else ""
     chart = Figure(
         name=f"perplexity-{policy}",
         chart=figures.perplexity_figure(results, policy),
-        caption="Test perplexity. Line: 95% interval over test sentences (and seeds, where there are several). "
-        "Thin ticks: single seeds. Lower is better.",
+        caption=f"Test perplexity. {lines}{ticks}Lower is better.",
         description=f"Test perplexity with {tables.POLICIES[policy]}: "
         + "; ".join(f"{row[0]} {row[1]}, 95% interval {row[2]}" for row in table.rows),
         numbers=(seeds,) if seeds.rows else (),
@@ -67,19 +72,21 @@ def seen_context(results: Results) -> Section | None:
         "gains by generalizing."
     )
     blocks: list[Block] = [how, _breakdown_figure(results, table)]
-    if tables.ngram_breakdown(results):
+    if tables.ngram_breakdown(results) and any(row[-1] != MISSING for row in table.rows):
         blocks.append(_gain_figure(results))
     return Section("By seen context", "seen-context", tuple(blocks))
 
 
 def _breakdown_figure(results: Results, table: tables.Table) -> Figure:
     policy = next((score.get("policy") for model in results["models"] for score in model["breakdown"]), None)
+    known = any(score["low"] is not None for model in results["models"] for score in model["breakdown"])
+    lines = " Lines: 95% intervals, in places shorter than the marker is high." if known else ""
     under = f", policy “{policy}”" if policy else ""
     return Figure(
         name="seen-context-perplexity",
         chart=figures.breakdown_figure(results),
         caption=f"Test perplexity (log scale{under}) by the number of tokens before the predicted one that training "
-        "contains as a sequence. Lines: 95% intervals, in places shorter than the marker is high.",
+        f"contains as a sequence.{lines}",
         description="Test perplexity of each model in groups of tokens, from contexts never seen in training to those "
         "of which four tokens or more were seen. The table below holds the figures.",
         numbers=(table,),

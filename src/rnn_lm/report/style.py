@@ -18,16 +18,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import write_atomically
+from rnn_lm.files import make_folder, write_atomically
 from rnn_lm.labels import ModelStyle, style_of
-from rnn_lm.report.drawing import draw
+from rnn_lm.report.drawing import DrawingFailed, draw
 
 INK = "#1f2328"
 """Titles and labels."""
@@ -56,6 +56,10 @@ SPARE_STYLES = (
     ModelStyle("#7a6a00", (14, 3, 3, 3), "triangle-left"),
     ModelStyle("#8c510a", (5, 2), "wedge"),
 )
+
+
+Say = Callable[[str], None]
+"""What is told of a figure that is missing: a progress' ``say``."""
 
 
 def model_styles(names: list[str]) -> dict[str, ModelStyle]:
@@ -181,7 +185,8 @@ def chart_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     Settings made on the chart itself (``configure_axis`` and kin) win over the theme.
     """
     with alt.data_transformers.enable("default", max_rows=None):
-        spec = chart.to_dict()  # pyright: ignore[reportAttributeAccessIssue]
+        # Not validated: half of a page's time, and a test does it for every figure.
+        spec = chart.to_dict(validate=False)  # pyright: ignore[reportAttributeAccessIssue]
     own = getattr(chart, "config", alt.Undefined)
     chosen = own.to_dict() if isinstance(own, alt.Config) else {}
     spec["config"] = _merged(_config(), chosen)
@@ -213,6 +218,27 @@ def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
     if path.suffix not in writers:
         raise UserError(f"{path}: a figure is written as .png, .svg or .json")
     write_atomically(path, writers[path.suffix](chart_spec(chart)))
+
+
+def save_charts(charts: Iterable[tuple[str, alt.TopLevelMixin]], folder: Path, suffix: str, say: Say) -> list[Path]:
+    """Write figures by name into ``folder``; returns the files.
+
+    A figure that cannot be drawn is left out, and ``say`` is told so: the numbers behind it are what took the time.
+
+    Raises:
+        UserError: the folder or a file cannot be written, or the suffix is another one.
+    """
+    make_folder(folder)
+    written = []
+    for name, chart in charts:
+        path = folder / f"{name}{suffix}"
+        try:
+            save_chart(chart, path)
+        except DrawingFailed as error:
+            say(f"note        {path.name}: {error}")
+        else:
+            written.append(path)
+    return written
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

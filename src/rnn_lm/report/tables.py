@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,12 +41,14 @@ class Table:
         columns: the columns.
         rows: cells, one per column.
         row_classes: for the page, a style class per row; empty where rows are all alike.
+        notes: what stands below, a line each: why a cell is empty.
     """
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     row_classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def without(self, title: str) -> Table:
         """The same table without the column called ``title``."""
@@ -60,9 +62,25 @@ def text_column(title: str) -> Column:
     return Column(title, "left")
 
 
+def missing_intervals(rows: Iterable[tuple[str, Mapping[str, Any]]], key: str = "note") -> tuple[str, ...]:
+    """Why there is a dash instead of an interval, a line for each reason with the rows that it holds for.
+
+    Args:
+        rows: what a row is called, and its entry in the results, with ``low`` and, perhaps, the reason.
+        key: of the reason.
+    """
+    named = [(name, entry.get(key, "") if entry["low"] is None else "") for name, entry in rows]
+    lines = []
+    for reason in dict.fromkeys(own for _, own in named if own):
+        names = dict.fromkeys(name for name, own in named if own == reason)
+        which = "" if all(own == reason for _, own in named) else f"{', '.join(names)}: "
+        lines.append(f"{numbers.MISSING} {which}{reason}")
+    return tuple(lines)
+
+
 def policies(results: Results) -> list[Policy]:
-    """The policies under which at least one model was scored."""
-    return [policy for policy in POLICIES if any(policy in model["perplexity"] for model in results["models"])]
+    """The policies under which at least one model has a test score."""
+    return [policy for policy in POLICIES if scored_models(results, policy)]
 
 
 def scored_models(results: Results, policy: Policy) -> list[ModelResult]:
@@ -81,7 +99,8 @@ def perplexity_table(results: Results, policy: Policy) -> Table:
     if any(_much_unknown(model, policy) for model in models):
         columns += (Column("<unk>"), Column("Perplexity without <unk>"))
         rows = tuple((*row, *_unknown_cells(model, policy)) for row, model in zip(rows, models, strict=True))
-    return Table(f"Policy “{policy}”: {POLICIES[policy]}", columns, rows)
+    notes = missing_intervals((model["label"], model["perplexity"][policy]["test"]) for model in models)
+    return Table(f"Policy “{policy}”: {POLICIES[policy]}", columns, rows, notes=notes)
 
 
 def _much_unknown(model: ModelResult, policy: Policy) -> bool:
@@ -144,7 +163,8 @@ def _claims_table(claims: list[Claim]) -> Table:
     )  # fmt: skip
     rows = tuple(_claim_row(claim) for claim in claims)
     classes = tuple(claim["verdict"].replace(" ", "-") for claim in claims)
-    table = Table(f"Claims under policy “{claims[0]['policy']}”", columns, rows, classes)
+    notes = missing_intervals(((claim["statement"], claim) for claim in claims), "reason")
+    table = Table(f"Claims under policy “{claims[0]['policy']}”", columns, rows, classes, notes)
     return table.without("Unit") if effect != "Effect" else table
 
 
@@ -208,7 +228,11 @@ def breakdown_table(results: Results) -> Table:
         for score in model["breakdown"]
     ]
     rows.sort(key=lambda row: row[0])
-    return Table("Test perplexity by the longest context that training contains, in tokens", columns, tuple(rows))
+    notes = missing_intervals(
+        (f"{model['label']} at {score['match']}", score) for model in results["models"] for score in model["breakdown"]
+    )
+    caption = "Test perplexity by the longest context that training contains, in tokens"
+    return Table(caption, columns, tuple(rows), notes=notes)
 
 
 def ngram_breakdown(results: Results) -> list[MatchScore]:

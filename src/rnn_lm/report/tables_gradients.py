@@ -28,7 +28,7 @@ def decay_table(gradients: Mapping[str, Any]) -> Table:
     """Decay of the gradient by lag: measured, and foretold from the exponents."""
     rows = tuple(_decay_row(model) for model in gradients["models"])
     positions = max(model["positions"] for model in gradients["models"])
-    return Table(
+    table = Table(
         f"Decay of ∂loss(T)/∂h(T−k), in nats per token over the far lags, at {positions} positions of the "
         f"{gradients['text']}. Tokens to half: how far back the gradient halves at that rate. Foretold: the same slope "
         "from Lyapunov exponents and what the loss sees of each direction. Off by: typical factor between the foretold "
@@ -38,6 +38,8 @@ def decay_table(gradients: Mapping[str, Any]) -> Table:
          Column("Off by"), Column("Powers of ten")),
         rows,
     )  # fmt: skip
+    measured = any(model["facts"].get("valid_perplexity") is not None for model in gradients["models"])
+    return table if measured else table.without("Valid perplexity")
 
 
 def _decay_row(model: Mapping[str, Any]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rnn_lm.report import numbers
-from rnn_lm.report.tables import Column, Table, text_column
+from rnn_lm.report.tables import Column, Table, missing_intervals, text_column
 
 Part = Mapping[str, Any]
 
@@ -56,7 +56,8 @@ def claims_table(probe: Part) -> Table:
         row = (claim["statement"], claim["verdict"], effect, shown, numbers.p_value(claim["p_value"]))
         rows.append((*row, claim["note"]))
     classes = tuple(claim["verdict"].replace(" ", "-") for claim in probe["claims"])
-    return Table(f"{probe['label']}: claims", columns, tuple(rows), classes)
+    notes = missing_intervals(((claim["statement"], claim) for claim in probe["claims"]), "reason")
+    return Table(f"{probe['label']}: claims", columns, tuple(rows), classes, notes)
 
 
 def natural_table(natural: Part) -> Table:
@@ -69,7 +70,17 @@ def natural_table(natural: Part) -> Table:
         (construction, *(_with_interval(accuracy[name, construction]) for name in models))
         for construction in constructions
     )
-    return Table("Agreement on the corpus' own words: accuracy with 95% interval, by construction", columns, rows)
+    return Table(
+        "Agreement on the corpus' own words: accuracy with 95% interval, by construction",
+        columns,
+        rows,
+        notes=_notes(natural),
+    )
+
+
+def _notes(natural: Part) -> tuple[str, ...]:
+    labels = natural["labels"]
+    return missing_intervals((labels[cell["model"]], cell) for cell in natural["by_construction"])
 
 
 def _with_interval(cell: Part) -> str:

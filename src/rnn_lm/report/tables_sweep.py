@@ -39,5 +39,7 @@ def setting(value: float | str | None) -> str:
 
 def _caption(trials: list[dict[str, Any]]) -> str:
     states = [trial["state"] for trial in trials]
-    counts = {state: states.count(state) for state in ("complete", "pruned", "diverged", "cut off", "running")}
+    counts = {
+        state: states.count(state) for state in ("complete", "pruned", "diverged", "refused", "cut off", "running")
+    }
     return "Best trials; in all " + (", ".join(f"{n} {state}" for state, n in counts.items() if n) or "none")

@@ -29,15 +29,14 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     claims = [table.without("Note") for table in claims_tables(checked)]
     for table in (*scores, *claims):
         console.print(rich_table(table))
-    for claim in checked["claims"]:
-        if claim["verdict"] == "not tested":
-            console.print(Text(f"“{claim['statement']}” under policy “{claim['policy']}”: {claim['note']}"))
     console.print(Text(verdict(checked)))
 
 
 def rich_table(table: Table) -> RichTable:
-    """A table as rich draws it: titles and words wrap, figures do not."""
+    """A table as rich draws it: titles and words wrap, figures do not; notes stand below."""
     drawn = RichTable(title=Text(table.caption), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    if table.notes:
+        drawn.caption, drawn.caption_justify = Text("\n".join(table.notes)), "left"
     for i, column in enumerate(table.columns):
         longest = max((len(row[i]) for row in table.rows), default=0)
         title = textwrap.fill(column.title, max(longest, 10), break_long_words=False)

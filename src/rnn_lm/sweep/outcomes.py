@@ -19,11 +19,11 @@ from rnn_lm.sweep.configs import Value, train_command
 from rnn_lm.sweep.liveness import ATTEMPT, RETRY_OF, Worker
 from rnn_lm.sweep.sampling import WHOLE_BUDGET
 from rnn_lm.sweep.settings import SweepSettings
-from rnn_lm.sweep.trial import DIVERGED, LARGEST_NLL, STEPS
+from rnn_lm.sweep.trial import DIVERGED, LARGEST_NLL, REFUSED, STEPS
 
-State = Literal["complete", "pruned", "diverged", "cut off", "running", "waiting"]
+State = Literal["complete", "pruned", "diverged", "refused", "cut off", "running", "waiting"]
 
-COUNTED: tuple[State, ...] = ("complete", "pruned", "diverged")
+COUNTED: tuple[State, ...] = ("complete", "pruned", "diverged", "refused")
 """The states of a trial that says something about its settings, and counts towards ``--trials``."""
 GOOD_SHARE = 0.25
 """Importances tell what sets this share of the complete trials, the best ones, apart from the rest."""
@@ -44,7 +44,7 @@ class Outcome:
         seconds: from beginning to end; None where it has not ended.
         steps: what its budget came to; None where it did not get to the end.
         retry_of: the cut-off trial that this one repeats.
-        reason: why it diverged; None where it did not.
+        reason: why it diverged, or its settings were refused; None where neither was so.
     """
 
     number: int
@@ -104,7 +104,7 @@ def _outcome(trial: FrozenTrial) -> Outcome:
         trial.duration.total_seconds() if trial.duration is not None else None,
         trial.user_attrs.get(STEPS),
         trial.user_attrs.get(RETRY_OF),
-        trial.user_attrs.get(DIVERGED),
+        trial.user_attrs.get(DIVERGED, trial.user_attrs.get(REFUSED)),
     )
 
 
@@ -149,11 +149,14 @@ class _Attributes(TypedDict, total=False):
     interrupted: bool
     steps: int
     diverged: str
+    refused: str
 
 
 def _state(trial: FrozenTrial) -> State:
     if DIVERGED in trial.user_attrs:
         return "diverged"
+    if REFUSED in trial.user_attrs:
+        return "refused"
     names: dict[TrialState, State] = {
         TrialState.COMPLETE: "complete",
         TrialState.PRUNED: "pruned",

@@ -154,6 +154,7 @@ def described(outcome: Outcome, best_before: Outcome | None) -> str:
         "complete": f"valid perplexity {shown}{', the best so far' if is_best else ''}",
         "pruned": f"pruned after {outcome.pruned_at or 0:.0%} of its budget at valid perplexity {shown}",
         "diverged": f"failed, it diverged ({outcome.reason})",
+        "refused": f"failed, its settings do not go together ({outcome.reason})",
     }
     return (
         f"trial {outcome.number}: {ends.get(outcome.state, outcome.state)}, in {duration(outcome.seconds or 0)}: "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rnn_lm.config import Budget, CorpusConfig, EmbeddingConfig, to_json
 from rnn_lm.embeddings import RANDOM, TRAINED
 from rnn_lm.errors import UserError
-from rnn_lm.layers.cells import CELLS
+from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.sweep.configs import RunConfigs, flag_name
 from rnn_lm.sweep.sampling import PrunerName
 from rnn_lm.sweep.space import Dimension, values_of
@@ -59,10 +59,13 @@ class SweepSettings:
         return FROM_WORD_VECTORS.isdisjoint(dimension.field for dimension in self.space)
 
     def check_names(self) -> None:
-        """Refuse what only the registries and the disk know to be wrong: cells that do not exist, files that are not
-        there."""
-        for cell in (self.configs.model.cell, *values_of(self.space, "cell")):
-            _ = CELLS[str(cell)]
+        """Refuse what only the registries and the disk know to be wrong: cells that do not exist or that --engine has
+        no code for, files that are not there."""
+        cells, engines = values_of(self.space, "cell"), values_of(self.space, "engine")
+        model, size = self.configs.model, self.configs.embedding.embedding_size
+        for cell in cells or (model.cell,):
+            model = replace(model, cell=str(cell), engine="auto" if engines else model.engine)
+            count_parameters(1, size, model)
         for name in map(str, (self.configs.embedding.embedding, *values_of(self.space, "embedding"))):
             if name not in (RANDOM, TRAINED) and not Path(name).is_file():
                 raise UserError(f"--embedding {name} is neither {TRAINED} nor {RANDOM} nor a file that exists")

@@ -11,6 +11,7 @@ so that a search never fails after an hour over a value that could not be used.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -102,9 +103,9 @@ def parse_space(texts: Sequence[str], configs: RunConfigs) -> tuple[Dimension, .
 def field_types() -> dict[str, Any]:
     """The type of every field that may be searched over, by field name."""
     return {
-        name: hint
+        field.name: get_type_hints(config)[field.name]
         for config in (EmbeddingConfig, ModelConfig, TrainingConfig)
-        for name, hint in get_type_hints(config).items()
+        for field in dataclasses.fields(config)
     }
 
 

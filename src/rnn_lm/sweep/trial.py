@@ -8,18 +8,22 @@ from pathlib import Path
 from optuna import Trial, TrialPruned
 
 from rnn_lm.corpora.subwords import TOKENIZER
+from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
 from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.progress import Progress
+from rnn_lm.sweep.configs import RunConfigs
 from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
 from rnn_lm.sweep.vectors import TrialVectors
 from rnn_lm.training.log import ValidationRecord
 from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged
 
-STEPS, DIVERGED = "steps", "diverged"
-"""The attributes of a trial that say how many steps its budget came to, and that its loss became no number."""
+STEPS, DIVERGED, REFUSED = "steps", "diverged", "refused"
+"""The attributes of a trial that say how many steps its budget came to, that its loss became no number, and that its
+settings, each of which is sound, do not go together."""
 
 LARGEST_NLL = 700.0
 """From this loss on, in nats, a perplexity is no longer a number."""
@@ -51,11 +55,11 @@ def run_trial(bench: Bench, trial: Trial, progress: Progress) -> float:
     """Train with the settings that ``trial`` suggests; returns the lowest NLL in nats of its validations.
 
     Raises:
-        TrialPruned: the pruner gave it up, or training diverged.
+        TrialPruned: the pruner gave it up, its settings do not go together, or training diverged.
         TrainingInterrupted: Ctrl-C.
         UserError: see ``train_recurrent``.
     """
-    configs = bench.settings.configs.with_values(suggest(trial, bench.settings.space))
+    configs = _configs(bench, trial)
     vectors = bench.vectors.get(configs.embedding, configs.training.seed, progress)
     spec = RecurrentSpec(
         f"trial {trial.number}", configs.model, configs.training, configs.embedding, vectors.vectors_ve, vectors.size
@@ -72,6 +76,17 @@ def run_trial(bench: Bench, trial: Trial, progress: Progress) -> float:
         trial.set_user_attr(DIVERGED, "no validation gave a perplexity that is a number")
         raise TrialPruned
     return position.best_valid_nll
+
+
+def _configs(bench: Bench, trial: Trial) -> RunConfigs:
+    values = suggest(trial, bench.settings.space)
+    try:
+        configs = bench.settings.configs.with_values(values)
+        count_parameters(1, configs.embedding.embedding_size, configs.model)  # an engine without code for the cell, say
+    except UserError as error:
+        trial.set_user_attr(REFUSED, str(error))
+        raise TrialPruned from error
+    return configs
 
 
 class _Reporter:

@@ -113,7 +113,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         if not known or (value.dim() > 0 and value.shape != parameters[int(index)].shape):
             raise _misfit(path, key)
         state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    names = {name for entries in state.values() for name in entries}
+    for index, entries in state.items():
+        for name in names - entries.keys():
+            raise _misfit(path, f"optimizer.{index}.{name}")
+    try:
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    except KeyError as error:  # a name that is missing everywhere
+        raise _misfit(path, f"optimizer.0.{error.args[0]}") from error
 
 
 def restore_generator(generator: torch.Generator, tensors: dict[str, Tensor], name: str, path: Path) -> None:

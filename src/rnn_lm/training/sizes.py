@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_lm.config import ModelConfig, TrainingConfig
+from rnn_lm.layers.adaptive import LEAST_VOCABULARY
 from rnn_lm.limits import require_memory
 from rnn_lm.models.recurrent import count_parameters
 
@@ -18,7 +19,7 @@ def require_model_fits(vocabulary_size: int, embedding_size: int, model: ModelCo
     ``require_segment_fits``.
 
     Args:
-        vocabulary_size: V; 1 where it is not known yet.
+        vocabulary_size: V; 1 where it is not known yet: whether it is too small is found out later.
         embedding_size: E.
         model: the sizes.
         training: the optimizer.
@@ -26,7 +27,8 @@ def require_model_fits(vocabulary_size: int, embedding_size: int, model: ModelCo
     Raises:
         UserError: names the flags, what they need, and what the machine has.
     """
-    parameters = count_parameters(vocabulary_size, embedding_size, model)
+    smallest = LEAST_VOCABULARY if model.decoder == "adaptive" else 1
+    parameters = count_parameters(max(vocabulary_size, smallest), embedding_size, model)
     copies = 5 if training.optimizer == "adamw" else 3
     layers = f" --layers {model.layers}" if model.layers > 1 else ""
     rank = f" --mogrifier-rank {model.mogrifier_rank}" if model.cell == "mogrifier" else ""
