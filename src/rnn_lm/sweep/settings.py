@@ -10,6 +10,7 @@ from typing import Any
 from rnn_lm.config import Budget, CorpusConfig, EmbeddingConfig, to_json
 from rnn_lm.embeddings import RANDOM, TRAINED
 from rnn_lm.errors import UserError
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.sweep.configs import RunConfigs, flag_name
 from rnn_lm.sweep.sampling import PrunerName
@@ -63,6 +64,7 @@ class SweepSettings:
         no code for, files that are not there."""
         cells, engines = values_of(self.space, "cell"), values_of(self.space, "engine")
         model, size = self.configs.model, self.configs.embedding.embedding_size
+        _ = CELLS[model.cell]  # also where the space names other cells
         for cell in cells or (model.cell,):
             model = replace(model, cell=str(cell), engine="auto" if engines else model.engine)
             count_parameters(1, size, model)
