@@ -33,7 +33,7 @@ def corpus_folder(tmp_path_factory) -> Path:
         for verb in verbs
         for thing in ["it", "fish", "me"]
     ]
-    for name, part in [("train", lines * 3), ("valid", lines[::5]), ("test", lines[::7])]:
+    for name, part in [("train", lines * 3), ("valid", lines[::5]), ("test", lines[::3])]:
         (folder / f"{name}.txt").write_text("\n".join(part) + "\n")
     return folder
 

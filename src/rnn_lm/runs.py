@@ -219,7 +219,12 @@ def completed(found: Any, wanted: Any, source: str) -> Any:
         UserError: ``found`` is not what ``wanted`` is of.
     """
     if dataclasses.is_dataclass(wanted) and not isinstance(wanted, type):
-        return _as_json(from_json(type(wanted), found, source))
+        # Of a setting that came later, the run says nothing: whether it makes a difference to this corpus, the texts'
+        # digests and the vocabulary decide, which are compared next.
+        later = {field.name for field in dataclasses.fields(wanted) if "before" in field.metadata}
+        lacking = later - found.keys() if isinstance(found, dict) else set()
+        unsaid = {name: getattr(wanted, name) for name in lacking}
+        return _as_json(from_json(type(wanted), {**unsaid, **found} if lacking else found, source))
     if isinstance(wanted, Mapping) and isinstance(found, dict):
         return {
             name: completed(value, wanted[name], f"{source}: {name}") if name in wanted else value

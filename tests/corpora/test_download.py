@@ -167,7 +167,7 @@ def test_a_full_disk(downloads: Downloads, whole: FileServer) -> None:
 def test_a_cache_that_cannot_be_made(downloads: Downloads, whole: FileServer) -> None:
     downloads.cache.write_text("a file where the folder should be")
     message = refusal(downloads)
-    assert "Not a directory; free space, or set RNN_LM_CACHE to another folder" in message
+    assert "Not a directory; set RNN_LM_CACHE to another folder" in message
     assert whole.requests == []
 
 
@@ -177,7 +177,7 @@ def test_a_cache_that_must_not_be_written(downloads: Downloads, monkeypatch: pyt
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("os.makedirs", refuse)
-    assert "in the cache: Permission denied; free space, or set RNN_LM_CACHE" in refusal(downloads)
+    assert "in the cache: Permission denied; set RNN_LM_CACHE" in refusal(downloads)
 
 
 def test_the_environment_names_cache_and_mirror(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from rnn_lm.report.tables import perplexity_table
 
 def test_a_folder_without_results_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "has no results.json" in refused(capsys, "report", str(tmp_path))
-    assert "no such file" in refused(capsys, "report", str(tmp_path / "nosuch"))
+    assert "there is nothing" in refused(capsys, "report", str(tmp_path / "nosuch"))
 
 
 @pytest.mark.parametrize(
