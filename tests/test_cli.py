@@ -275,7 +275,7 @@ def test_comparing_writes_a_report_and_results_that_agree(compared):
     for model in results["models"]:
         for policy in ("stream", "sentence"):
             score = model["perplexity"][policy]["test"]
-            assert 1 < score["low"] <= score["perplexity"] <= score["high"] < 1000
+            assert 1 <= score["low"] <= score["perplexity"] <= score["high"] < 1000
         test = model["perplexity"]["stream"]["test"]
         assert sum(row["token_count"] for row in model["breakdown"]) == test["token_count"]
     lstm = results["models"][2]

@@ -248,3 +248,13 @@ def test_tokens_that_stand_in_one_place_give_no_interval(make_scores):
     assert effect is not None
     assert effect.p_value is None
     assert "these tokens stand together as in 1 place," in effect.note
+
+
+def test_no_interval_of_a_perplexity_reaches_below_one():
+    """Two seeds know little: t = 12.7 times their spread would reach below what a perplexity can be."""
+    ends = np.arange(10, 601, 10)
+    seeds = [TokenScores(np.full(600, nats), ends, 600, "stream") for nats in (0.2, 1.8)]
+    interval = perplexity_interval(seeds)
+    assert interval.low == 1.0
+    assert interval.high is not None
+    assert interval.high > np.exp(1.0)

@@ -172,7 +172,10 @@ def perplexity_intervals(system: Measurements, plan: Plan, sentences: int) -> li
 def _mean_interval(found: LeftOut, system: Measurements, group: int, plan: Plan, sentences: int) -> Interval:
     rows_r, units = found.means[0][:, group], effective_units(system, group)
     note = plan.missing(sentences) or _spread_thin(units)
-    return interval_of(rows_r[0], [] if note else _parts(found, rows_r, units, plan, sentences), found.units, note)
+    parts = [] if note else _parts(found, rows_r, units, plan, sentences)
+    interval = interval_of(rows_r[0], parts, found.units, note)
+    # No NLL is below 0, and so no perplexity below 1: what lies there of an interval cannot be the truth.
+    return interval if interval.low is None else replace(interval, low=max(interval.low, 0.0))
 
 
 def _parts(found: LeftOut, figure_r: Float64[np.ndarray, "R"], units: float, plan: Plan, sentences: int) -> list[Part]:
