@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from refusals import refused
+from rnn_lm.checkpoint import read_checkpoint, write_checkpoint
 from rnn_lm.cli import main
 from rnn_lm.config import CorpusConfig, EmbeddingConfig
 from rnn_lm.errors import UserError
@@ -21,7 +22,6 @@ from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import load_model
 from rnn_lm.progress import SilentProgress
-from rnn_lm.training.checkpoint import read_checkpoint, write_checkpoint
 
 GOLDEN = Path(__file__).parent / "golden" / "run-0.1"
 NGRAM = ["--corpus", "corpus", "--tokens", "whitespace", "--order", "2"]

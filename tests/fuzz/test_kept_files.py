@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from fuzz.harness import fuzz, mutated_bytes, mutated_json
+from rnn_lm.checkpoint import read_checkpoint
 from rnn_lm.commands import compare, gradients, probe, sweep, theory
 from rnn_lm.config import CorpusConfig, ModelConfig, TrainingConfig, from_json
 from rnn_lm.corpora import resolve
@@ -33,7 +34,6 @@ from rnn_lm.probes.outcomes import Job, load_outcome
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runs import digest_of_json, read_run, start_run
 from rnn_lm.seeding import generator
-from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.log import read_log
 from rnn_lm.training.trainer import Trainer, TrainingData
 from rnn_lm.vocabulary import Vocabulary

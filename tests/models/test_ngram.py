@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnn_lm.checkpoint import write_checkpoint
 from rnn_lm.config import NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import write_tensors
@@ -24,7 +25,6 @@ from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.padding import IGNORE
 from rnn_lm.stream import EncodedText
-from rnn_lm.training.checkpoint import write_checkpoint
 
 EOS = 1
 BOUNDARIES = ("sentence", "stream")

@@ -17,12 +17,13 @@ import pytest
 from optuna.trial import TrialState
 
 from refusals import refused
+from rnn_lm.checkpoint import BEST, LAST
 from rnn_lm.cli import main
 from rnn_lm.models.storage import load_model
 from rnn_lm.sweep import run
 from rnn_lm.sweep.storage import open_journal
 from rnn_lm.training.log import read_log
-from rnn_lm.training.trainer import BEST, LAST, Trainer
+from rnn_lm.training.trainer import Trainer
 
 from .conftest import found, read_results, results_of
 

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from rnn_lm.checkpoint import LAST, read_checkpoint
 from rnn_lm.errors import UserError
-from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.log import StepRecord, TrainingLog, read_log
-from rnn_lm.training.trainer import LAST
 
 from .conftest import make_trainer
 

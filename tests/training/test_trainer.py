@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import torch
 
+from rnn_lm.checkpoint import BEST, LAST, read_checkpoint
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress
-from rnn_lm.training.checkpoint import read_checkpoint
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.log import loss_spikes, read_log
 from rnn_lm.training.optimizer import learning_rate
-from rnn_lm.training.trainer import BEST, LAST, TrainingData, TrainingDiverged
+from rnn_lm.training.trainer import TrainingData, TrainingDiverged
 from rnn_lm.training.validation import valid_nll, validation_columns
 from stored_text import stored
 

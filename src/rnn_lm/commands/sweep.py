@@ -144,12 +144,12 @@ def _without_best(trials: list[dict[str, Any]], out: Path) -> str:
 
 
 def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -> None:
+    from rnn_lm.checkpoint import BEST
     from rnn_lm.report.figures_sweep import draw_sweep
     from rnn_lm.report.tables_sweep import best_trials_table
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.sweep.run import TRIALS
     from rnn_lm.sweep.trial import trial_folder
-    from rnn_lm.training.trainer import BEST
 
     table = best_trials_table(sweep)
     progress.console.print(rich_table(table) if table.rows else table.caption, highlight=False)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnn_lm.checkpoint import read_checkpoint, require_facts, write_checkpoint
 from rnn_lm.errors import UserError
 from rnn_lm.models.ngram_table import BackoffTable, Level
-from rnn_lm.training.checkpoint import read_checkpoint, require_facts, write_checkpoint
 
 _KIND = "ngram"
 _MOST_LEVELS = 64

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from rnn_lm.checkpoint import BEST, read_checkpoint, restore_model, tensors_of
 from rnn_lm.config import CorpusConfig, ModelConfig, from_json
 from rnn_lm.corpora import TOKENIZERS, resolve
 from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
@@ -19,8 +20,6 @@ from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.runs import MANIFEST, read_run
 from rnn_lm.seeding import generator
-from rnn_lm.training.checkpoint import read_checkpoint, restore_model, tensors_of
-from rnn_lm.training.trainer import BEST
 from rnn_lm.vocabulary import Vocabulary
 
 VOCABULARY = "vocabulary.json"

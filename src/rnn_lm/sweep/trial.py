@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optuna import Trial, TrialPruned
 
+from rnn_lm.checkpoint import BEST, LAST
 from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
@@ -19,7 +20,7 @@ from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
 from rnn_lm.sweep.vectors import TrialVectors
 from rnn_lm.training.log import ValidationRecord
-from rnn_lm.training.trainer import BEST, LAST, TrainingDiverged
+from rnn_lm.training.trainer import TrainingDiverged
 
 STEPS, DIVERGED, REFUSED = "steps", "diverged", "refused"
 """The attributes of a trial that say how many steps its budget came to, that its loss became no number, and that its

@@ -15,17 +15,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.config import Budget, TrainingConfig, from_json
-from rnn_lm.errors import UserError
-from rnn_lm.files import read_json, write_json
-from rnn_lm.layers.state import State
-from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
-from rnn_lm.progress import Progress, Task
-from rnn_lm.runtime import Runtime
-from rnn_lm.seeding import generator
-from rnn_lm.stream import EncodedText, Segment, SegmentStream
-from rnn_lm.training.averaging import WeightAverage, should_average
-from rnn_lm.training.checkpoint import (
+from rnn_lm.checkpoint import (
+    BEST,
+    LAST,
     model_tensors,
     optimizer_tensors,
     read_checkpoint,
@@ -36,6 +28,16 @@ from rnn_lm.training.checkpoint import (
     restored_parts,
     write_checkpoint,
 )
+from rnn_lm.config import Budget, TrainingConfig, from_json
+from rnn_lm.errors import UserError
+from rnn_lm.files import read_json, write_json
+from rnn_lm.layers.state import State
+from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
+from rnn_lm.progress import Progress, Task
+from rnn_lm.runtime import Runtime
+from rnn_lm.seeding import generator
+from rnn_lm.stream import EncodedText, Segment, SegmentStream
+from rnn_lm.training.averaging import WeightAverage, should_average
 from rnn_lm.training.interrupt import Interrupt, TrainingInterrupted
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
 from rnn_lm.training.losses import NoiseDistribution, Scratch, adaptive_loss, exact_loss, sampled_loss
@@ -54,12 +56,6 @@ from rnn_lm.training.position import Position
 from rnn_lm.training.regularization import activation_penalty, penalizes
 from rnn_lm.training.segments import segments_for
 from rnn_lm.training.validation import COLUMNS, ROWS, valid_nll
-
-LAST = "last.safetensors"
-"""Where to go on from: model, optimizer, random streams, state."""
-BEST = "best.safetensors"
-"""The model with the lowest valid perplexity so far."""
-
 
 DIVERGED = "diverged.json"
 """What ended a run whose numbers ran away: the same settings would only meet it again."""

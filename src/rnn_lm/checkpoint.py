@@ -20,6 +20,10 @@ from rnn_lm.models.names import with_current_names
 from rnn_lm.runs import MANIFEST, identity_of
 from rnn_lm.schema import first_problem
 
+LAST = "last.safetensors"
+"""Where a training run goes on from: model, optimizer, random streams, state."""
+BEST = "best.safetensors"
+"""The model with the lowest valid perplexity so far."""
 FORMAT_VERSION = 2
 _BEFORE_NAMES_CHANGED = 1
 """The version whose tensors had other names (``models/names.py``); it is still read."""
