@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import torch
 from rnn_lm.errors import UserError
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.models import PRESETS, parameter_count
-from rnn_lm.probes.outcomes import Job, load_outcome, run_job, training_config
+from rnn_lm.probes.outcomes import Job, Outcome, load_outcome, run_job, training_config
 from rnn_lm.probes.recall import RecallLanguage
 from rnn_lm.probes.run import run_probe
 from rnn_lm.probes.tables import probe_tables
@@ -148,3 +148,19 @@ def test_every_preset_learns(name: str) -> None:
 def test_settings_that_cannot_be_are_refused(setting: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         ProbeConfig(**setting)
+
+
+def test_an_outcome_whose_answers_are_none_is_refused(tmp_path):
+    job = Job("agreement", "ngram", 1)
+    path = job.path(tmp_path)
+    path.parent.mkdir()
+    outcome = Outcome("agreement", "ngram", 1, 3, 1.0, None, None, 9, {"a": "01:"})
+    path.write_text(json.dumps(asdict(outcome)))  # as version 0.1 wrote it
+    with pytest.raises(UserError, match="neither 0 nor 1"):
+        load_outcome(job, tmp_path)
+    path.write_text(json.dumps(asdict(replace(outcome, right={"a": "01"}))))
+    found = load_outcome(job, tmp_path)
+    assert found is not None
+    assert found.right_n("a").tolist() == [0, 1]
+    with pytest.raises(UserError, match="no answers to the suite 'b'"):
+        found.right_n("b")

@@ -67,7 +67,10 @@ class Outcome:
     right: dict[str, str]
 
     def right_n(self, suite: str) -> Float64[np.ndarray, "N"]:
-        """The answers to one suite as numbers."""
+        """The answers to one suite as numbers; raises ``UserError`` where there are none."""
+        if suite not in self.right:
+            kept = Job(self.probe, self.model, self.seed).path(Path())
+            raise UserError(f"{kept}: holds no answers to the suite {suite!r}; remove it and run again")
         return np.array([float(answer) for answer in self.right[suite]])
 
 
@@ -119,6 +122,8 @@ def load_outcome(job: Job, folder: Path) -> Outcome | None:
     problem = first_problem(values, Outcome)
     if problem is None and (values.keys() != {field.name for field in fields(Outcome)} or _job_of(values) != job):
         problem = "it is another job's"
+    if problem is None and any(set(answers) - {"0", "1"} for answers in values["right"].values()):
+        problem = "an answer is neither 0 nor 1"
     if problem is not None:
         raise UserError(f"{path}: not an outcome written by rnn-lm probe ({problem}); remove it and run again")
     return Outcome(**values)
