@@ -25,7 +25,7 @@ import tyro
 from rnn_lm.commands import COMMANDS
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.failures import BUG, OUTPUT_LOST, failure
-from rnn_lm.limits import check_numbers
+from rnn_lm.limits import check_numbers, flag
 from rnn_lm.memory import keep_freed_memory
 from rnn_lm.presets import default_options
 from rnn_lm.terminal import SafeOutput, safe_output
@@ -184,11 +184,11 @@ def _fields_of(kind: type[Any]) -> dict[str, Any]:
 
 def _require_once(kind: type[Any], arguments: list[str]) -> None:
     """Refuse a flag that takes several values and stands there twice: only the last would count, in silence."""
-    several = {f"--{name.replace('_', '-')}" for name, hint in _fields_of(kind).items() if get_origin(hint) is tuple}
+    several = {flag(name) for name, hint in _fields_of(kind).items() if get_origin(hint) is tuple}
     given = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
-    for flag in several:
-        if given.count(flag) > 1:
-            raise UserError(f"{flag} is given twice, and only the last would count; give all its values to one {flag}")
+    for name in several:
+        if given.count(name) > 1:
+            raise UserError(f"{name} is given twice, and only the last would count; give all its values to one {name}")
 
 
 def _plainer(message: str, kind: type[Any]) -> str:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.charsets import require_encoding
 from rnn_lm.errors import UserError, require, unknown_name
-from rnn_lm.limits import at_most, check_numbers
+from rnn_lm.limits import at_least, at_most, check_numbers, flag
 from rnn_lm.schema import first_problem
 
 MOST_LAYERS = 1000
@@ -117,20 +117,11 @@ class EmbeddingConfig:
     freeze_embedding: bool = False
     """Keep the input vectors as they are, instead of fine-tuning them."""
 
-    _MOST: ClassVar[dict[str, int]] = {
-        "embedding_size": 100_000,
-        "window": 10_000,
-        "negatives": 1_000,
-        "embedding_epochs": 10_000,
-    }
-    """Beyond these no text gains anything, word2vec's loops take for ever, or its 32-bit numbers overflow."""
-
     def __post_init__(self) -> None:
         check_numbers(self)
-        for name, most in self._MOST.items():
-            value = getattr(self, name)
-            require(value >= 1, f"--{name.replace('_', '-')} must be at least 1")
-            require(value <= most, f"--{name.replace('_', '-')} must be at most {most:,}")
+        at_least(self, embedding_size=1, window=1, negatives=1, embedding_epochs=1)
+        # Beyond these no text gains anything, word2vec's loops take for ever, or its 32-bit numbers overflow.
+        at_most(self, embedding_size=100_000, window=10_000, negatives=1_000, embedding_epochs=10_000)
 
 
 @dataclass(frozen=True)
@@ -187,11 +178,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         at_most(self, layers=MOST_LAYERS, mogrifier_rounds=MOST_LAYERS)
-        for name in ("hidden_size", "layers"):
-            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        at_least(self, hidden_size=1, layers=1)
         for name in ("dropout_embedding", "dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
             value = getattr(self, name)
-            require(0 <= value < 1, f"--{name.replace('_', '-')} must be in [0, 1), not {value:g}")
+            require(0 <= value < 1, f"{flag(name)} must be in [0, 1), not {value:g}")
         require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
         require(self.embedding_range > 0, "--embedding-range must be above 0")
         require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
@@ -318,8 +308,9 @@ class TrainingConfig:
         check_numbers(self)
         at_most(self, validations=100_000, softmax_samples=MOST_AT_ONCE, batch_size=MOST_AT_ONCE)
         Budget.parse(self.budget)
-        for name in ("batch_size", "bptt_length", "softmax_samples", "validations", "valid_tokens", "averaging_window"):
-            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
+        at_least(
+            self, batch_size=1, bptt_length=1, softmax_samples=1, validations=1, valid_tokens=1, averaging_window=1
+        )
         require(0 < self.learning_rate <= 1e4, "--learning-rate must be above 0, and at most 10,000")
         require(self.checkpoint_seconds >= 0, "--checkpoint-seconds must not be negative")
         require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
@@ -328,7 +319,7 @@ class TrainingConfig:
         require(self.weight_decay >= 0, "--weight-decay must not be negative")
         require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
         for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "decay_after"):
-            require(getattr(self, name) >= 0, f"--{name.replace('_', '-')} must not be negative")
+            require(getattr(self, name) >= 0, f"{flag(name)} must not be negative")
         require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")
         require(self.patience is None or self.patience >= 1, "--patience must be at least 1")
         require(self.seed >= 0, "--seed must not be negative")

@@ -47,6 +47,12 @@ def _numbers(settings: Any) -> Iterator[tuple[str, int | float]]:
                 yield field.name, one
 
 
+def at_least(settings: Any, **least: int) -> None:
+    """Refuse settings that are below what ``least`` says for their names."""
+    for name, bound in least.items():
+        require(getattr(settings, name) >= bound, f"{flag(name)} must be at least {bound}")
+
+
 def at_most(settings: Any, **most: int) -> None:
     """Refuse settings that are above what ``most`` says for their names."""
     for name, bound in most.items():

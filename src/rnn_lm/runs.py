@@ -77,20 +77,15 @@ def start_run(folder: Path, kind: str, config: Any, resume: bool, digests: Mappi
         UserError: the folder holds other files, a run that was not asked to be resumed, one with other settings or of
             another text, or one of another kind or version; or it cannot be written.
     """
-    # Looked at once: of several processes that start in one folder together, each sees all of another's files or none.
     with user_errors(folder, "read"):
-        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if MANIFEST in names:
+        begun = _holds_run(folder)
+    if begun:
         found = read_run(folder, kind)
-        if not resume:
-            raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
+        _require_resumed(folder, resume)
         _require_same(found, config)
         _require_same_digests(found, digests or {})
         remove_abandoned(folder, others=_UNOWNED)
         return found
-    strangers = [name for name in names if not name.startswith(".")]
-    if strangers:
-        raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
     remove_abandoned(make_folder(folder), others=_UNOWNED)
     run = Run(folder, kind, _as_json(config), dict(digests or {}))
     _write(run)
@@ -259,6 +254,23 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+def _holds_run(folder: Path) -> bool:
+    """Whether there is a run in ``folder``; raises ``UserError`` where there is something else."""
+    # Looked at once: of several processes that start in one folder together, each sees all of another's files or none.
+    names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if MANIFEST in names:
+        return True
+    strangers = [name for name in names if not name.startswith(".")]
+    if strangers:
+        raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
+    return False
+
+
+def _require_resumed(folder: Path, resume: bool) -> None:
+    if not resume:
+        raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
+
+
 def require_run_folder(folder: Path, *, resume: bool) -> None:
     """Find out, before any work, what ``start_run`` would find out after it; makes nothing that stays.
 
@@ -267,12 +279,8 @@ def require_run_folder(folder: Path, *, resume: bool) -> None:
             made, or cannot be written.
     """
     with user_errors(folder, "write a run there"):
-        names = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        if MANIFEST in names and not resume:
-            raise UserError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
-        strangers = [name for name in names if not name.startswith(".")]
-        if strangers and MANIFEST not in names:
-            raise UserError(f"{folder}: holds files that are not a run's ({strangers[0]}...); choose another --out")
+        if _holds_run(folder):
+            _require_resumed(folder, resume)
         there = folder.resolve()
         missing = [there, *there.parents]
         while not missing[0].exists():

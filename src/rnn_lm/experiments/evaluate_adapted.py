@@ -20,6 +20,7 @@ from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.evaluate import figures, p_value_text, reading_by
 from rnn_lm.files import require_output, write_json
+from rnn_lm.limits import flag
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
@@ -61,7 +62,7 @@ class Adapted:
     @property
     def flags(self) -> str:
         """What gives the same settings again."""
-        return " ".join(f"--{name.replace('_', '-')} {value}" for name, value in self.settings.items())
+        return " ".join(f"{flag(name)} {value}" for name, value in self.settings.items())
 
 
 def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *, overwrite: bool = False) -> None:

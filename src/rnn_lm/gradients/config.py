@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from rnn_lm.config import Budget
 from rnn_lm.errors import UserError
-from rnn_lm.limits import check_numbers
+from rnn_lm.limits import at_least, check_numbers
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class GradientsConfig:
         Budget.parse(self.probe_budget)
         least = {"gradients_seed": 0, "probe_size": 2, "lags": 4, "warm_up": 1, "positions": 2, "trajectories": 1}
         least |= {"exponents": 1, "jacobians": 1, "clipping_seeds": 1, "clipping_steps": 20}
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise UserError(f"--{name.replace('_', '-')} must be at least {bound}")
+        at_least(self, **least)
         if not self.cells:
             raise UserError("--cells needs at least one cell, e.g. lstm")
         if not self.bptt_lengths or min(self.bptt_lengths) < 1:

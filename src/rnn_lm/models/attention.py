@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
+from rnn_lm.limits import at_least
 from rnn_lm.padding import IGNORE
 
 Positions = Literal["local-global", "none", "rotary", "alibi"]
@@ -60,9 +61,7 @@ class AttentionConfig:
     """Attend to this many of the latest positions at most. Default: to all."""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "layers", "heads", "feed_forward_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} must be at least 1")
+        at_least(self, hidden_size=1, layers=1, heads=1, feed_forward_size=1)
         if self.hidden_size % (2 * self.heads):
             raise UserError(f"--hidden-size must be a multiple of twice --heads ({2 * self.heads})")
         if self.window is not None and self.window < 1:

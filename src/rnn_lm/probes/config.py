@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rnn_lm.errors import require, unknown_name
-from rnn_lm.limits import check_numbers
+from rnn_lm.limits import at_least, check_numbers
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
@@ -57,10 +57,7 @@ class ProbeConfig:
             if unknown:
                 raise unknown_name(kind, unknown[0], known())
             require(len(set(names)) == len(names) > 0, f"--{kind}s needs one name or more, each once")
-        for name in ("seeds", "steps", "batch_size", "sentences", "trained_distance"):
-            require(getattr(self, name) >= 1, f"--{name.replace('_', '-')} must be at least 1")
-        require(self.items >= 2, "--items must be at least 2")
-        require(self.symbols >= 2, "--symbols must be at least 2")
+        at_least(self, seeds=1, steps=1, batch_size=1, sentences=1, trained_distance=1, items=2, symbols=2)
         require(2 <= self.nouns <= 32, "--nouns must be 2 to 32")
         require(self.workers is None or self.workers >= 1, "--workers must be at least 1")
         rising = list(self.distances) == sorted(set(self.distances)) and min(self.distances, default=-1) >= 0

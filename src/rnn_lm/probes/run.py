@@ -18,6 +18,7 @@ from typing import Any
 from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, write_json
+from rnn_lm.limits import flag
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Job, Outcome, load_outcome, run_job
@@ -111,5 +112,6 @@ def _require_same_settings(config: ProbeConfig, folder: Path) -> None:
     before["distances"] = list(before["distances"])
     for name, value in settings.items():
         if before.get(name) != value:
-            flag = f"--{name.replace('_', '-')}"
-            raise UserError(f"{folder}: was run with {flag} {before.get(name)}, not {value}: choose another folder")
+            raise UserError(
+                f"{folder}: was run with {flag(name)} {before.get(name)}, not {value}: choose another folder"
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_lm.errors import UserError
-from rnn_lm.limits import check_numbers
+from rnn_lm.limits import at_least, check_numbers
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class TheoryConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         least = {"theory_seed": 0, "theory_size": 2, "theory_steps": 8, "recall_symbols": 2, "recall_length": 2}
-        for name, bound in (least | {"recall_updates": 1}).items():
-            if getattr(self, name) < bound:
-                raise UserError(f"--{name.replace('_', '-')} must be at least {bound}")
+        at_least(self, **least, recall_updates=1)
         if not self.recall_sizes or any(size < 2 or size % 2 for size in self.recall_sizes):
             raise UserError("--recall-sizes takes even numbers from 2 up (the LSTM's state has two halves)")
 

@@ -32,6 +32,7 @@ from rnn_lm.config import Budget, TrainingConfig, from_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
 from rnn_lm.layers.state import State
+from rnn_lm.limits import flag
 from rnn_lm.models.recurrent import RecurrentLanguageModel, drop_output
 from rnn_lm.progress import Progress, Task
 from rnn_lm.runtime import Runtime
@@ -431,7 +432,7 @@ class Trainer:
             was, now = asdict(written), asdict(self.config)
             changed = next(name for name in now if was[name] != now[name])
             raise UserError(
-                f"{path}: the run there was started with another --{changed.replace('_', '-')} "
+                f"{path}: the run there was started with another {flag(changed)} "
                 f"({was[changed]}); give the same settings to resume, or choose another folder"
             )
         here = self._machine()
