@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rnn_lm.corpora.opening import SUFFIXES, refusals, require_file
 from rnn_lm.mapped import encode_string
+from rnn_lm.packed import GZIP
 
 _UNPACKED = 3
 """How many times larger than its packed file a text is taken to be."""
@@ -46,7 +47,7 @@ def _unpacked_size(path: Path) -> int:
     """Bytes of the text in ``path``, about; of what gzip packed, its last four bytes say how many."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(2) == b"\x1f\x8b" and size >= 18:
+        if file.read(len(GZIP.magic)) == GZIP.magic and size >= 18:
             file.seek(-4, 2)
             return max(size, int.from_bytes(file.read(4), "little"))
     return size * (_UNPACKED if path.suffix in {*SUFFIXES, ".zip"} else 1)

@@ -7,10 +7,8 @@ once, is no corpus; one that is to be scored is kept in a temporary file first (
 from __future__ import annotations
 
 import atexit
-import bz2
 import contextlib
 import gzip
-import io
 import lzma
 import os
 import stat
@@ -23,6 +21,7 @@ from typing import BinaryIO, Protocol, runtime_checkable
 
 from rnn_lm.corpora.kinds import MAGIC_BYTES, not_text
 from rnn_lm.errors import UserError
+from rnn_lm.packed import GZIP, PACKERS, Packer, packer_of
 from rnn_lm.pipes import open_when_written
 
 RATIO = 250
@@ -31,13 +30,7 @@ it 1032 times."""
 RATIO_FROM = 64 << 20
 """Unpacked bytes from which that is asked."""
 _CHUNK = 1 << 20
-_PACKED = (
-    (b"\x1f\x8b", "gzip", (".gz",)),
-    (b"BZh", "bzip2", (".bz2",)),
-    (b"\xfd7zXZ\x00", "xz", (".xz",)),
-)
-"""First bytes, the program, and the endings that promise it."""
-SUFFIXES = tuple(suffix for _, _, suffixes in _PACKED for suffix in suffixes)
+SUFFIXES = tuple(packer.suffix for packer in PACKERS)
 """Of packed files that are read."""
 
 
@@ -99,19 +92,19 @@ def opened(path: Path, flag: str = "--corpus") -> Iterator[Readable]:
         with refusals(path, flag), path.open("rb") as file:
             start = file.read(MAGIC_BYTES)
             file.seek(0)
-            packed = next((program for magic, program, _ in _PACKED if start.startswith(magic)), None)
-            promised = next((program for _, program, suffixes in _PACKED if path.suffix in suffixes), None)
+            packed = packer_of(start)
+            promised = next((packer for packer in PACKERS if path.suffix == packer.suffix), None)
             if packed is None and promised is not None and start:
-                raise _damaged(path, promised, "it does not begin as such a file does")
+                raise _damaged(path, promised.name, "it does not begin as such a file does")
             stream = Unpacked(file, packed, shown(path))
             start = stream.peeked()
-            if packed is not None and any(start.startswith(magic) for magic, _, _ in _PACKED):
+            if packed is not None and packer_of(start) is not None:
                 raise UserError(f"{shown(path)}: packed twice; unpack it once and give that")
             if (what := not_text(start)) is not None:
                 raise UserError(f"{shown(path)}: {what}")
             yield stream
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, _BadBz2Error) as error:
-        raise _damaged(path, packed or "gzip", error) from error
+        raise _damaged(path, (packed or GZIP).name, error) from error
 
 
 class _BadBz2Error(Exception):
@@ -132,16 +125,13 @@ class Unpacked:
 
     Args:
         file: what is read.
-        packed: the program that packed it, or None.
+        packer: the program that packed it, or None.
         where: for messages.
     """
 
-    def __init__(self, file: BinaryIO, packed: str | None, where: str) -> None:
-        self._file, self._packed, self._where = file, packed, where
-        self._stream: io.BufferedIOBase | BinaryIO = file
-        if packed is not None:
-            unpack = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}[packed]
-            self._stream = unpack(file)
+    def __init__(self, file: BinaryIO, packer: Packer | None, where: str) -> None:
+        self._packer, self._where = packer, where
+        self._stream = file if packer is None else packer.unpacked(file)
         self._size, self._read, self._peeked = os.fstat(file.fileno()).st_size, 0, b""
 
     def read(self, size: int, /) -> bytes:
@@ -158,7 +148,7 @@ class Unpacked:
         try:
             data = self._stream.read(size)
         except (OSError, ValueError) as error:
-            if self._packed == "bzip2" and getattr(error, "errno", None) is None:
+            if self._packer is not None and self._packer.name == "bzip2" and getattr(error, "errno", None) is None:
                 raise _BadBz2Error(str(error)) from error
             raise
         self._read += len(data)

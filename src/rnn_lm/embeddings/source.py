@@ -18,6 +18,7 @@ from typing import Any, cast
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import user_errors
+from rnn_lm.packed import GZIP
 from rnn_lm.pipes import open_when_written
 from rnn_lm.progress import Progress, Task
 
@@ -27,7 +28,6 @@ RATIO = 100
 """A gzip file is refused that unpacks to more than this many times its size: word vectors pack to a third or so."""
 _RATIO_FROM = 16 << 20
 """Unpacked bytes up to which the ratio does not matter."""
-_GZIP_START = b"\x1f\x8b"
 
 _UNPACK = "unpack it and give the file inside"
 _OTHERS = (
@@ -38,7 +38,7 @@ _OTHERS = (
     (rb"7z\xbc\xaf\x27\x1c", f"a 7-Zip archive; {_UNPACK}"),
     (rb"Rar!\x1a\x07", f"a RAR archive; {_UNPACK}"),
     (rb"(?s:.{257})ustar", f"a tar archive; {_UNPACK} (tar -xf)"),
-    (_GZIP_START, "packed by gzip twice; unpack it once (gunzip)"),
+    (GZIP.magic, "packed by gzip twice; unpack it once (gunzip)"),
     (rb"\xba\x16\x4f\x2f", "a fastText model (.bin); give the vectors as text, the .vec file that stands beside it"),
     (rb"\x89HDF\r\n", "an HDF5 file; give the vectors as text"),
     (rb"SQLite format 3\0", "an SQLite file (as Magnitude's are); give the vectors as text"),
@@ -81,7 +81,7 @@ def opened(path: Path, progress: Progress) -> Iterator[Source]:
             counted = _Counted(_Again(first, raw) if first else raw, task if size else None)
             plain = _buffered(counted)
             start = plain.peek(2)[:2]
-            packed = start == _GZIP_START
+            packed = start == GZIP.magic
             try:
                 yield _source(path, _unpacked(path, plain, counted) if packed else counted, plain, packed)
             except (gzip.BadGzipFile, EOFError, zlib.error) as error:

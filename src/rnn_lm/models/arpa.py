@@ -7,7 +7,6 @@ both, so it is written as ``<s>`` where it begins an n-gram and as ``</s>`` wher
 
 from __future__ import annotations
 
-import bz2
 import gzip
 import io
 import lzma
@@ -23,16 +22,12 @@ from rnn_lm.files import user_errors, write_atomically
 from rnn_lm.models.arpa_reader import BEGIN, END, UNK_IN_CAPITALS, read_levels
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.ngram_table import BackoffTable, Level
+from rnn_lm.packed import GZIP, packer_of
 from rnn_lm.pipes import open_when_written
 from rnn_lm.vocabulary import EOS, Vocabulary
 
 _NEVER = -99.0
 """Stands for the probability of ``<s>``, which is never predicted."""
-_PACKERS = (
-    ("gzip", b"\x1f\x8b", lambda file: gzip.GzipFile(fileobj=file)),
-    ("bzip2", b"BZh", bz2.BZ2File),
-    ("xz", b"\xfd7zXZ\0", lzma.LZMAFile),
-)
 _SMALL, _MOST_UNPACKED = 64 << 20, 100
 """A packed file may unpack to as many bytes, or to as many times its own size. ARPA files come to three or four."""
 _KENLM_BINARY = b"mmap lm http://kheafield.com/code"
@@ -152,14 +147,15 @@ def _read_lines(path: Path) -> list[bytes]:
 
 def _unpacked(path: Path, content: bytes) -> bytes:
     """``content`` as it was before gzip, bzip2 or xz; the first bytes tell, as they do to KenLM."""
-    for name, magic, unpack in _PACKERS:
-        if content.startswith(magic) or (name == "gzip" and path.suffix == ".gz"):
-            try:
-                with unpack(io.BytesIO(content)) as file:
-                    unpacked = file.read(max(_SMALL, _MOST_UNPACKED * len(content)) + 1)
-            except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-                raise UserError(f"{path}: not a whole {name} file ({error}); make it again") from error
-            if len(unpacked) > max(_SMALL, _MOST_UNPACKED * len(content)):
-                raise UserError(f"{path}: unpacks to over {_MOST_UNPACKED} times its size, as no ARPA file does")
-            return unpacked
-    return content
+    packer = GZIP if path.suffix == GZIP.suffix else packer_of(content)
+    if packer is None:
+        return content
+    most = max(_SMALL, _MOST_UNPACKED * len(content))
+    try:
+        with packer.unpacked(io.BytesIO(content)) as file:
+            unpacked = file.read(most + 1)
+    except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        raise UserError(f"{path}: not a whole {packer.name} file ({error}); make it again") from error
+    if len(unpacked) > most:
+        raise UserError(f"{path}: unpacks to over {_MOST_UNPACKED} times its size, as no ARPA file does")
+    return unpacked
