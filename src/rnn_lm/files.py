@@ -9,6 +9,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +129,14 @@ def _is_special(path: Path) -> bool:
 
 def _write_through(path: Path, content: bytes) -> None:
     with path.open("wb", buffering=0) as file:
-        rest = memoryview(content)
-        while rest:
-            rest = rest[file.write(rest) :]
+        write_all(file, content)
+
+
+def write_all(file: RawIOBase, content: bytes) -> None:
+    """Write all of ``content`` to a file without a buffer, which may take less of it at a time."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def read_text(path: Path) -> str:

@@ -8,7 +8,6 @@ adaptation could use, so there is no such pass.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from rnn_lm.adaptation.dynamic import Dynamic, adapting
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
 from rnn_lm.layers.state import detach
+from rnn_lm.memory import available_memory
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
@@ -107,17 +107,12 @@ def _ring(settings: CacheSettings, length: int, block: int, hidden_kd: Tensor) -
     """
     window, width = min(settings.cache_window, length), hidden_kd.shape[1]
     needed = (window + block) * (width + block) * hidden_kd.element_size()
-    if needed > (most := _memory()) / 2:
+    if needed > (most := available_memory()) / 2:
         raise UserError(
             f"--cache-window {settings.cache_window}: takes {needed / 2**30:,.0f} GiB for this text, and there are "
             f"{most / 2**30:,.0f}; choose a smaller one"
         )
     return NeuralCache(window, settings.cache_theta, block, width, hidden_kd)
-
-
-def _memory() -> int:
-    """Bytes of memory that this machine has."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 @contextlib.contextmanager

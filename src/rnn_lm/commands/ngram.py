@@ -77,14 +77,14 @@ def _train(options: Options, progress: Progress) -> None:
     progress.say(f"order {options.ngram.order} trained in {seconds:.1f} s: {_stored(model.ngram_counts)} n-grams")
     for split in ("valid", "test"):
         total = score_text(model, prepared.texts[split], options.ngram.boundary).total
-        reading = prepared.reading(split)
+        reading = prepared.readings[split]
         per_word = reading.perplexity_per_word(total)
         progress.say(
             f"  {split:<6} perplexity {total.perplexity:.2f}  ({total.token_count:,} tokens, <eos> counted)"
             + (f"  {per_word:.2f} per word" if per_word is not None else "")
             + reading.beside(total)
         )
-    if note := prepared.reading("test").note(options.out.name):
+    if note := prepared.readings["test"].note(options.out.name):
         progress.say(f"note: {note}")
     if options.arpa is not None:
         write_arpa(options.arpa, model, prepared.vocabulary.tokens)

@@ -101,7 +101,7 @@ def _model_result(
         "seconds": member.seconds,
         "perplexity": {
             policy: {
-                split: _score([scores[policy, split] for scores in member.scores], prepared.reading(split))
+                split: _score([scores[policy, split] for scores in member.scores], prepared.readings[split])
                 for split in SCORED_SPLITS
             }
             for policy in POLICIES

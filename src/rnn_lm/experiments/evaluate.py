@@ -16,6 +16,7 @@ from rnn_lm.evaluation.unknown import Reading, reading_of
 from rnn_lm.experiments.arpa_models import has_no_text
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.scores import POLICIES
+from rnn_lm.models.arpa import is_model
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 
@@ -62,10 +63,10 @@ def require_text(path: Path) -> None:
         return  # a pipe can be read once
     try:
         with path.open("rb") as file:
-            beginning = file.read(64).lstrip()
+            beginning = file.read(64)
     except OSError as error:
         raise UserError(f"--text {path}: cannot be read ({error.strerror}); check who may read it") from error
-    if beginning.startswith((b"\\data\\", b"mmap lm http://kheafield.com/code")):
+    if is_model(beginning):
         raise UserError(
             f"--text {path}: is a language model, not a text; to score with it: rnn-lm evaluate {path} --text FILE"
         )

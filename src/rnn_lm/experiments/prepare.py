@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,11 @@ class PreparedCorpus:
         if isinstance(self.corpus.tokenizer, SubwordTokenizer):
             self.corpus.tokenizer.save(folder)
 
-    def reading(self, split: str) -> Reading:
-        """How models with this vocabulary read a split: how much is ``<unk>``, against valid."""
-        return reading_of(self.corpus.splits[split], self.vocabulary, self.statistics["valid"].oov_rate)
+    @cached_property
+    def readings(self) -> dict[str, Reading]:
+        """How models with this vocabulary read each split: how much is ``<unk>``, against valid."""
+        usual = self.statistics["valid"].oov_rate
+        return {name: reading_of(split, self.vocabulary, usual) for name, split in self.corpus.splits.items()}
 
     def describe(self) -> dict[str, Any]:
         """The corpus part of a results file."""

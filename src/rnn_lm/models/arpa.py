@@ -33,6 +33,11 @@ _SMALL, _MOST_UNPACKED = 64 << 20, 100
 _KENLM_BINARY = b"mmap lm http://kheafield.com/code"
 
 
+def is_model(beginning: bytes) -> bool:
+    """Whether a file that begins so is an n-gram model: an ARPA file, or KenLM's binary of one."""
+    return beginning.lstrip().startswith((b"\\data\\", _KENLM_BINARY))
+
+
 def write_arpa(path: Path, model: NgramLanguageModel, tokens: Sequence[str]) -> None:
     """Write a model as ARPA, gzipped where the name ends in ``.gz``; atomic, and the same bytes each time.
 

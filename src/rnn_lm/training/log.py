@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import parse_json, read_text, user_errors, write_atomically
+from rnn_lm.files import parse_json, read_text, user_errors, write_all, write_atomically
 from rnn_lm.schema import first_problem
 
 SPIKE_NATS = 0.5
@@ -138,9 +138,7 @@ class TrainingLog:
         data, self._pending = self._pending.encode(), ""
         try:
             with user_errors(self._path, "write"):
-                rest = memoryview(data)
-                while rest:
-                    rest = rest[self._file.write(rest) :]
+                write_all(self._file, data)
         except UserError as error:
             self._failed = error
             raise
