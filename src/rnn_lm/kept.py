@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rnn_lm.files import read_json, write_json
-from rnn_lm.runs import digest_of_json
+from rnn_lm.seal import SEAL, is_intact, sealed
 
 
 def write_kept(path: Path, key: Any, result: dict[str, Any]) -> None:
     """Keep ``result`` (plain JSON) with ``key``, all that it depends on, and a checksum of both."""
-    values = {"key": key, "result": result}
-    write_json(path, {**values, "sha256": digest_of_json(values)})
+    write_json(path, sealed({"key": key, "result": result}))
 
 
 def read_kept(path: Path, key: Any) -> dict[str, Any] | None:
@@ -29,7 +28,6 @@ def read_kept(path: Path, key: Any) -> dict[str, Any] | None:
     values = read_json(path)
     if not isinstance(values, dict) or not isinstance(values.get("result"), dict):
         return None
-    known = {name: values.get(name) for name in ("key", "result")}
-    if values != known and values != {**known, "sha256": digest_of_json(known)}:
+    if values.keys() - {SEAL} != {"key", "result"} or (SEAL in values and not is_intact(values)):
         return None
-    return known["result"] if known["key"] == json.loads(json.dumps(key)) else None
+    return values["result"] if values["key"] == json.loads(json.dumps(key)) else None

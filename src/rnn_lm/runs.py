@@ -7,8 +7,6 @@ vocabulary, a trained tokenizer). Whoever takes a run up compares all of that be
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, user_errors, write_json
 from rnn_lm.schema import first_problem
+from rnn_lm.seal import SEAL, digest_of_json, is_intact, sealed
 from rnn_lm.temporary import remove_abandoned
 
 FORMAT = "rnn_lm run"
@@ -148,7 +147,7 @@ def read_run(folder: Path, *kinds: str) -> Run:
         raise UserError(
             f"{folder}: holds a {kind} run, {' or '.join(map(repr, kinds))} is needed here; give another folder"
         )
-    if "sha256" in values and values["sha256"] != _digest_of_manifest(values):
+    if SEAL in values and not is_intact(values):
         raise UserError(
             f"{manifest}: was changed since it was written (its checksum does not match its content); restore it"
         )
@@ -166,21 +165,11 @@ def identity_of(folder: Path) -> str | None:
     return Run(folder, values["kind"], values["config"], values.get("digests", {})).identity
 
 
-def digest_of_json(value: Any) -> str:
-    """SHA-256, in hexadecimal digits, of a JSON value, however it is laid out."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def _write(run: Run) -> None:
     values = {"format": FORMAT, "version": VERSION, "kind": run.kind, "config": run.config}
     if run.digests:
         values["digests"] = run.digests
-    write_json(run.folder / MANIFEST, {**values, "sha256": _digest_of_manifest(values)})
-
-
-def _digest_of_manifest(values: Mapping[str, Any]) -> str:
-    return digest_of_json({name: value for name, value in values.items() if name != "sha256"})
+    write_json(run.folder / MANIFEST, sealed(values))
 
 
 def _require_same(run: Run, wanted: Any) -> None:

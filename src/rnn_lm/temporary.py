@@ -62,18 +62,21 @@ def _may_be_ours(found: str, name: str | None, others: str | None) -> bool:
 def _abandoned(path: Path) -> bool:
     owned = _OWNED.fullmatch(path.name)
     if owned is not None and owned["machine"] == _machine() and os.name == "posix":
-        return not _process_exists(int(owned["pid"]))
+        return not process_exists(int(owned["pid"]))
     parts = (path, *path.iterdir()) if path.is_dir() else (path,)
     return time.time() - max(part.stat().st_mtime for part in parts) > ABANDONED_AFTER
 
 
-def _process_exists(pid: int) -> bool:
+def process_exists(pid: int) -> bool:
+    """Whether this machine has a process with the number ``pid``; True where that cannot be told."""
+    if os.name != "posix":
+        return True  # signal 0 asks on POSIX alone
     try:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # somebody else's
-        return True
+    except OSError:
+        return True  # it exists, and is somebody else's
     return True
 
 

@@ -32,7 +32,8 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import load_model
 from rnn_lm.probes.outcomes import Job, load_outcome
 from rnn_lm.progress import SilentProgress
-from rnn_lm.runs import digest_of_json, read_run, start_run
+from rnn_lm.runs import read_run, start_run
+from rnn_lm.seal import digest_of_json
 from rnn_lm.seeding import generator
 from rnn_lm.training.log import read_log
 from rnn_lm.training.trainer import Trainer, TrainingData

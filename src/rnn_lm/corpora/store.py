@@ -30,8 +30,8 @@ from rnn_lm.corpora.split import Split
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
 from rnn_lm.mapped import MappedArray, MappedStrings, blocks_of, encode_string
-from rnn_lm.runs import digest_of_json
 from rnn_lm.schema import first_problem
+from rnn_lm.seal import is_intact, sealed
 from rnn_lm.temporary import remove_abandoned, temporary_name
 
 FACTS = "facts.json"
@@ -118,8 +118,7 @@ class TokenStore:
             part.mkdir()
             try:
                 facts = {"format": _FORMAT, "version": _FACTS_VERSION, "about": about, **_write(part, blocks, names)}
-                facts["sha256"] = digest_of_json(facts)
-                write_json(part / FACTS, facts)
+                write_json(part / FACTS, sealed(facts))
                 self._take_name(part, key)
                 return _mapped(self.folder / key, facts)
             finally:
@@ -159,7 +158,7 @@ def _verify(folder: Path, facts: Any) -> None:
     problem = first_problem(facts, _Facts)
     if problem is not None:
         raise ValueError(f"{FACTS}: {problem}")
-    if facts["sha256"] != digest_of_json({name: value for name, value in facts.items() if name != "sha256"}):
+    if not is_intact(facts):
         raise ValueError(f"{FACTS} was changed since it was written")
     if any(split["dtype"] not in _DTYPES for split in facts["splits"].values()):
         raise ValueError(f"{FACTS} names numbers of another kind")

@@ -107,7 +107,9 @@ def _with_ends(model: Mapping[str, Any]) -> Iterator[tuple[float, float | None, 
     if "low" in spectrum and "high" in spectrum:
         return zip(exponents, spectrum["low"], spectrum["high"], strict=True)
     trajectories = model.get("trajectories", 1)
-    t = critical(1 - CONFIDENCE, trajectories - 1) if trajectories >= FEWEST else 0.0
+    if trajectories < FEWEST:
+        return ((mean, None, None) for mean in exponents)
+    t = critical(1 - CONFIDENCE, trajectories - 1)
     errors = spectrum.get("standard_errors", [0.0] * len(exponents))
     return ((mean, mean - t * error, mean + t * error) for mean, error in zip(exponents, errors, strict=True))
 

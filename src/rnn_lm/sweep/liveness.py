@@ -17,6 +17,8 @@ from optuna import Study, Trial
 from optuna.exceptions import OptunaError, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from rnn_lm.temporary import process_exists
+
 BEAT_SECONDS = 30.0
 """How often a process at work says so."""
 DEAD_AFTER_SECONDS = 300.0
@@ -60,7 +62,7 @@ def _beat(trial: Trial, done: threading.Event) -> None:
 def is_alive(trial: FrozenTrial, now: float) -> bool:
     """Whether somebody seems to be working on a running trial; ``now`` is in seconds since 1970."""
     worker: Worker | None = trial.user_attrs.get(WORKER)
-    if worker is not None and worker["host"] == _host() and not _process_exists(worker["pid"]):
+    if worker is not None and worker["host"] == _host() and not process_exists(worker["pid"]):
         return False
     started = trial.datetime_start.timestamp() if trial.datetime_start is not None else now
     return now - trial.user_attrs.get(BEAT, started) < DEAD_AFTER_SECONDS
@@ -88,18 +90,6 @@ def retry_cut_off(study: Study) -> list[int]:
             study.enqueue_trial(trial.params, {RETRY_OF: trial.number, ATTEMPT: attempt})
             queued.append(trial.number)
     return queued
-
-
-def _process_exists(pid: int) -> bool:
-    if os.name != "posix":
-        return True  # signal 0 asks on POSIX alone; elsewhere the heartbeats decide
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True  # it exists, and is somebody else's
-    return True
 
 
 def _host() -> str:

@@ -19,7 +19,8 @@ from rnn_lm.sweep.configs import Value, train_command
 from rnn_lm.sweep.liveness import ATTEMPT, RETRY_OF, Worker
 from rnn_lm.sweep.sampling import WHOLE_BUDGET
 from rnn_lm.sweep.settings import SweepSettings
-from rnn_lm.sweep.trial import DIVERGED, LARGEST_NLL, REFUSED, STEPS
+from rnn_lm.sweep.trial import DIVERGED, REFUSED, STEPS
+from rnn_lm.training.trainer import LARGEST_NLL
 
 State = Literal["complete", "pruned", "diverged", "refused", "cut off", "running", "waiting"]
 

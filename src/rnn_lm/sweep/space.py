@@ -11,7 +11,6 @@ so that a search never fails after an hour over a value that could not be used.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -103,9 +102,9 @@ def parse_space(texts: Sequence[str], configs: RunConfigs) -> tuple[Dimension, .
 def field_types() -> dict[str, Any]:
     """The type of every field that may be searched over, by field name."""
     return {
-        field.name: get_type_hints(config)[field.name]
+        name: hint
         for config in (EmbeddingConfig, ModelConfig, TrainingConfig)
-        for field in dataclasses.fields(config)
+        for name, hint in get_type_hints(config).items()
     }
 
 

@@ -20,14 +20,11 @@ from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
 from rnn_lm.sweep.vectors import TrialVectors
 from rnn_lm.training.log import ValidationRecord
-from rnn_lm.training.trainer import TrainingDiverged
+from rnn_lm.training.trainer import LARGEST_NLL, TrainingDiverged
 
 STEPS, DIVERGED, REFUSED = "steps", "diverged", "refused"
 """The attributes of a trial that say how many steps its budget came to, that its loss became no number, and that its
 settings, each of which is sound, do not go together."""
-
-LARGEST_NLL = 700.0
-"""From this loss on, in nats, a perplexity is no longer a number."""
 
 
 @dataclass(frozen=True)
