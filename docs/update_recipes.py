@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rnn_lm.config import Budget
 from rnn_lm.evaluation.perplexity import score_text
-from rnn_lm.experiments.prepare import prepare
 from rnn_lm.models.storage import load_model
+from rnn_lm.prepare import prepare
 from rnn_lm.progress import TerminalProgress
 from rnn_lm.recipes import RECIPES
 from rnn_lm.report.figures_recipes import recipe_figure

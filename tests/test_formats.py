@@ -10,9 +10,9 @@ import pytest
 
 from rnn_lm.cli import main
 from rnn_lm.config import CorpusConfig
-from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.scores import POLICIES, Scores, score_model
 from rnn_lm.models.storage import load_model
+from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import SilentProgress
 
 GOLDEN = Path(__file__).parent / "golden" / "run-0.1"

@@ -14,13 +14,13 @@ from rnn_lm.checkpoint import read_checkpoint, write_checkpoint
 from rnn_lm.cli import main
 from rnn_lm.config import CorpusConfig, EmbeddingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.scores import SCORES, Scores, score_model
 from rnn_lm.experiments.vectors import KEPT, input_vectors
 from rnn_lm.files import read_tensors, write_tensors
 from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import load_model
+from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import SilentProgress
 
 GOLDEN = Path(__file__).parent / "golden" / "run-0.1"

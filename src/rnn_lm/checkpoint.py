@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import parse_json, read_metadata, read_tensors, write_tensors
-from rnn_lm.models.names import with_current_names
+from rnn_lm.former_names import with_current_names
 from rnn_lm.runs import MANIFEST, identity_of
 from rnn_lm.schema import first_problem
 
@@ -26,7 +26,7 @@ BEST = "best.safetensors"
 """The model with the lowest valid perplexity so far."""
 FORMAT_VERSION = 2
 _BEFORE_NAMES_CHANGED = 1
-"""The version whose tensors had other names (``models/names.py``); it is still read."""
+"""The version whose tensors had other names (``former_names.py``); it is still read."""
 _RUN = "run"
 """The fact that says in which run's folder a checkpoint was written."""
 

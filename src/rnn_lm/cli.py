@@ -148,7 +148,7 @@ class _Command:
         if hasattr(options, "runtime") and options.runtime.processes > 1 and "RANK" not in os.environ:
             from rnn_lm.launch import launch
 
-            return launch(arguments, options.runtime.processes)
+            return launch(main, arguments, options.runtime.processes)
         return module.run(options) or 0
 
 

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
@@ -22,8 +22,8 @@ RANK_LOST = 3
 """Exit code where a rank died."""
 
 
-def launch(arguments: Sequence[str], processes: int) -> int:
-    """Run ``rnn-lm`` with ``arguments`` in ``processes`` ranks on this machine; returns the exit code of all.
+def launch(main: Callable[[list[str]], int], arguments: Sequence[str], processes: int) -> int:
+    """Run ``main`` with ``arguments`` in ``processes`` ranks on this machine; returns the exit code of all.
 
     A signal that asks to stop is passed on to every rank, as a Ctrl-C, after which they write a checkpoint and end; a
     second one stops them at once, a third kills them. A rank that dies ends the others, and one line on stderr says
@@ -33,7 +33,11 @@ def launch(arguments: Sequence[str], processes: int) -> int:
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)  # our own line says it
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // processes)))
     context = start_processes(
-        _rank, args=(list(arguments), processes, _free_port()), nprocs=processes, join=False, start_method="spawn"
+        _rank,
+        args=(main, list(arguments), processes, _free_port()),
+        nprocs=processes,
+        join=False,
+        start_method="spawn",
     )
     assert context is not None
 
@@ -57,7 +61,7 @@ def launch(arguments: Sequence[str], processes: int) -> int:
     return 0
 
 
-def _rank(rank: int, arguments: list[str], processes: int, port: int) -> None:
+def _rank(rank: int, main: Callable[[list[str]], int], arguments: list[str], processes: int, port: int) -> None:
     """One rank: the environment that torchrun would give it, then the command as it was typed."""
     os.setsid()  # Ctrl-C in the terminal reaches the watching process alone, which passes it on once
     signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the watching process was told to ignore it
@@ -73,8 +77,6 @@ def _rank(rank: int, arguments: list[str], processes: int, port: int) -> None:
         **{WATCHED: "1"},
     )
     sys.argv[1:] = arguments
-    from rnn_lm.cli import main
-
     sys.exit(main(arguments))
 
 

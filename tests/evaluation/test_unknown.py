@@ -13,7 +13,8 @@ from rnn_lm.corpora.split import Split
 from rnn_lm.corpora.tokenize import TOKENIZERS
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity
-from rnn_lm.evaluation.unknown import USUAL_SHARE, read_usual_share, reading_of, write_usual_share
+from rnn_lm.evaluation.unknown import reading_of
+from rnn_lm.models.usual_unk import USUAL_SHARE, read_usual_share, write_usual_share
 from rnn_lm.vocabulary import Vocabulary
 
 ENGLISH = ["the cat sees the dog", "a dog sees a cat", "the cat likes fish"] * 10

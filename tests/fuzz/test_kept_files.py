@@ -25,11 +25,11 @@ from rnn_lm.corpora.store import FACTS, StoreDamagedError, TokenStore
 from rnn_lm.corpora.subwords import SubwordTokenizer, train_subwords
 from rnn_lm.experiments import scores
 from rnn_lm.experiments.members import CompareSettings
-from rnn_lm.experiments.prepare import prepare
 from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import load_model
+from rnn_lm.prepare import prepare
 from rnn_lm.probes.outcomes import Job, load_outcome
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runs import read_run, start_run

@@ -8,13 +8,13 @@ import torch
 
 from rnn_lm.config import CorpusConfig, ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.gradients import run as module
 from rnn_lm.gradients.config import GradientsConfig, for_compare
 from rnn_lm.gradients.parts import Parts, rounded
 from rnn_lm.gradients.run import run_gradients
 from rnn_lm.gradients.subjects import Subject, fresh_like, load_subjects, weights_digest
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import SilentProgress
 from rnn_lm.report.figures_gradients import draw_gradients, gradient_charts
 from rnn_lm.report.style import chart_spec

@@ -51,7 +51,7 @@ def run(options: Options) -> None:
         require_word,
         save_word2vec_text,
     )
-    from rnn_lm.experiments.prepare import prepare
+    from rnn_lm.prepare import prepare
     from rnn_lm.seeding import generator
 
     if options.out is not None:

@@ -26,10 +26,10 @@ class Options:
 
 def run(options: Options) -> None:
     """Measure, print the tables, and draw."""
-    from rnn_lm.experiments.prepare import prepare
     from rnn_lm.files import write_json
     from rnn_lm.gradients.run import run_gradients
     from rnn_lm.gradients.subjects import load_subjects
+    from rnn_lm.prepare import prepare
     from rnn_lm.report.figures_gradients import draw_gradients
     from rnn_lm.report.tables_gradients import gradients_tables
     from rnn_lm.report.terminal import rich_table

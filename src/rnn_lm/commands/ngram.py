@@ -59,9 +59,9 @@ def _train(options: Options, progress: Progress) -> None:
     from rnn_lm.corpora import resolve
     from rnn_lm.evaluation.perplexity import score_text
     from rnn_lm.experiments.model_runs import train_ngram
-    from rnn_lm.experiments.prepare import prepare
     from rnn_lm.files import require_output
     from rnn_lm.models.arpa import check_tokens, write_arpa
+    from rnn_lm.prepare import prepare
     from rnn_lm.runs import require_run_folder, require_same_settings
 
     if options.arpa is not None:

@@ -57,7 +57,7 @@ class Options:
 def run(options: Options) -> None:
     """Search; print the best trials, and write results.json and figures."""
     _require_optuna()
-    from rnn_lm.experiments.prepare import prepare
+    from rnn_lm.prepare import prepare
     from rnn_lm.sweep.run import Sweep
     from rnn_lm.sweep.storage import storage_errors
 

@@ -35,8 +35,8 @@ def run(options: Options) -> None:
     from rnn_lm.corpora.subwords import TOKENIZER
     from rnn_lm.embeddings import require_source
     from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
-    from rnn_lm.experiments.prepare import prepare
     from rnn_lm.experiments.vectors import input_vectors
+    from rnn_lm.prepare import prepare
     from rnn_lm.runs import require_run_folder, require_same_settings
     from rnn_lm.runtime import start_runtime
     from rnn_lm.training.log import gradient_summary

@@ -19,21 +19,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from rnn_lm.corpora.encode import EOS_TYPE, UNK_TYPE
 from rnn_lm.corpora.split import Split
-from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity
-from rnn_lm.files import read_json, write_json
-from rnn_lm.schema import first_problem
 from rnn_lm.vocabulary import Vocabulary
 
-USUAL_SHARE = "unknown.json"
-_FORMAT = "rnn_lm share of unknown tokens"
 MOST_REPLACED = 0.05
 """Share of the tokens that ``<unk>`` may replace before nothing can be said of characters and words."""
 MOST_ABOVE_USUAL = 0.01
@@ -112,32 +106,6 @@ class Reading:
             f"{self.unk_share:.2%} of the tokens are <unk> to {name}{usual}, which is easier to predict than what it "
             f"stands for: the perplexity is too low{left_out}"
         )
-
-
-class _Kept(TypedDict):
-    format: str
-    unk_share: float
-
-
-def write_usual_share(folder: Path, share: float) -> None:
-    """Keep with a model how much of its own valid text is ``<unk>`` to it."""
-    write_json(folder / USUAL_SHARE, {"format": _FORMAT, "unk_share": share})
-
-
-def read_usual_share(folder: Path) -> float | None:
-    """What ``write_usual_share`` kept; None in the folder of a model that was made before anything was kept.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    path = folder / USUAL_SHARE
-    if not path.exists():
-        return None
-    value = read_json(path)
-    problem = first_problem(value, _Kept)
-    if problem or value["format"] != _FORMAT or not 0 <= value["unk_share"] <= 1:
-        raise UserError(f"{path}: {problem or 'not a share of <unk>'}; delete the file to do without it")
-    return float(value["unk_share"])
 
 
 def reading_of(split: Split, vocabulary: Vocabulary, usual: float | None = None, usual_in: str = "valid") -> Reading:

@@ -22,11 +22,11 @@ from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
 from rnn_lm.experiments.parts import PartContext, run_parts
-from rnn_lm.experiments.prepare import PreparedCorpus, prepare
 from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.labels import label_of, labels_of
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import Progress
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime

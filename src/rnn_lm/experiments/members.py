@@ -17,12 +17,12 @@ from rnn_lm.experiments.model_runs import (
     train_recurrent,
     with_dropout_scaled,
 )
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.experiments.scores import POLICIES, Scores, score_model
 from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress, duration
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingResult

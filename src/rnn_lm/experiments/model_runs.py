@@ -12,11 +12,11 @@ from torch import Tensor
 
 from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.models.kneser_ney import fallback_note
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.models.storage import NGRAM
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 from rnn_lm.runs import bind_run, start_run
 from rnn_lm.runtime import Runtime

@@ -9,13 +9,13 @@ from typing import Any
 
 from rnn_lm.errors import unknown_name
 from rnn_lm.experiments.members import Member
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
 from rnn_lm.gradients.run import run_gradients
 from rnn_lm.gradients.subjects import Subject
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.probes import config as probe_config
 from rnn_lm.probes.natural import natural_results, natural_suite
 from rnn_lm.probes.run import run_probe

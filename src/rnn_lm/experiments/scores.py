@@ -14,9 +14,9 @@ import torch
 from rnn_lm.checkpoint import BEST, checksum_of, read_checkpoint, write_checkpoint
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, TokenScores, score_text
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.storage import NGRAM
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 
 SCORES = "scores.safetensors"

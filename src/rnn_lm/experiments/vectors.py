@@ -15,7 +15,7 @@ from rnn_lm.checkpoint import read_checkpoint, require_facts, write_checkpoint
 from rnn_lm.config import EmbeddingConfig, to_json
 from rnn_lm.embeddings import load_embedding
 from rnn_lm.errors import UserError
-from rnn_lm.experiments.prepare import PreparedCorpus
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import generator
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from rnn_lm.config import to_json
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.gradients.clipping import CLIPS, small_data, summarize, train_clipped
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.gradients.measure import measure_jacobians, measure_lags
 from rnn_lm.gradients.parts import Parts, rounded
 from rnn_lm.gradients.subjects import Subject, fresh_like, train_subject, weights_digest
 from rnn_lm.gradients.unroll import in_float64
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress, Task
 from rnn_lm.training.trainer import TrainingData
 

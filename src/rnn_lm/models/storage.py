@@ -14,10 +14,10 @@ from rnn_lm.corpora import TOKENIZERS, resolve
 from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.unknown import read_usual_share
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
+from rnn_lm.models.usual_unk import read_usual_share
 from rnn_lm.runs import MANIFEST, read_run
 from rnn_lm.seeding import generator
 from rnn_lm.vocabulary import Vocabulary

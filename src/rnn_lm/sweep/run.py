@@ -16,8 +16,8 @@ from optuna.storages import BaseStorage
 from optuna.trial import TrialState
 
 from rnn_lm.errors import UserError
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.files import make_folder
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress, Task, duration
 from rnn_lm.report import numbers
 from rnn_lm.report.tables_sweep import setting

@@ -11,9 +11,9 @@ from rnn_lm.checkpoint import BEST, LAST
 from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.models.storage import VOCABULARY
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 from rnn_lm.sweep.configs import RunConfigs
 from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest

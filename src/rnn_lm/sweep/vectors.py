@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnn_lm.config import EmbeddingConfig
-from rnn_lm.experiments.prepare import PreparedCorpus
 from rnn_lm.experiments.vectors import InputVectors, input_vectors
+from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
 
 MOST_KEPT = 4

@@ -10,7 +10,7 @@ import torch
 from rnn_lm.checkpoint import _digest, model_tensors, read_checkpoint, restore_model
 from rnn_lm.config import ModelConfig
 from rnn_lm.files import write_tensors
-from rnn_lm.models.names import current_name
+from rnn_lm.former_names import current_name
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 
