@@ -136,14 +136,23 @@ def restore_generator(generator: torch.Generator, tensors: dict[str, Tensor], na
 
 
 def restored_parts(
-    tensors: dict[str, Tensor], prefix: str, shapes: Sequence[tuple[int, ...]], path: Path
+    tensors: dict[str, Tensor], prefix: str, shapes: Sequence[tuple[int | None, ...]], path: Path
 ) -> tuple[Tensor, ...]:
-    """The tensors ``prefix`` 0, 1, ...; raises ``UserError`` where one is missing or not of its shape."""
+    """The tensors ``prefix`` 0, 1, ...; raises ``UserError`` where one is missing or not of its shape.
+
+    A size that is None may be any.
+    """
     parts = [tensors.get(f"{prefix}{index}") for index in range(len(shapes))]
     for index, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
-        if part is None or tuple(part.shape) != shape or not part.is_floating_point():
+        if part is None or not _has_shape(part, shape) or not part.is_floating_point():
             raise _misfit(path, f"{prefix}{index}")
     return tuple(part for part in parts if part is not None)
+
+
+def _has_shape(tensor: Tensor, shape: tuple[int | None, ...]) -> bool:
+    return tensor.dim() == len(shape) and all(
+        size in (None, here) for size, here in zip(shape, tensor.shape, strict=True)
+    )
 
 
 def model_tensors(model: nn.Module) -> dict[str, Tensor]:

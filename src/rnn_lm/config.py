@@ -20,6 +20,8 @@ from rnn_lm.schema import first_problem
 
 MOST_LAYERS = 1000
 """Beyond this, steps one inside the other take longer to set up than to train."""
+MOST_WINDOW = 10**6
+"""Positions that attention may look back: the keys and values of all of them are kept."""
 MOST_AT_ONCE = 2**31 - 1
 """Of what is kept side by side in memory, or drawn for it."""
 
@@ -129,7 +131,8 @@ class ModelConfig:
     """A recurrent language model: embedding, recurrent layers, decoder."""
 
     cell: str = "lstm"
-    """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020)."""
+    """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); or attention, the control that carries
+    no state of fixed size."""
     engine: Literal["auto", "library", "fused", "hand"] = "auto"
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
     (fused), the equations as they stand in layers/cells/ (hand), or the faster of the first two for this cell and
@@ -145,6 +148,20 @@ class ModelConfig:
     """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
     mogrifier_rank: int = 90
     """The mogrifier cell: rank of its gating matrices, each the product of two."""
+    heads: int = 4
+    """Attention: heads per layer, which share the hidden size evenly."""
+    feed_forward_size: int | None = None
+    """Attention: units in the middle of each feed-forward layer. Default: twice the hidden size."""
+    positions: Literal["local-global", "none", "rotary", "alibi"] = "local-global"
+    """Attention: how heads know where a key stands: none (the causal mask alone), rotary (Su et al. 2021), alibi (a
+    penalty that grows with distance, Press et al. 2022), or local-global (alibi within a few positions in all layers
+    but the last, which sees all positions without an encoding)."""
+    sharpness: Literal["log-length", "constant"] = "log-length"
+    """Attention: what multiplies the scores where a layer sees everything: log-length, the logarithm of one more than
+    the number of keys (Chiang and Cholak 2022), or constant, nothing."""
+    attention_window: int = 256
+    """Attention: how many positions, its own included, the last layer sees: all that is carried from segment to
+    segment."""
     tie_weights: bool = True
     """Decode with the transposed input embedding (Press and Wolf 2017); a projection joins unequal sizes."""
     decoder: Literal["full", "adaptive"] = "full"
@@ -187,6 +204,9 @@ class ModelConfig:
         require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
         require(self.mogrifier_rounds >= 0, "--mogrifier-rounds must not be negative")
         require(self.mogrifier_rank >= 1, "--mogrifier-rank must be at least 1")
+        at_least(self, heads=1, attention_window=1)
+        at_most(self, attention_window=MOST_WINDOW)
+        require(self.feed_forward_size is None or self.feed_forward_size >= 1, "--feed-forward-size must be at least 1")
         if self.last_hidden_size is not None:
             require(self.last_hidden_size >= 1, "--last-hidden-size must be at least 1")
             require(self.layers > 1, "--last-hidden-size needs --layers 2 or more; with one, use --hidden-size")

@@ -211,7 +211,7 @@ def test_a_run_that_ran_out_of_patience_stays_as_it_is(tiny_data, tmp_path):
 def test_a_validation_beyond_numbers_is_divergence_and_met_once(tiny_data, tmp_path, monkeypatch, nll):
     trainer = make_trainer(tiny_data, tmp_path)
     found = iter([3.0, nll])
-    monkeypatch.setattr("rnn_lm.training.trainer.valid_nll", lambda *_: next(found))
+    monkeypatch.setattr("rnn_lm.training.validation.valid_nll", lambda *_: next(found))
     with pytest.raises(TrainingDiverged, match=r"mean NLL at validation became .* at step 20; .*last good checkpoint"):
         trainer.run("tiny")
     assert read_checkpoint(tmp_path / LAST)[1]["position"]["step"] == 10
@@ -267,7 +267,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("rnn_lm.training.trainer.time", clock)
+    for module in ("callbacks", "trainer", "validation"):
+        monkeypatch.setattr(f"rnn_lm.training.{module}.time", clock)
     return clock
 
 

@@ -4,10 +4,10 @@ A recurrent model squeezes all that it has read into a state of fixed size. Here
 the keys and values of every past position, and each new position looks at all of them. What the probes show to be lost
 over distance by a recurrent model and kept by this one was lost in the state, not in the data or in the training.
 
-    x_t = sqrt(E) embed(token_t)
+    x_t = sqrt(E) embed(token_t)                   projected where E is not the layers' width H
     x_t = x_t + attend(normalize(x)_{1..t})        per layer, pre-norm (Xiong et al. 2020)
     x_t = x_t + expand(normalize(x_t))             feed-forward, GELU
-    P(token_{t+1}) = softmax(W_embed normalize(x_t) + b)
+    P(token_{t+1}) = softmax(W_embed normalize(x_t) + b)   or another decoder
 
 A control for memory must not itself fade beyond the lengths it was trained on, and most position encodings do. The
 defaults are what was found to hold (``docs/probes.md`` has the comparison). All layers but the last are local: they see
@@ -23,14 +23,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.limits import at_least
-from rnn_lm.padding import IGNORE
+from rnn_lm.models.dropout import DropoutMasks, times
+from rnn_lm.models.neural import NeuralLanguageModel
 
 Positions = Literal["local-global", "none", "rotary", "alibi"]
 Sharpness = Literal["log-length", "constant"]
@@ -40,10 +42,10 @@ LOCAL_WINDOW = 4
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """A causal self-attention language model, with tied embedding and decoder."""
+    """The layers of a causal self-attention language model."""
 
     hidden_size: int = 64
-    """Width E of the embedding and of every layer."""
+    """Width H of every layer."""
     layers: int = 2
     """Attention layers L, each followed by a feed-forward layer."""
     heads: int = 4
@@ -84,6 +86,11 @@ class LayerView(NamedTuple):
     sharpened: bool
 
 
+def _plain(attention: AttentionConfig) -> ModelConfig:
+    """A tied decoder, and no dropout."""
+    return ModelConfig(cell="attention", hidden_size=attention.hidden_size, layers=attention.layers)
+
+
 def layer_views(config: AttentionConfig) -> list[LayerView]:
     """What each layer sees, from the first to the last.
 
@@ -101,26 +108,40 @@ def layer_views(config: AttentionConfig) -> list[LayerView]:
     return [LayerView(config.window, slopes, config.positions == "rotary", sharpened)] * config.layers
 
 
-class AttentionLanguageModel(nn.Module):
+class AttentionLanguageModel(NeuralLanguageModel):
     """Causal self-attention behind the ``LanguageModel`` protocol.
 
-    The state is one tensor (P, B, 2 E) per layer: the keys and the values of the P latest positions, side by side.
-    It starts with P = 0 and grows by one per token, up to the layer's window where it has one.
+    The state is one tensor (P, B, 2 H) per layer, the keys and the values of the P latest positions side by side, and
+    one (P, B, 1) that is 1 where a position counts and 0 where it is forgotten, since the column has been restarted.
+    They start with P = 0 and grow by one per token, up to the layer's window where it has one.
 
     Args:
         vocabulary_size: V.
-        config: sizes and kind of positions.
+        attention: sizes and kind of positions.
         generator: draws the initial weights.
+        embedding_size: E; default: H, the width. Others are projected.
+        config: decoder and dropout; default: a tied decoder and none.
     """
 
-    def __init__(self, vocabulary_size: int, config: AttentionConfig, generator: torch.Generator) -> None:
-        super().__init__()
-        self.vocabulary_size = vocabulary_size
-        self.config = config
-        self.embedding = nn.Embedding(vocabulary_size, config.hidden_size)
-        self.layers = nn.ModuleList(AttentionLayer(config, view) for view in layer_views(config))
-        self.norm = nn.LayerNorm(config.hidden_size)
-        self.decoder_bias_v = nn.Parameter(torch.zeros(vocabulary_size))
+    def __init__(
+        self,
+        vocabulary_size: int,
+        attention: AttentionConfig,
+        generator: torch.Generator,
+        embedding_size: int | None = None,
+        config: ModelConfig | None = None,
+    ) -> None:
+        width = attention.hidden_size
+        embedding_size = width if embedding_size is None else embedding_size
+        super().__init__(vocabulary_size, embedding_size, width, config or _plain(attention))
+        # The norm of all gradients is a sum over the parameters in their order: version 0.1 had the bias first.
+        self._modules["embedding"] = self._modules.pop("embedding")
+        self.attention = attention
+        self.widening = nn.Linear(embedding_size, width, bias=False) if embedding_size != width else None
+        self.layers = nn.ModuleList(AttentionLayer(attention, view) for view in layer_views(attention))
+        self.norm = nn.LayerNorm(width)
+        self.adaptive = self.make_adaptive()
+        self.between_sizes = (width,) * (2 * attention.layers)
         self._initialize(generator)
 
     def _initialize(self, generator: torch.Generator) -> None:
@@ -133,38 +154,37 @@ class AttentionLanguageModel(nn.Module):
                 continue
             scale = parameter.shape[1] ** -0.5
             if name.endswith(("merge.weight", "contract.weight")):
-                scale /= math.sqrt(2 * self.config.layers)
+                scale /= math.sqrt(2 * self.attention.layers)
             nn.init.normal_(parameter, std=scale, generator=generator)
 
     def initial_state(self, batch: int) -> State:
-        """No position seen yet: (0, B, 2 E) per layer."""
-        weight = self.embedding.weight
-        return tuple(weight.new_zeros(0, batch, 2 * self.config.hidden_size) for _ in self.layers)
+        """No position seen yet: (0, B, 2 H) per layer, and (0, B, 1)."""
+        like = self.embedding.weight
+        memories = tuple(like.new_zeros(0, batch, 2 * self.attention.hidden_size) for _ in self.layers)
+        return (*memories, like.new_zeros(0, batch, 1))
 
-    def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """Read one token; log P(next token) and the state with one more position."""
-        hidden_tbe, state = self._read(token_b.unsqueeze(0), state)
-        return self._logits(hidden_tbe[0]).log_softmax(-1), state
+    def restarted(self, state: State, where_b: Bool[Tensor, "B"]) -> State:
+        """``state``, with the columns ``where_b`` as if nothing had been read in them."""
+        *memories, counts_pb1 = state
+        return (*memories, counts_pb1 * (~where_b).to(counts_pb1.dtype).unsqueeze(1))
 
-    def score(
-        self, input_tb: Int[Tensor, "T B"], target_tb: Int[Tensor, "T B"], state: State
-    ) -> tuple[Float[Tensor, "T B"], State]:
-        """-log P of each target in nats (0 where it is ``IGNORE``), and the state after ``input_tb``."""
-        hidden_tbe, state = self._read(input_tb, state)
-        logits_nv = self._logits(hidden_tbe).flatten(0, 1)
-        nll_n = functional.cross_entropy(logits_nv, target_tb.flatten(), ignore_index=IGNORE, reduction="none")
-        return nll_n.view(target_tb.shape), state
-
-    def _read(self, input_tb: Tensor, state: State) -> tuple[Float[Tensor, "T B E"], State]:
-        hidden_tbe = self.embedding(input_tb) * math.sqrt(self.config.hidden_size)
-        new_state = []
-        for layer, past_pbf in zip(self.layers, state, strict=True):
-            hidden_tbe, memory_pbf = layer(hidden_tbe, past_pbf)
-            new_state.append(memory_pbf)
-        return self.norm(hidden_tbe), tuple(new_state)
-
-    def _logits(self, hidden: Tensor) -> Tensor:
-        return functional.linear(hidden, self.embedding.weight, self.decoder_bias_v)
+    def hidden(
+        self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
+    ) -> tuple[Float[Tensor, "T B H"], State]:
+        """Read ``input_tb``; return the normalized output of the last layer, before dropout, and the state after it."""
+        hidden_tbh = self.embed(input_tb, masks) * math.sqrt(self.embedding.embedding_dim)
+        if self.widening is not None:
+            hidden_tbh = self.widening(hidden_tbh)
+        between = (None,) * len(self.between_sizes) if masks is None else masks.between_lbh
+        *memories, counts_pb1 = state
+        counts_pb1 = torch.cat([counts_pb1, counts_pb1.new_ones(*input_tb.shape, 1)])
+        after = []
+        for index, (layer, past_pbf) in enumerate(zip(self.layers, memories, strict=True)):
+            dropped = between[2 * index : 2 * index + 2]
+            hidden_tbh, memory_pbf = layer(hidden_tbh, past_pbf, counts_pb1, dropped)
+            after.append(memory_pbf)
+        longest = max(map(len, after))
+        return self.norm(hidden_tbh), (*after, counts_pb1[len(counts_pb1) - longest :])
 
 
 class AttentionLayer(nn.Module):
@@ -185,21 +205,33 @@ class AttentionLayer(nn.Module):
         self.register_buffer("slopes_a", torch.tensor(view.slopes), persistent=False)
 
     def forward(
-        self, hidden_tbe: Float[Tensor, "T B E"], past_pbf: Float[Tensor, "P B F"]
-    ) -> tuple[Float[Tensor, "T B E"], Float[Tensor, "Q B F"]]:
-        """The layer's output for T new positions, and the memory of past and new ones (the latest in the window)."""
+        self,
+        hidden_tbe: Float[Tensor, "T B E"],
+        past_pbf: Float[Tensor, "P B F"],
+        counts_qb1: Float[Tensor, "Q B 1"],
+        dropped: tuple[Tensor | None, ...] = (None, None),
+    ) -> tuple[Float[Tensor, "T B E"], Float[Tensor, "R B F"]]:
+        """The layer's output for T new positions, and the memory of past and new ones (the latest in the window).
+
+        Args:
+            hidden_tbe: what is read.
+            past_pbf: keys and values of the past, side by side.
+            counts_qb1: 1 where a position counts, of P + T or more, the latest last.
+            dropped: dropout masks of what attention and the feed-forward layer add.
+        """
         width = hidden_tbe.shape[-1]
         query_tbe, new_tbf = self.project(self.attention_norm(hidden_tbe)).split([width, 2 * width], dim=-1)
         memory_pbf = torch.cat([past_pbf, new_tbf])
-        hidden_tbe = hidden_tbe + self.merge(self._attend(query_tbe, memory_pbf))
+        attended_tbe = self._attend(query_tbe, memory_pbf, counts_qb1[len(counts_qb1) - len(memory_pbf) :])
+        hidden_tbe = hidden_tbe + times(self.merge(attended_tbe), dropped[0])
         middle = functional.gelu(self.expand(self.feed_forward_norm(hidden_tbe)))
         kept = memory_pbf if self.view.window is None else memory_pbf[-self.view.window :]
-        return hidden_tbe + self.contract(middle), kept
+        return hidden_tbe + times(self.contract(middle), dropped[1]), kept
 
-    def _attend(self, query_tbe: Tensor, memory_pbf: Tensor) -> Tensor:
+    def _attend(self, query_tbe: Tensor, memory_pbf: Tensor, counts_pb1: Tensor) -> Tensor:
         """softmax(c q k / sqrt(d) - slope * distance) v per head, over the n positions up to the query's own.
 
-        c is log(1 + n) or 1.
+        Of these, those that do not count are left out. c is log(1 + n) or 1.
         """
         key_pbe, value_pbe = memory_pbf.chunk(2, dim=-1)
         query, key, value = (self._per_head(part) for part in (query_tbe, key_pbe, value_pbe))
@@ -211,10 +243,14 @@ class AttentionLayer(nn.Module):
         visible_tp = distance_tp >= 0
         if self.view.window is not None:
             visible_tp = visible_tp & (distance_tp < self.view.window)
+        visible = visible_tp
+        if not bool(counts_pb1.all()):  # the columns differ in what they see
+            visible = visible_tp & (counts_pb1.squeeze(2).T > 0)[:, None, None, :]
         if self.view.sharpened:
-            query = query * visible_tp.sum(1).to(query.dtype).log1p()[:, None]
-        bias_atp = (-self.slopes_a.view(-1, 1, 1) * distance_tp).masked_fill(~visible_tp, -math.inf)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias_atp.unsqueeze(0))
+            query = query * visible.sum(-1).to(query.dtype).log1p()[..., None]
+        bias_atp = -self.slopes_a.view(-1, 1, 1) * distance_tp
+        bias = torch.where(visible, bias_atp.unsqueeze(0), -math.inf)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         return mixed.permute(2, 0, 1, 3).flatten(2)
 
     def _per_head(self, hidden_tbe: Tensor) -> Tensor:
@@ -235,3 +271,10 @@ def rotate(
     first, second = vectors.chunk(2, dim=-1)
     cosine, sine = angle_td.cos(), angle_td.sin()
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+def attention_size(config: AttentionConfig, embedding_size: int) -> int:
+    """Count the numbers of the layers, with the projection to their width and the norm behind them."""
+    width, middle = config.hidden_size, config.feed_forward_size
+    layer = 4 * width * width + 2 * width * middle + middle + width + 4 * width
+    return config.layers * layer + 2 * width + (embedding_size * width if embedding_size != width else 0)

@@ -16,6 +16,7 @@ from torch import nn
 from rnn_lm.config import ModelConfig, NgramConfig
 from rnn_lm.labels import label_of
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.registry import Registry
 
@@ -63,7 +64,7 @@ class Preset:
         """How it is trained on ``probe``; on one that nobody has tuned it for, as on the agreement probe."""
         return self.settings.get(probe) or self.settings.get("agreement", UNTUNED)
 
-    def build(self, vocabulary_size: int, random: torch.Generator) -> RecurrentLanguageModel | AttentionLanguageModel:
+    def build(self, vocabulary_size: int, random: torch.Generator) -> NeuralLanguageModel:
         """A fresh model; ``random`` draws its start."""
         if isinstance(self.model, AttentionConfig):
             return AttentionLanguageModel(vocabulary_size, self.model, random)

@@ -1,13 +1,11 @@
 """Training on generated sentences: each batch starts from the initial state, since no sentence may see another.
 
-The trainer of ``rnn_lm.training`` reads running text and carries the state from segment to segment; here there is no
-text to run on and nothing to resume in a run of seconds, so this is the loop without both. Optimizer, schedule and
-clipping are the same code.
+The loop is that of ``rnn_lm.training``; what is its own here is that there is no text to run on, and nothing to resume
+in a run of seconds.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,13 +14,13 @@ from torch import Tensor
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
-from rnn_lm.models.attention import AttentionLanguageModel
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.layers.state import State
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.stream import Segment
-from rnn_lm.training.optimizer import build_optimizer, clip_gradients, global_norm, learning_rate
-
-NeuralModel = RecurrentLanguageModel | AttentionLanguageModel
+from rnn_lm.training.log import StepRecord
+from rnn_lm.training.loop import Batch, Callback, Loss, Random, TrainingDiverged, TrainingLoop
+from rnn_lm.training.position import Position
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,34 @@ class TrainingSummary:
     tokens: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentenceBatch(Batch):
+    """Sentences side by side, one per column."""
+
+    segment: Segment
+
+
+class WholeSentences:
+    """The objective: the mean NLL of a token, every sentence read from the initial state."""
+
+    def loss(self, model: NeuralLanguageModel, batch: SentenceBatch, state: State, random: Random) -> Loss:  # noqa: ARG002
+        """See ``Objective.loss``."""
+        nll = mean_nll(model, batch.segment)
+        return Loss(nll, nll)
+
+
+class Summing(Callback):
+    """Keeps what ``TrainingSummary`` is made of."""
+
+    def __init__(self) -> None:
+        self.records: list[StepRecord] = []
+
+    def after_step(self, record: StepRecord) -> None:
+        self.records.append(record)
+
+
 def train(
-    model: NeuralModel,
+    model: NeuralLanguageModel,
     sentences: Sentences,
     steps: int,
     config: TrainingConfig,
@@ -59,35 +83,27 @@ def train(
     Raises:
         UserError: the loss is no longer a number.
     """
-    optimizer = build_optimizer(model, config)
-    batches = _endless(sentences, config.batch_size, random)
-    losses, clipped, tokens = [], 0, 0
-    for step in range(steps):
-        segment = next(batches)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step / steps)
-        optimizer.zero_grad()
-        loss = mean_nll(model, segment)
-        loss.backward()
-        gradients = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
-        norm = global_norm(gradients)
-        if not (torch.isfinite(loss) and math.isfinite(norm)):
-            raise UserError(f"the loss is not a number after {step} steps: lower the learning rate of the preset")
-        clip_gradients(gradients, norm, config)
-        optimizer.step()
-        losses.append(loss.item())
-        clipped += norm > config.clip_threshold
-        tokens += segment.token_count
-    last = losses[-max(1, steps // 10) :]
-    return TrainingSummary(sum(last) / len(last), clipped / steps, tokens)
+    batches, seen = _endless(sentences, config.batch_size, random), Summing()
+    loop = TrainingLoop(
+        model, lambda _: next(batches), WholeSentences(), config, Position(total_steps=steps), callbacks=[seen]
+    )
+    try:
+        loop.train()
+    except TrainingDiverged:
+        done = loop.position.step
+        raise UserError(f"the loss is not a number after {done} steps: lower the learning rate of the preset") from None
+    last = seen.records[-max(1, steps // 10) :]
+    clipped = sum(record.norm_before > config.clip_threshold for record in seen.records)
+    return TrainingSummary(sum(one.loss for one in last) / len(last), clipped / steps, loop.position.tokens)
 
 
-def mean_nll(model: NeuralModel, segment: Segment) -> Tensor:
+def mean_nll(model: NeuralLanguageModel, segment: Segment) -> Tensor:
     """Nats per token of sentences read from the initial state."""
     nll_tb, _ = model.score(segment.input_tb, segment.target_tb, model.initial_state(segment.input_tb.shape[1]))
     return nll_tb.sum() / segment.token_count
 
 
-def _endless(sentences: Sentences, batch_size: int, random: torch.Generator) -> Iterator[Segment]:
+def _endless(sentences: Sentences, batch_size: int, random: torch.Generator) -> Iterator[SentenceBatch]:
     while True:
-        yield from sentences.batches(batch_size, random)
+        for segment in sentences.batches(batch_size, random):
+            yield SentenceBatch(token_count=segment.token_count, segment=segment)

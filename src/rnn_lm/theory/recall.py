@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -20,13 +21,16 @@ from rnn_lm.evaluation.jackknife import mean_interval
 from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.padding import IGNORE
-from rnn_lm.progress import Progress
+from rnn_lm.progress import Progress, Task
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import fano_bits, quantize
 from rnn_lm.theory.config import TheoryConfig
-from rnn_lm.training.optimizer import build_optimizer, clip_gradients, global_norm, learning_rate
+from rnn_lm.training.log import StepRecord
+from rnn_lm.training.loop import Batch, Callback, Loss, Random, TrainingLoop
+from rnn_lm.training.position import Position
 
 BATCH = 32
 LISTS = 1000
@@ -35,9 +39,6 @@ EMBEDDING_SIZE = 16
 FLOAT_BITS = 32
 ROUNDINGS = (1, 2, 3, 4, 6, 8)
 """Bits per number to which a recurrent state is rounded between storing and reading."""
-
-
-Model = RecurrentLanguageModel | AttentionLanguageModel
 
 
 class Contestant(NamedTuple):
@@ -84,7 +85,7 @@ LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "attention": 2e-3}
 and 0.05 are level), 0.002 to 0.005 for attention."""
 
 
-def build(contestant: Contestant, symbols: int, random: torch.Generator) -> Model:
+def build(contestant: Contestant, symbols: int, random: torch.Generator) -> NeuralLanguageModel:
     """A fresh model. The LSTM's state has two tensors, and so it gets half as many units."""
     if contestant.name == "attention":
         return AttentionLanguageModel(symbols + 1, ATTENTION, random)
@@ -100,28 +101,46 @@ def draw_lists(symbols: int, length: int, batch: int, random: torch.Generator) -
     return Lists(torch.cat([eos_1b, list_kb]), torch.cat([eos_1b, list_kb[:-1]]), list_kb)
 
 
-def train(contestant: Contestant, config: TheoryConfig, progress: Progress) -> Model:
+@dataclass(frozen=True, kw_only=True)
+class ListBatch(Batch):
+    """Lists of one length, to be repeated."""
+
+    lists: Lists
+
+
+class Repeating:
+    """The objective: the mean NLL of the symbols to be repeated."""
+
+    def loss(self, model: NeuralLanguageModel, batch: ListBatch, state: State, random: Random) -> Loss:  # noqa: ARG002
+        """See ``Objective.loss``."""
+        nll = answer(model, batch.lists, lambda between: between).mean()
+        return Loss(nll, nll)
+
+
+class _Showing(Callback):
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def after_step(self, record: StepRecord) -> None:
+        self.task.update(float(record.step), nll=record.loss)
+
+
+def train(contestant: Contestant, config: TheoryConfig, progress: Progress) -> NeuralLanguageModel:
     """Train on lists of every length from 1 to ``recall_length``."""
     purpose = f"theory: recall: {contestant.name} {contestant.numbers}"
     random = generator(config.theory_seed, purpose)
     model = build(contestant, config.recall_symbols, random)
     settings = TrainingConfig(learning_rate=LEARNING_RATES[contestant.name], clip_threshold=1.0)
-    optimizer = build_optimizer(model, settings)
-    parameters = list(model.parameters())
+
+    def batches(_: Position) -> ListBatch:
+        length = int(torch.randint(1, config.recall_length + 1, (1,), generator=random))
+        lists = draw_lists(config.recall_symbols, length, BATCH, random)
+        return ListBatch(token_count=lists.answer_tb.numel(), lists=lists)
+
     label = f"recall {contestant.name} {contestant.numbers}"
     with progress.task(label, float(config.recall_updates)) as task:
-        for update in range(config.recall_updates):
-            length = int(torch.randint(1, config.recall_length + 1, (1,), generator=random))
-            lists = draw_lists(config.recall_symbols, length, BATCH, random)
-            loss = answer(model, lists, lambda state: state).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-            clip_gradients(gradients, global_norm(gradients), settings)
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate(settings, update / config.recall_updates)
-            optimizer.step()
-            task.update(update + 1.0, nll=loss.item())
+        position = Position(total_steps=config.recall_updates)
+        TrainingLoop(model, batches, Repeating(), settings, position, callbacks=[_Showing(task)]).train()
     return model
 
 

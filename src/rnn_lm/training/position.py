@@ -31,6 +31,20 @@ class Position:
         """Whether the planned steps are done."""
         return self.total_steps is not None and self.step >= self.total_steps
 
+    def advance(self, tokens: int, exact_nll: float | None) -> None:
+        """Count a step of ``tokens`` targets; ``exact_nll`` is their mean NLL in nats, None where it is not exact."""
+        self.step += 1
+        self.tokens += tokens
+        if exact_nll is not None:
+            self.exact_nll_sum += exact_nll * tokens
+            self.exact_tokens += tokens
+
+    def take_train_nll(self) -> float | None:
+        """Mean NLL of the exact steps since this was asked last, in nats; None where there were none."""
+        mean = self.exact_nll_sum / self.exact_tokens if self.exact_tokens else None
+        self.exact_nll_sum, self.exact_tokens = 0.0, 0
+        return mean
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, which have no infinity."""
         return {**asdict(self), "best_valid_nll": None if math.isinf(self.best_valid_nll) else self.best_valid_nll}

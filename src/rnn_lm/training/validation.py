@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from rnn_lm.checkpoint import BEST, model_tensors, write_checkpoint
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.runtime import Runtime
 from rnn_lm.stream import EncodedText
+from rnn_lm.training.averaging import WeightAverage, should_average
+from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
+from rnn_lm.training.loop import Callback, TrainingLoop
+from rnn_lm.training.plan import validation_steps
+
+LARGEST_NLL = 700.0
+"""Nats per token at validation beyond which a run has diverged: the perplexity is more than a float holds."""
+OnValidation: TypeAlias = Callable[[ValidationRecord], None]
+"""Told of each validation as it is made; what it raises ends the run there, and comes out of ``Trainer.run``."""
 
 COLUMNS = 16
 """Stretches of the valid text that a validation reads side by side."""
@@ -46,3 +61,75 @@ def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B
     starts_b = torch.linspace(0, len(text) - rows, columns).long()
     index_tb = torch.arange(rows).unsqueeze(1) + starts_b
     return text.before(index_tb), text.at(index_tb)
+
+
+class Validating(Callback):
+    """Scores valid when that is due, and keeps the best weights.
+
+    Args:
+        loop: whose model is scored.
+        text: the valid split.
+        average: weights that are scored in place of the model's own, once there are any.
+        log: where validations are written down.
+        folder: where the best weights are kept; None keeps them in memory alone.
+        told: see ``OnValidation``.
+
+    Attributes:
+        just_now: whether the step before was followed by a validation.
+        best: the weights of the best validation so far.
+    """
+
+    def __init__(
+        self,
+        loop: TrainingLoop[Any, Any],
+        text: EncodedText,
+        average: WeightAverage,
+        log: TrainingLog,
+        folder: Path | None,
+        best: dict[str, Tensor],
+        told: OnValidation,
+    ) -> None:
+        self.loop, self.text, self.average, self.log, self.folder = loop, text, average, log, folder
+        self.best, self.told = best, told
+        self.just_now = False
+
+    def after_step(self, record: StepRecord) -> None:
+        loop, config, total = self.loop, self.loop.config, self.loop.position.total_steps
+        self.just_now = total is not None and record.step in validation_steps(config, total)
+        if not self.just_now:
+            return
+        with self.average.applied():
+            found_nll = valid_nll(loop.model, self.text, config.valid_tokens, loop.runtime)
+            if not found_nll <= LARGEST_NLL:  # or not a number
+                raise loop.diverged("mean NLL at validation", found_nll, record.step)
+            self._note(found_nll)
+        position = loop.position
+        validation = ValidationRecord(
+            record.step, record.epoch, record.tokens, position.seconds, record.learning_rate,
+            position.take_train_nll(), found_nll,
+        )  # fmt: skip
+        self.log.add(validation)
+        # Only the first process's log reaches back before a resumption.
+        wanted = should_average(config, [one.valid_nll for one in self.log.validations])
+        if loop.runtime.from_first(wanted) and not self.average.started:
+            self.average.start()
+        self.told(validation)
+
+    def seconds(self) -> float:
+        """Time a validation, leaving no trace in the run."""
+        started = time.monotonic()
+        tokens = min(self.loop.config.valid_tokens, len(self.text))
+        timed = min(tokens, COLUMNS * ROWS)
+        valid_nll(self.loop.model, self.text, timed, self.loop.runtime)
+        return (time.monotonic() - started) * tokens / timed
+
+    def _note(self, nll: float) -> None:
+        position = self.loop.position
+        if nll < position.best_valid_nll:
+            position.best_valid_nll, position.best_step, position.stale_validations = nll, position.step, 0
+            self.best = {name: tensor.clone() for name, tensor in model_tensors(self.loop.model).items()}
+            if self.folder is not None and self.loop.runtime.first:
+                write_checkpoint(self.folder / BEST, self.best, {"step": position.step, "valid_nll": nll})
+        else:
+            position.stale_validations += 1
+            position.reductions += 1

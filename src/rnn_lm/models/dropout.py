@@ -1,0 +1,63 @@
+"""Dropout of neural language models: which entries of one segment's signals and matrices are left out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+class DropoutMasks(NamedTuple):
+    """One segment's dropout. Entries are 0 or 1 / (1 - p).
+
+    The first three are fixed over the segment's time steps (Gal and Ghahramani 2016), or (``--dropout-masks step``)
+    have T as their first dimension.
+
+    Attributes:
+        input_be: multiplies the embedded input.
+        between_lbh: multiplies the output of each layer but the last.
+        output_bh: multiplies what the decoder reads.
+        recurrent_l: one mask per layer for its hidden-to-hidden matrix (Merity et al. 2018).
+        embedding_v: multiplies the input vector of each word type.
+    Where a probability is 0 its entry is None (or empty), and nothing is multiplied.
+    """
+
+    input_be: Tensor | None
+    between_lbh: tuple[Tensor | None, ...]
+    output_bh: Tensor | None
+    recurrent_l: tuple[Tensor | None, ...]
+    embedding_v: Tensor | None = None
+
+    def part(self, columns: slice, device: torch.device) -> DropoutMasks:
+        """The masks of some of the columns, on ``device``; those of matrices are the same for all columns."""
+
+        def cut(mask: Tensor | None) -> Tensor | None:
+            return None if mask is None else mask[..., columns, :].to(device)
+
+        return DropoutMasks(
+            cut(self.input_be),
+            tuple(map(cut, self.between_lbh)),
+            cut(self.output_bh),
+            tuple(None if mask is None else mask.to(device) for mask in self.recurrent_l),
+            None if self.embedding_v is None else self.embedding_v.to(device),
+        )
+
+
+def drop_output(hidden_tbh: Float[Tensor, "T B H"], masks: DropoutMasks | None) -> Float[Tensor, "T B H"]:
+    """The last layer's output after dropout."""
+    return hidden_tbh if masks is None else times(hidden_tbh, masks.output_bh)
+
+
+def draw_mask(shape: tuple[int, ...] | torch.Size, probability: float, generator: torch.Generator) -> Tensor | None:
+    """Entries 0 with ``probability``, else 1 / (1 - probability); None where none is left out."""
+    if probability == 0:
+        return None
+    kept = torch.empty(shape).bernoulli_(1 - probability, generator=generator)
+    return kept.div_(1 - probability)
+
+
+def times(signal: Tensor, mask: Tensor | None) -> Tensor:
+    """``signal`` times its mask, where there is one."""
+    return signal if mask is None else signal * mask

@@ -1,0 +1,138 @@
+"""What is done around the steps of a run over a text: the clock, the plan, averaging, the log, what the person sees.
+
+``Trainer`` puts them in this order, so that each finds what those before it have done. Validations are in
+``validation.py``, checkpoints in ``checkpoints.py``.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rnn_lm.config import Budget, TrainingConfig
+from rnn_lm.progress import Task
+from rnn_lm.training.averaging import WeightAverage
+from rnn_lm.training.interrupt import Interrupt
+from rnn_lm.training.log import StepRecord, TrainingLog
+from rnn_lm.training.loop import Callback, TrainingLoop
+from rnn_lm.training.plan import CALIBRATION_STEPS, LAST_PLAN, PLAN_SHARE, Costs, steps_for_time
+from rnn_lm.training.position import Position
+from rnn_lm.training.validation import LARGEST_NLL
+
+
+class Averaging(Callback):
+    """Takes each step's weights into the mean, once there is one."""
+
+    def __init__(self, average: WeightAverage, position: Position) -> None:
+        self.average, self.position = average, position
+
+    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+        if self.average.started:
+            self.position.averaged_steps += 1
+            self.average.add(self.position.averaged_steps)
+
+
+class Logging(Callback):
+    """Writes each step down."""
+
+    def __init__(self, log: TrainingLog) -> None:
+        self.log = log
+
+    def after_step(self, record: StepRecord) -> None:
+        self.log.add(record)
+
+
+class Clock(Callback):
+    """Reads the time, and hears of interruptions. The first process's clock counts for all, so that all plan alike.
+
+    Attributes:
+        asked: whether any process was asked to stop.
+        step_seconds: of each step since the last plan.
+    """
+
+    def __init__(self, loop: TrainingLoop[Any, Any], interrupt: Interrupt) -> None:
+        self.loop, self.interrupt = loop, interrupt
+        self.asked = False
+        self.step_seconds: list[float] = []
+        self._step_started = time.monotonic()
+        self._started = self._step_started - loop.position.seconds
+
+    def before_step(self) -> None:
+        self._step_started = time.monotonic()
+
+    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+        runtime, now = self.loop.runtime, time.monotonic()
+        times = (now - self._started, now - self._step_started) if runtime.first else (0.0, 0.0)
+        self.loop.position.seconds, step_seconds, wishes = runtime.totals(*times, float(self.interrupt.asked))
+        self.step_seconds.append(step_seconds)
+        self.asked = wishes > 0
+
+
+class Planning(Callback):
+    """Where the budget is a time: how many steps it comes to, by what steps have cost lately.
+
+    Args:
+        loop: whose position is given a number of steps.
+        clock: knows what steps cost.
+        config: the budget.
+        exact_step: seconds of a step with the exact softmax, measured where it is asked for.
+        validation: seconds of a validation, measured where it is asked for.
+        planned: told when the first plan is made.
+    """
+
+    def __init__(
+        self,
+        loop: TrainingLoop[Any, Any],
+        clock: Clock,
+        config: TrainingConfig,
+        exact_step: Callable[[], float],
+        validation: Callable[[], float],
+        planned: Callable[[], None],
+    ) -> None:
+        self.loop, self.clock, self.config = loop, clock, config
+        self.exact_step, self.validation, self.planned = exact_step, validation, planned
+        self.planned_at = loop.position.seconds
+        self.costs: Costs | None = None
+
+    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+        position, config = self.loop.position, self.config
+        budget = Budget.parse(config.budget)
+        if budget.unit != "seconds" or position.step < CALIBRATION_STEPS:
+            return
+        first = position.total_steps is None
+        if not first and (
+            position.seconds - self.planned_at < PLAN_SHARE * budget.amount
+            or self.loop.progress_share > LAST_PLAN * (1 - config.exact_share)
+        ):
+            return
+        seconds = self.clock.step_seconds
+        recent = seconds[CALIBRATION_STEPS // 2 :] if first else seconds
+        per_step = sum(recent) / len(recent)
+        if self.costs is None:
+            exact = self.exact_step() if config.softmax == "sampled" else per_step
+            self.costs = self.loop.runtime.from_first(Costs(per_step, exact, self.validation()))
+        # What the exact step and a validation cost was timed once; both are as much slower as a step has become.
+        slower = per_step / self.costs.sampled_step
+        costs = Costs(per_step, self.costs.exact_step * slower, self.costs.validation * slower)
+        done = (position.step, position.seconds, self.loop.progress_share)
+        position.total_steps = steps_for_time(config, costs, *done)
+        self.planned_at, self.clock.step_seconds = position.seconds, []
+        if first:
+            self.planned()
+
+
+class Showing(Callback):
+    """Shows how far the run is."""
+
+    def __init__(self, loop: TrainingLoop[Any, Any], task: Task, log: TrainingLog) -> None:
+        self.loop, self.task, self.log = loop, task, log
+
+    def after_step(self, record: StepRecord) -> None:
+        position = self.loop.position
+        figures: dict[str, float | str] = {"loss": record.loss, "gradient": record.norm_before}
+        if self.log.validations:
+            figures["valid ppl"] = math.exp(min(self.log.validations[-1].valid_nll, LARGEST_NLL))
+        figures["tokens/s"] = position.tokens / max(position.seconds, 1e-9)
+        self.task.update(self.loop.progress_share, **figures)

@@ -1,0 +1,218 @@
+"""The one training loop: every model here learns by it, whatever it learns from.
+
+    batch = batches(position)                                      text in columns, sentences, lists to be repeated
+    loss  = objective.loss(model, batch, state, random)            next token, agreement, recall, ...
+    gradients of loss.total  ->  norm  ->  clipped  ->  learning rate  ->  weights
+    callbacks are told of the step: they keep the clock, plan, validate, log, average, write checkpoints
+
+``trainer.py`` puts it together for a text; suites and the recall exercise use it as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from rnn_lm.config import TrainingConfig
+from rnn_lm.errors import UserError
+from rnn_lm.layers.state import State
+from rnn_lm.runtime import Runtime
+from rnn_lm.training.log import StepRecord
+from rnn_lm.training.optimizer import build_optimizer, clip_gradients, global_norm, learning_rate
+from rnn_lm.training.position import Position
+
+
+class TrainingDiverged(UserError):
+    """The loss, the gradient or the validation stopped being a number, or one with a sense."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one step reads; an objective's own batches hold the rest.
+
+    Attributes:
+        token_count: targets that count, in all processes together; losses are divided by it.
+        epoch: passes over the text completed before it.
+        epochs_done: passes completed with it, with fraction.
+        rate_factor: what the learning rate is multiplied by.
+    """
+
+    token_count: int
+    epoch: int = 0
+    epochs_done: float = 0.0
+    rate_factor: float = 1.0
+
+
+class Loss(NamedTuple):
+    """What an objective makes of a batch.
+
+    Attributes:
+        total: what is differentiated.
+        nll: this process's share of the mean NLL of a token, in nats, which is logged.
+        state: of the model after the batch.
+        softmax: how ``nll`` was computed: "exact", "sampled" or "adaptive".
+    """
+
+    total: Tensor
+    nll: Tensor
+    state: State = ()
+    softmax: str = "exact"
+
+
+M = TypeVar("M", bound=nn.Module)
+M_contra = TypeVar("M_contra", bound=nn.Module, contravariant=True)
+B = TypeVar("B", bound=Batch)
+B_contra = TypeVar("B_contra", bound=Batch, contravariant=True)
+Random = Mapping[str, torch.Generator]
+"""Random streams by purpose: "dropout", "noise words"."""
+
+
+@runtime_checkable
+class Objective(Protocol[M_contra, B_contra]):
+    """What a model is to learn from a batch."""
+
+    def loss(self, model: M_contra, batch: B_contra, state: State, random: Random) -> Loss:
+        """Read ``batch``.
+
+        Args:
+            model: what is trained.
+            batch: of the kind that the objective is for.
+            state: what the batch before left; at first whatever the loop was given.
+            random: for dropout and the like.
+        """
+        ...
+
+
+class Callback:
+    """What is done around the steps. What it raises ends the run there."""
+
+    def before_step(self) -> None:
+        """A step is about to be taken."""
+
+    def after_step(self, record: StepRecord) -> None:
+        """A step has been taken."""
+
+    def finish(self) -> None:
+        """The last step has been taken."""
+
+
+class TrainingLoop(Generic[M, B]):
+    """Trains one model.
+
+    Args:
+        model: changed in place.
+        batches: what the step after a position reads.
+        objective: see there.
+        config: optimizer, schedule and clipping.
+        position: how far the training is, and how many steps it has.
+        random: see ``Objective.loss``.
+        runtime: device, precision and processes; default: the CPU, alone.
+        norms: the gradient norms that are logged, by part of the model; their root of the sum of squares is clipped.
+        callbacks: told of each step in this order.
+    """
+
+    def __init__(
+        self,
+        model: M,
+        batches: Callable[[Position], B],
+        objective: Objective[M, B],
+        config: TrainingConfig,
+        position: Position,
+        *,
+        random: Random | None = None,
+        runtime: Runtime | None = None,
+        norms: Callable[[nn.Module], dict[str, float]] | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.model, self.batches, self.objective, self.config = model, batches, objective, config
+        self.position, self.random, self.runtime = position, random or {}, runtime or Runtime()
+        self.norms, self.callbacks = norms or whole_norm, list(callbacks)
+        self.optimizer = build_optimizer(model, config)
+        self.state: State = ()
+
+    @property
+    def done(self) -> bool:
+        """Whether there is no step left to take."""
+        return self.position.finished
+
+    @property
+    def progress_share(self) -> float:
+        """Share of the budget that is done; while the plan is not made yet, the start of the warm-up."""
+        return self.position.step / self.position.total_steps if self.position.total_steps else 0.0
+
+    def train(self) -> None:
+        """Take steps until there is none left.
+
+        Raises:
+            TrainingDiverged: NaN or infinity.
+            anything that a callback raises.
+        """
+        while not self.done:
+            for callback in self.callbacks:
+                callback.before_step()
+            record = self.step()
+            for callback in self.callbacks:
+                callback.after_step(record)
+        for callback in self.callbacks:
+            callback.finish()
+
+    def step(self) -> StepRecord:
+        """Take one step, top to bottom."""
+        position, config = self.position, self.config
+        batch = self.batches(position)
+        with self.runtime.autocast():
+            loss = self.objective.loss(self.model, batch, self.state, self.random)
+        self.state = loss.state
+
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()
+        gradients = self.runtime.sum_gradients(list(self.model.parameters()))
+        self.runtime.sum_in_place([loss.nll.detach()])
+
+        parts = self.norms(self.model)
+        norm_before, mean_nll = math.hypot(*parts.values()), float(loss.nll.detach())
+        for what, value in (("loss", mean_nll), ("gradient norm", norm_before)):
+            if not math.isfinite(value):
+                raise self.diverged(what, value, position.step + 1)
+        norm_after = clip_gradients(gradients, norm_before, config)
+
+        rate = learning_rate(config, self.progress_share, position.reductions, batch.epoch) * batch.rate_factor
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+
+        position.advance(batch.token_count, None if loss.softmax == "sampled" else mean_nll)
+        return StepRecord(
+            position.step, batch.epochs_done, position.tokens, position.seconds, mean_nll, loss.softmax, rate,
+            norm_before, norm_after, parts,
+        )  # fmt: skip
+
+    def diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
+        """The error that ends the run where ``what`` has become ``value``."""
+        return TrainingDiverged(f"the {what} became {value:g} at step {step}; {self.mend()}")
+
+    def mend(self) -> str:
+        """What helps against divergence."""
+        return f"try --clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
+
+
+def whole_norm(model: nn.Module) -> dict[str, float]:
+    """The norm of all gradients taken as one vector."""
+    return {"all": global_norm([one.grad for one in model.parameters() if one.grad is not None])}
+
+
+def norms_by_part(model: nn.Module) -> dict[str, float]:
+    """Gradient norm of each part of a model: embedding, every layer, decoder."""
+    squares: dict[str, float] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None:
+            part = ".".join(name.split(".")[:2]) if name.startswith("layers.") else re.split(r"[_.]", name)[0]
+            norm = float(torch.linalg.vector_norm(parameter.grad))
+            squares[part] = squares.get(part, 0.0) + norm * norm
+    return {part: math.sqrt(square) for part, square in squares.items()}
