@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.charsets import require_encoding
+from rnn_lm.conditions import above, below, corpus_of_files, corpus_undivided, either, least, only, other_than, reads
 from rnn_lm.errors import UserError, require, unknown_name
 from rnn_lm.limits import at_least, at_most, check_numbers, flag
 from rnn_lm.schema import first_problem
@@ -48,12 +49,12 @@ class CorpusConfig:
     """Most pieces that --tokens bpe or unigram learns, the 256 bytes among them. Default: 8000."""
     lowercase: bool | None = None
     """Lower-case the text: True or False. Default: as the named corpus is usually read; True for any other text."""
-    encoding: str | None = None
+    encoding: str | None = field(default=None, metadata=only(corpus=corpus_of_files))
     """What text files are written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
     normalize: Normalize | None = field(default=None, metadata={"before": "none"})
     """Form of Unicode: nfc (composed: é is one character however it was typed) or none (as it stands). Default: nfc,
     but none for named corpora of which every character or token is counted."""
-    split: tuple[float, float, float] = (0.9, 0.05, 0.05)
+    split: tuple[float, float, float] = field(default=(0.9, 0.05, 0.05), metadata=only(corpus=corpus_undivided))
     """Proportions of train, valid and test, in order, where the corpus brings no split of its own."""
     min_count: int | None = None
     """Keep tokens seen this often in train. Default: 2, or 1 where the text holds a literal <unk> (closed already), a
@@ -108,15 +109,15 @@ class EmbeddingConfig:
     gensim KeyedVectors)."""
     embedding_size: int = 300
     """Dimensions E of the input vectors, 1 to 100,000."""
-    algorithm: Literal["skip-gram", "cbow"] = "skip-gram"
+    algorithm: Literal["skip-gram", "cbow"] = field(default="skip-gram", metadata=only(embedding="word2vec"))
     """word2vec's training objective."""
-    window: int = 5
+    window: int = field(default=5, metadata=only(embedding="word2vec"))
     """word2vec: words to each side that count as context, 1 to 10,000."""
-    negatives: int = 5
+    negatives: int = field(default=5, metadata=only(embedding="word2vec"))
     """word2vec: noise words drawn per true pair, 1 to 1,000."""
-    embedding_epochs: int = 5
+    embedding_epochs: int = field(default=5, metadata=only(embedding="word2vec"))
     """word2vec: passes over the train split, 1 to 10,000."""
-    freeze_embedding: bool = False
+    freeze_embedding: bool = field(default=False, metadata=only(embedding=other_than("random")))
     """Keep the input vectors as they are, instead of fine-tuning them."""
 
     def __post_init__(self) -> None:
@@ -133,7 +134,7 @@ class ModelConfig:
     cell: str = "lstm"
     """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); or attention, the control that carries
     no state of fixed size."""
-    engine: Literal["auto", "library", "fused", "hand"] = "auto"
+    engine: Literal["auto", "library", "fused", "hand"] = field(default="auto", metadata=only(cell=reads("engine")))
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
     (fused), the equations as they stand in layers/cells/ (hand), or the faster of the first two for this cell and
     device (auto). Same parameters, same numbers."""
@@ -144,9 +145,9 @@ class ModelConfig:
     last_hidden_size: int | None = None
     """Units of the last layer, where they are to be others (of two layers or more): as many as the embedding has
     dimensions, and weights are tied without a projection. Default: --hidden-size."""
-    mogrifier_rounds: int = 5
+    mogrifier_rounds: int = field(default=5, metadata=only(cell=reads("mogrifier_rounds")))
     """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
-    mogrifier_rank: int = 90
+    mogrifier_rank: int = field(default=90, metadata=only(cell=reads("mogrifier_rank"), mogrifier_rounds=least(1)))
     """The mogrifier cell: rank of its gating matrices, each the product of two."""
     heads: int = 4
     """Attention: heads per layer, which share the hidden size evenly."""
@@ -171,25 +172,32 @@ class ModelConfig:
     """Dropout of word types: each segment reads some words as zeros wherever they stand (Gal and Ghahramani 2016)."""
     dropout_input: float = 0.0
     """Dropout on the embedded input."""
-    dropout_between: float = 0.0
+    dropout_between: float = field(default=0.0, metadata=only(layers=least(2)))
     """Dropout between recurrent layers."""
     dropout_output: float = 0.0
     """Dropout on the last layer's output."""
-    dropout_masks: Literal["segment", "step"] = "segment"
+    dropout_masks: Literal["segment", "step"] = field(
+        default="segment",
+        metadata=either(only(dropout_input=above(0)), only(dropout_between=above(0)), only(dropout_output=above(0))),
+    )
     """Whether dropout on input, between layers and on output keeps one mask for a segment's time steps (Gal and
     Ghahramani 2016) or draws one at each step (Zaremba et al. 2014)."""
     dropout_recurrent: float = 0.0
     """DropConnect on the hidden-to-hidden matrices, one mask per segment (Merity et al. 2018)."""
-    forget_bias: float = 1.0
+    forget_bias: float = field(default=1.0, metadata=only(cell=reads("forget_bias")))
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
-    embedding_range: float = 0.4
+    embedding_range: float = field(default=0.4, metadata=only(init_range=None))
     """Random input vectors start uniform in plus or minus this."""
     init_range: float | None = None
     """Start all weights and biases uniform in plus or minus this (Zaremba et al. 2014), whatever --embedding-range and
     --recurrent-init say; --forget-bias is added. Default: as those say."""
-    recurrent_init: Literal["orthogonal", "uniform"] = "orthogonal"
+    recurrent_init: Literal["orthogonal", "uniform"] = field(
+        default="orthogonal", metadata=only(cell=reads("recurrent_init"), init_range=None)
+    )
     """How hidden-to-hidden matrices start: orthogonal times --recurrent-gain, or uniform in +-1/sqrt(H)."""
-    recurrent_gain: float = 0.9
+    recurrent_gain: float = field(
+        default=0.9, metadata=only(cell=reads("recurrent_gain"), recurrent_init="orthogonal", init_range=None)
+    )
     """Scale of the orthogonal start: the spectral radius of the recurrent matrix."""
 
     def __post_init__(self) -> None:
@@ -282,35 +290,37 @@ class TrainingConfig:
     averaging: Literal["none", "non-monotone"] = "none"
     """non-monotone: from the validation on that is worse than the best of those --averaging-window or more before it,
     validate and keep the mean of the weights of all steps since then (NT-ASGD, Merity et al. 2018)."""
-    averaging_window: int = 5
+    averaging_window: int = field(default=5, metadata=only(averaging="non-monotone"))
     """The n of NT-ASGD, in validations."""
     activation_penalty: float = 0.0
     """Activation regularization: this times the mean square of the last layer's output after dropout is added to the
     loss (alpha of Merity et al. 2018)."""
-    temporal_penalty: float = 0.0
+    temporal_penalty: float = field(
+        default=0.0, metadata=either(only(bptt_length=least(2)), only(bptt_spread=above(0)))
+    )
     """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
     to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
-    momentum: float = 0.0
+    momentum: float = field(default=0.0, metadata=only(optimizer="sgd"))
     """Momentum of --optimizer sgd."""
     schedule: Literal["cosine", "linear", "constant", "plateau", "decay"] = "cosine"
     """How the learning rate falls over the budget; plateau divides it by 4 when valid perplexity does not improve;
     decay keeps it for --decay-after epochs, then divides it by --decay-factor for each epoch."""
-    decay_after: int = 4
+    decay_after: int = field(default=4, metadata=only(schedule="decay"))
     """Epochs at the full rate under --schedule decay."""
-    decay_factor: float = 2.0
+    decay_factor: float = field(default=2.0, metadata=only(schedule="decay"))
     """What each later epoch divides the rate by under --schedule decay."""
     warmup: float = 0.02
     """Share of the budget over which the learning rate rises linearly."""
     clip: Literal["norm", "value", "none"] = "norm"
     """Clip the gradient by its global norm, by element, or not at all (Pascanu et al. 2013)."""
-    clip_threshold: float = 1.0
+    clip_threshold: float = field(default=1.0, metadata=only(clip=("norm", "value")))
     """The largest norm (or absolute element) that passes unclipped."""
     softmax: Literal["exact", "sampled", "adaptive"] = "sampled"
     """The training loss over the vocabulary. sampled: shared noise words with a log-Q correction, then exact for the
     last --exact-share of the budget. adaptive: that of --decoder adaptive. Perplexity is always computed exactly."""
-    softmax_samples: int = 800
+    softmax_samples: int = field(default=800, metadata=only(softmax="sampled", exact_share=below(1)))
     """Noise words per segment of the sampled softmax."""
-    exact_share: float = 0.1
+    exact_share: float = field(default=0.1, metadata=only(softmax="sampled"))
     """Share of the budget, at its end, that trains with the exact softmax."""
     validations: int = 10
     """How many times, evenly spread over the budget, valid perplexity is measured and a checkpoint considered best."""
@@ -380,13 +390,13 @@ class GenerationConfig:
     """Stop after this many sentences."""
     temperature: float = 1.0
     """Divide log-probabilities by this before sampling; 0 takes the most probable token each time (greedy)."""
-    top_k: int | None = None
+    top_k: int | None = field(default=None, metadata=only(temperature=above(0)))
     """Sample among the k most probable tokens."""
-    top_p: float | None = None
+    top_p: float | None = field(default=None, metadata=only(temperature=above(0)))
     """Sample among the most probable tokens that together hold this much probability."""
     allow_unk: bool = False
     """Let the model produce <unk>."""
-    sample_seed: int = 1
+    sample_seed: int = field(default=1, metadata=only(temperature=above(0)))
     """Seeds the sampling."""
 
     def __post_init__(self) -> None:

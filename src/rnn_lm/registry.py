@@ -65,6 +65,10 @@ class Registry(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries.keys() | self._elsewhere().keys())
 
+    def loaded(self) -> list[str]:
+        """The names whose entries are there already: nothing is imported for them."""
+        return list(self._entries)
+
     def _elsewhere(self) -> dict[str, importlib.metadata.EntryPoint]:
         """What installed packages offer, by name; looked up once."""
         if self._offered is None:

@@ -61,9 +61,12 @@ class Cell(nn.Module):
     Attributes:
         state_parts: tensors that the state is made of, each (B, H); the first is the hidden state, which is the output.
         recurrent_shape: of the hidden-to-hidden matrix that DropConnect acts on; None where there is none.
+        settings: names of the settings of a model, besides sizes, dropout and ``init_range``, that the cell reads, in
+            ``of`` or as ``Start``. Those that it does not read are refused with it, since they would do nothing.
     """
 
     state_parts: ClassVar[int] = 1
+    settings: ClassVar[frozenset[str]] = frozenset()
     recurrent_shape: tuple[int, int] | None = None
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -173,6 +176,7 @@ class TorchCell(Cell):
 
     gates: ClassVar[int] = 1
     kernel: str = ""
+    settings: ClassVar[frozenset[str]] = frozenset({"engine", "recurrent_init", "recurrent_gain"})
 
     def __init__(self, input_size: int, hidden_size: int, engine: str = "auto") -> None:
         super().__init__(input_size, hidden_size)

@@ -24,6 +24,7 @@ class LSTMCell(TorchCell):
     gates = 4
     state_parts = 2
     kernel = "lstm"
+    settings = TorchCell.settings | {"forget_bias"}
 
     @staticmethod
     def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:

@@ -32,6 +32,8 @@ class MogrifierCell(LSTMCell):
         rank: k.
     """
 
+    settings = LSTMCell.settings | {"mogrifier_rounds", "mogrifier_rank"}
+
     def __init__(
         self, input_size: int, hidden_size: int, engine: str = "auto", rounds: int = 5, rank: int = 90
     ) -> None:
