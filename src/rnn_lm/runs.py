@@ -131,6 +131,17 @@ def read_run(folder: Path, *kinds: str) -> Run:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         raise UserError(f"{folder}: no run here ({MANIFEST} is missing); give the folder that a command wrote")
+    run = read_manifest(manifest)
+    if run.kind not in kinds:
+        raise UserError(
+            f"{folder}: holds a {_shown(run.kind)} run, {' or '.join(map(repr, kinds))} is needed here; "
+            "give another folder"
+        )
+    return run
+
+
+def read_manifest(manifest: Path) -> Run:
+    """Read a ``run.json``, of whichever kind; raises ``UserError`` as ``read_run`` does."""
     values = read_json(manifest)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise UserError(f"{manifest}: not the manifest of a run; choose another folder")
@@ -142,16 +153,11 @@ def read_run(folder: Path, *kinds: str) -> Run:
     problem = first_problem(values, Manifest)
     if problem is not None:
         raise UserError(f"{manifest}: {problem}; the file is damaged: restore it, or choose another folder")
-    if values["kind"] not in kinds:
-        kind = _shown(values["kind"])
-        raise UserError(
-            f"{folder}: holds a {kind} run, {' or '.join(map(repr, kinds))} is needed here; give another folder"
-        )
     if SEAL in values and not is_intact(values):
         raise UserError(
             f"{manifest}: was changed since it was written (its checksum does not match its content); restore it"
         )
-    return Run(folder, values["kind"], values["config"], values.get("digests", {}))
+    return Run(manifest.parent, values["kind"], values["config"], values.get("digests", {}))
 
 
 def identity_of(folder: Path) -> str | None:
