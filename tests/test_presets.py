@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,8 @@ from rnn_lm.cli import parse_options
 from rnn_lm.commands import compare, evaluate, train
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
-from rnn_lm.presets import PRESETS, default_options
+from rnn_lm.presets import default_options
+from rnn_lm.recipes import PRESETS
 
 TEN = PRESETS["ten-minutes"].values["model"]
 
@@ -43,6 +47,32 @@ def test_a_name_wins_over_the_budget() -> None:
 def test_every_preset_fits_the_commands(name: str) -> None:
     for kind in (train.Options, compare.Options):
         assert default_options(kind, ["--preset", name]) is not None
+
+
+def test_every_preset_is_what_it_was_when_it_stood_in_python() -> None:
+    recorded = json.loads((Path(__file__).parent / "golden" / "presets.json").read_text())
+    assert recorded.keys() == set(PRESETS)
+    for name, parts in recorded.items():
+        options = parse_options(train.Options, ["--preset", name], "rnn-lm train")
+        own = parse_options(compare.Options, ["--preset", name], "rnn-lm compare")
+        for part in ("embedding", "model", "training"):
+            values = dataclasses.asdict(getattr(options, part))
+            kept = {setting: values[setting] for setting in parts[part]}
+            # By their digits and types: 2 is not 2.0 here.
+            assert json.dumps(kept) == json.dumps(parts[part])
+            assert getattr(own, part) == getattr(options, part)
+        for setting, value in parts["compare"].items():
+            assert getattr(own, setting) == value
+
+
+def test_the_files_of_presets_are_such_that_a_person_could_give(tmp_path: Path) -> None:
+    for name in PRESETS:
+        text = resources.files("rnn_lm.recipes").joinpath(f"{name}.toml").read_text()
+        (tmp_path / f"{name}.toml").write_text(text)
+        for kind in (train.Options, compare.Options):
+            given = parse_options(kind, ["--config", str(tmp_path / f"{name}.toml")], "rnn-lm")
+            named = parse_options(kind, ["--preset", name], "rnn-lm")
+            assert dataclasses.replace(given, preset=name) == named
 
 
 def test_a_command_without_presets_has_none() -> None:

@@ -9,8 +9,8 @@ import torch
 
 from rnn_lm.cli import parse_options
 from rnn_lm.commands import train
-from rnn_lm.presets import PRESETS
-from rnn_lm.recipes import RECIPES
+
+from rnn_lm.recipes import PRESETS, RECIPES
 
 
 @pytest.mark.parametrize("name", RECIPES)

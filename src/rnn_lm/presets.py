@@ -1,93 +1,80 @@
-"""Presets: named settings for ``train`` and ``compare``. A preset changes defaults, and every flag still overrides it.
+"""What settings are by default: the usual values, a preset's on top of them, a file's on top of those.
+
+    the class's default  <  --preset NAME  <  --config FILE  <  flags
 
 A budget of wall-clock time picks its preset by itself, so that ``--budget 10m`` means the best that was found for about
 ten minutes on two cores. Those of a time were chosen on valid perplexity; ``docs/performance.md`` has the runs. The
-published recipes of ``recipes.py`` are picked by name alone.
+published recipes are picked by name alone. A file may name its preset; one on the command line takes that one's place,
+below what else the file says.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnn_lm.config import Budget
 from rnn_lm.errors import UserError
-from rnn_lm.recipes import RECIPES
-from rnn_lm.registry import Registry
+from rnn_lm.limits import flag
+from rnn_lm.recipes import PRESETS
+from rnn_lm.settings.catalogue import catalogue
+from rnn_lm.settings.defaults import filled
+
+if TYPE_CHECKING:
+    from rnn_lm.settings.reading import FileSettings
 
 Options = TypeVar("Options")
-
-
-@dataclass(frozen=True)
-class Preset:
-    """Defaults that differ from the usual ones.
-
-    Attributes:
-        summary: what it is for, in a line.
-        values: by sub-config (``model``, ``training``, ...; ``compare`` for flags of that command itself), then by
-            field. A command takes what it has.
-    """
-
-    summary: str
-    values: Mapping[str, Mapping[str, Any]]
-
-
-PRESETS: Registry[Preset] = Registry("preset")
-
-PRESETS.register("quick")(Preset("one or two passes over about a million tokens: the defaults", {}))
-PRESETS.register("ten-minutes")(
-    Preset(
-        "about ten passes over about a million tokens, ten minutes on two cores: larger, with dropout",
-        {
-            "model": {
-                "hidden_size": 400,
-                "dropout_input": 0.2,
-                "dropout_output": 0.4,
-                "dropout_recurrent": 0.2,
-            },
-            "training": {"learning_rate": 4e-3},
-            "compare": {"rnn_dropout_scale": 0.25},
-        },
-    )
-)
-
-for _name in RECIPES:
-    PRESETS.register(_name)(Preset(f"the published recipe of {RECIPES[_name].paper}", RECIPES[_name].values))
 
 _BY_TIME = (("quick", 240.0), ("ten-minutes", float("inf")))
 """The preset of a time budget: the first whose bound, in seconds, is not below it."""
 
 
-def default_options(kind: type[Options], arguments: Sequence[str]) -> Options | None:
-    """An ``Options`` filled in as a preset says, to be used as the defaults that flags override.
+def default_options(
+    kind: type[Options], arguments: Sequence[str], file: FileSettings | None = None
+) -> Options | None:
+    """An ``Options`` filled in as a preset and a file say, to be used as the defaults that flags override; unchecked.
 
     Args:
-        kind: a command's ``Options``; one without a field ``preset`` has none.
+        kind: a command's ``Options``; one without a setting ``preset`` has none.
         arguments: of the command line, of which ``--preset`` and ``--budget`` are looked at.
+        file: what ``--config`` says.
 
     Returns:
         None where nothing differs from the usual defaults.
 
     Raises:
-        UserError: there is no such preset, or the budget cannot be read.
+        UserError: there is no such preset, it would change nothing, or the budget cannot be read.
     """
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
-    if "preset" not in fields:
-        return None
-    name = _value_of("--preset", arguments) or _preset_for(_value_of("--budget", arguments))
-    if name is None:
-        return None
-    preset = PRESETS[name]
-    own = {field: value for field, value in preset.values.get("compare", {}).items() if field in fields}
-    changed: dict[str, Any] = {"preset": name, **own}
-    for part, values in preset.values.items():
-        if part in fields:
-            default = fields[part].default_factory
-            assert default is not dataclasses.MISSING
-            changed[part] = dataclasses.replace(default(), **values)
-    return kind(**changed)
+    entries = catalogue(kind)
+    said = file.values if file is not None else {}
+    values: dict[str, Any] = {}
+    if "preset" in entries:
+        asked = value_given("--preset", arguments)
+        budget = value_given("--budget", arguments) or said.get("budget")
+        name = asked or said.get("preset") or _preset_for(budget)
+        if name is not None:
+            values = {"preset": name, **_values(name, entries)}
+        if asked is not None and file is not None:
+            _require_room(asked, values, file)
+            said = {**said, "preset": asked}
+    values |= said
+    return filled(kind, values) if values else None
+
+
+def _values(preset: str, entries: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset that the command has."""
+    tables = PRESETS[preset].values
+    return {name: value for table in tables.values() for name, value in table.items() if name in entries}
+
+
+def _require_room(preset: str, values: Mapping[str, Any], file: FileSettings) -> None:
+    """Refuse a preset all of whose settings the file has: beside it, it would do nothing."""
+    changed = values.keys() - {"preset"}
+    if changed and changed <= file.values.keys():
+        raise UserError(
+            f"--preset {preset} does nothing beside --config {file.source}, which has all that it would set "
+            f"({', '.join(map(flag, sorted(changed)[:3]))}...): leave one of them out"
+        )
 
 
 def _preset_for(budget: str | None) -> str | None:
@@ -97,7 +84,7 @@ def _preset_for(budget: str | None) -> str | None:
     return next(name for name, bound in _BY_TIME if parsed.amount <= bound)
 
 
-def _value_of(flag: str, arguments: Sequence[str]) -> str | None:
+def value_given(flag: str, arguments: Sequence[str]) -> str | None:
     """The value given to ``flag``, as ``--flag value`` or ``--flag=value``; the last one counts."""
     found = None
     for position, argument in enumerate(arguments):
