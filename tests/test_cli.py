@@ -13,7 +13,8 @@ import pytest
 
 from corpora.file_server import FileServer, running_server
 from refusals import refused
-from rnn_lm.cli import main, one_line
+from rnn_lm.cli import main
+from rnn_lm.flags import one_line
 
 SMALL = [
     "--tokens", "whitespace", "--embedding", "random", "--embedding-size", "8", "--hidden-size", "8",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from rnn_lm.cli import parse_options
 from rnn_lm.commands import compare, evaluate, train
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
+from rnn_lm.flags import parse_options
 from rnn_lm.presets import default_options
 from rnn_lm.recipes import PRESETS
 

@@ -7,9 +7,8 @@ import math
 import pytest
 import torch
 
-from rnn_lm.cli import parse_options
 from rnn_lm.commands import train
-
+from rnn_lm.flags import parse_options
 from rnn_lm.recipes import PRESETS, RECIPES
 
 

@@ -12,9 +12,10 @@ from contextlib import redirect_stdout
 import pytest
 
 from refusals import refused
-from rnn_lm.cli import NARROWEST, main, one_line
+from rnn_lm.cli import main
 from rnn_lm.commands import COMMANDS
 from rnn_lm.failures import BUG, OUTPUT_LOST, failure
+from rnn_lm.flags import NARROWEST, one_line
 from rnn_lm.progress import TerminalProgress
 from rnn_lm.terminal import OutputLost, SafeOutput, safe_output
 

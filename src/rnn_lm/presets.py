@@ -29,9 +29,7 @@ _BY_TIME = (("quick", 240.0), ("ten-minutes", float("inf")))
 """The preset of a time budget: the first whose bound, in seconds, is not below it."""
 
 
-def default_options(
-    kind: type[Options], arguments: Sequence[str], file: FileSettings | None = None
-) -> Options | None:
+def default_options(kind: type[Options], arguments: Sequence[str], file: FileSettings | None = None) -> Options | None:
     """An ``Options`` filled in as a preset and a file say, to be used as the defaults that flags override; unchecked.
 
     Args:

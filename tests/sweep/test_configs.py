@@ -9,9 +9,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_lm.cli import parse_options
 from rnn_lm.commands import train
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
+from rnn_lm.flags import parse_options
 from rnn_lm.sweep.configs import RunConfigs, train_command
 
 EMBEDDINGS = st.fixed_dictionaries({"window": st.integers(1, 9), "freeze_embedding": st.booleans()})

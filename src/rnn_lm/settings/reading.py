@@ -20,7 +20,7 @@ from typing import Any
 
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.files import user_errors
-from rnn_lm.settings.catalogue import CONSENT, Entry, catalogue, command_of, tables_of
+from rnn_lm.settings.catalogue import CONSENT, catalogue, command_of, tables_of
 from rnn_lm.settings.values import value_of
 
 ABOUT = "about"
@@ -104,7 +104,9 @@ class _Found:
         if (*path, key) in self.tables:
             self.take(table, (*path, key))
         elif path:
-            raise self._refusal(f"[{'.'.join((*path, key))}] is no table of settings; rnn-lm {self.command} --help lists them")
+            raise self._refusal(
+                f"[{'.'.join((*path, key))}] is no table of settings; rnn-lm {self.command} --help lists them"
+            )
         elif key != ABOUT:
             known = {name for kind in self.commands().values() for name in tables_of(kind)}
             if key not in known:
@@ -118,7 +120,9 @@ class _Found:
         if path != entry.table[: len(path)]:
             raise self._refusal(f"{key} is a setting of [{'.'.join(entry.table)}], not of [{'.'.join(path)}]", line)
         if name in CONSENT:
-            raise self._refusal(f"{key} is agreed to for one call, not in a file: give --{name} on the command line", line)
+            raise self._refusal(
+                f"{key} is agreed to for one call, not in a file: give --{name} on the command line", line
+            )
         if name in self.values:
             raise self._refusal(f"{key} is given twice; leave one of them out", line)
         try:

@@ -6,8 +6,6 @@ where a flag gives that of all Elman cells, a search its space by setting. Here 
 
 from __future__ import annotations
 
-import dataclasses
-import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,11 +89,11 @@ def _own(config: Mapping[str, Any], kind: type[Any], path: Path) -> dict[str, An
 def _of_elman_cells(by_model: Any, kept: str, name: str, path: Path) -> dict[str, Any]:
     """The one value that ``--rnn-...`` gave all Elman cells; nothing where there were none."""
     values = by_model if isinstance(by_model, Mapping) else {}
-    others = [model for model in values if not model.startswith("rnn")]
-    if others or len(set(values.values())) > 1:
+    first = next(iter(values.values()), None)
+    if any(not model.startswith("rnn") or value != first for model, value in values.items()):
         shown = ", ".join(values)
-        raise UserError(f"{path}: has {kept} of its own for {shown}, which no flag can give; repeat it from Python")
-    return {name: value for value in values.values()}
+        raise UserError(f"{path}: has {kept} of their own for {shown}, which no flag can give; repeat it from Python")
+    return {name: first} if values else {}
 
 
 def _require_text(values: Mapping[str, Any], path: Path) -> None:
