@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import importlib
 import io
 import os
 import re
 import shlex
 import shutil
-import typing
 from collections.abc import Iterator
-from typing import Any, get_origin
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_origin
 
 import tyro
 
+from rnn_lm.commands import COMMANDS
+from rnn_lm.conditions import as_flags, has_effect, require_effect, settings_of
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.limits import check_numbers, flag
-from rnn_lm.presets import default_options
+from rnn_lm.presets import default_options, preset_values, value_given
+from rnn_lm.settings.catalogue import catalogue
 
+if TYPE_CHECKING:
+    from rnn_lm.settings.reading import FileSettings
+
+CONFIG = "--config"
+"""Names a file of settings; every command has it."""
 NARROWEST = 60
 """Columns that help is laid out for at least, however narrow the terminal says it is."""
 LONGEST_MESSAGE = 400
@@ -26,38 +34,88 @@ LONGEST_MESSAGE = 400
 
 
 def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
-    """Read flags into ``kind``; raises ``UserError`` with one line where they cannot be read."""
+    """Read flags, and the file of settings that ``--config`` names below them, into ``kind``.
+
+    Raises:
+        UserError: one line, where they cannot be read, or where one of them does nothing.
+        SystemExit: help was asked for, and printed.
+    """
     _require_once(kind, arguments)
+    arguments, path = _without_config(arguments)
+    file = _read_config(path, kind) if path is not None else None
+    default = default_options(kind, arguments, file)
     captured = io.StringIO()
-    default = default_options(kind, arguments)
     try:
         with contextlib.redirect_stderr(captured), _laid_out(arguments):
-            options = tyro.cli(
-                kind,
-                args=arguments,
-                prog=program,
-                default=default,
-                config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
-            )
+            options = tyro.cli(kind, args=arguments, prog=program, default=default, config=(tyro.conf.OmitArgPrefixes,))
+        check_numbers(options)
     except SystemExit as stop:
         if stop.code == 0:
             raise
         raise UserError(f"{_plainer(one_line(captured.getvalue()), kind)} (see {program} --help)") from None
-    check_numbers(options)
+    except UserError as error:
+        raise _in_its_place(error, file, _given(kind, arguments)) from None
+    _require_effect(options, arguments, file, default)
     return options
 
 
-def _fields_of(kind: type[Any]) -> dict[str, Any]:
-    """The type of each field that is a flag, those of the dataclasses within included."""
-    found: dict[str, Any] = {}
-    for name, hint in typing.get_type_hints(kind).items():
-        found |= _fields_of(hint) if dataclasses.is_dataclass(hint) and isinstance(hint, type) else {name: hint}
-    return found
+def _without_config(arguments: list[str]) -> tuple[list[str], Path | None]:
+    """The flags but for ``--config``, and the file that it names."""
+    value = value_given(CONFIG, arguments)
+    rest: list[str] = []
+    words = iter(arguments)
+    for word in words:
+        if word == CONFIG:
+            next(words)
+        elif not word.startswith(f"{CONFIG}="):
+            rest.append(word)
+    return rest, Path(value) if value is not None else None
+
+
+def _read_config(path: Path, kind: type[Any]) -> FileSettings:
+    from rnn_lm.settings.run_files import read_settings  # which imports torch, for which --help does not wait
+
+    def commands() -> dict[str, type[Any]]:
+        return {name: importlib.import_module(f"rnn_lm.commands.{name}").Options for name in COMMANDS}
+
+    return read_settings(path, kind, commands)
+
+
+def _given(kind: type[Any], arguments: list[str]) -> set[str]:
+    """The settings that stand on the command line as flags."""
+    words = (word[2:].partition("=")[0].replace("-", "_") for word in arguments if word.startswith("--"))
+    entries = catalogue(kind)
+    return {word if word in entries else word.removeprefix("no_") for word in words} & entries.keys()
+
+
+def _in_its_place(error: UserError, file: FileSettings | None, given: set[str]) -> UserError:
+    """``error`` with the line of the file where it names a setting that the file has given, and no flag."""
+    for word in re.findall(r"--([a-z][a-z0-9-]*)", str(error)):
+        name = word.replace("-", "_")
+        if file is not None and name in file.values and name not in given:
+            return UserError(f"{file.place(name)}: {error}")
+    return error
+
+
+def _require_effect(options: Any, arguments: list[str], file: FileSettings | None, default: Any) -> None:
+    """Refuse what a person gave, by flag or in a file, where it does nothing; what a preset brings along may."""
+    kind = type(options)
+    values = {setting.name: setting.value for setting in settings_of(options)}
+    given = _given(kind, arguments)
+    require_effect(options, {name: as_flags(name, values[name]) for name in sorted(given)})
+    if file is None:
+        return
+    beneath = preset_values(kind, arguments, file)
+    # A flag that leads out of the mode that a file is written for is no fault of the file's.
+    silent = {name for name in file.values if name in beneath and beneath[name] == file.values[name]}
+    silent |= {name for name in file.values if has_effect(name, default)}
+    asked = [name for name in file.values if name not in silent | given | file.idle]
+    require_effect(options, {name: f"{file.place(name)}: {as_flags(name, values[name])}" for name in asked})
 
 
 def _require_once(kind: type[Any], arguments: list[str]) -> None:
     """Refuse a flag that takes several values and stands there twice: only the last would count, in silence."""
-    several = {flag(name) for name, hint in _fields_of(kind).items() if get_origin(hint) is tuple}
+    several = {flag(entry.name) for entry in catalogue(kind).values() if get_origin(entry.hint) is tuple} | {CONFIG}
     given = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
     for name in several:
         if given.count(name) > 1:
@@ -67,7 +125,7 @@ def _require_once(kind: type[Any], arguments: list[str]) -> None:
 def _plainer(message: str, kind: type[Any]) -> str:
     """What the parser says, in the words of somebody who does not know how it works."""
     if match := re.match(r"Unrecognized options: ([^-].*)", message):
-        flags = [name for name in ("corpus", "prompt") if name in _fields_of(kind)]
+        flags = [name for name in ("corpus", "prompt") if name in catalogue(kind)]
         example = f", e.g. --{flags[0]} {shlex.quote(match[1])}" if flags else ""
         return f"nothing takes {match[1]!r}: a value stands after its flag{example}"
     if match := re.match(r"Missing from rnn-lm (\w+): \S+ (.*?)\.? \(required\)", message):

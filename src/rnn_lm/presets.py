@@ -41,37 +41,47 @@ def default_options(kind: type[Options], arguments: Sequence[str], file: FileSet
         None where nothing differs from the usual defaults.
 
     Raises:
-        UserError: there is no such preset, it would change nothing, or the budget cannot be read.
+        UserError: see ``preset_values``.
     """
-    entries = catalogue(kind)
-    said = file.values if file is not None else {}
-    values: dict[str, Any] = {}
-    if "preset" in entries:
-        asked = value_given("--preset", arguments)
-        budget = value_given("--budget", arguments) or said.get("budget")
-        name = asked or said.get("preset") or _preset_for(budget)
-        if name is not None:
-            values = {"preset": name, **_values(name, entries)}
-        if asked is not None and file is not None:
-            _require_room(asked, values, file)
-            said = {**said, "preset": asked}
-    values |= said
+    values = preset_values(kind, arguments, file)
+    if file is not None:
+        values |= {name: value for name, value in file.values.items() if name != "preset"}
     return filled(kind, values) if values else None
 
 
-def _values(preset: str, entries: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a preset that the command has."""
-    tables = PRESETS[preset].values
-    return {name: value for table in tables.values() for name, value in table.items() if name in entries}
+def preset_values(kind: type[Any], arguments: Sequence[str], file: FileSettings | None = None) -> dict[str, Any]:
+    """The settings of the preset that is asked for, its name among them; none where there is no preset.
+
+    Args:
+        kind, arguments, file: see ``default_options``.
+
+    Raises:
+        UserError: there is no such preset, it would change nothing, or the budget cannot be read.
+    """
+    entries = catalogue(kind)
+    if "preset" not in entries:
+        return {}
+    said = file.values if file is not None else {}
+    asked = value_given("--preset", arguments)
+    budget = value_given("--budget", arguments) or said.get("budget")
+    # A file that names no preset and was left without one (a run's own) has said so.
+    name = asked or (said["preset"] if "preset" in said else _preset_for(budget))
+    if name is None:
+        return {}
+    tables = PRESETS[name].values
+    values = {name: value for table in tables.values() for name, value in table.items() if name in entries}
+    if asked is not None and file is not None:
+        _require_room(asked, values, file)
+    return {"preset": name, **values}
 
 
 def _require_room(preset: str, values: Mapping[str, Any], file: FileSettings) -> None:
     """Refuse a preset all of whose settings the file has: beside it, it would do nothing."""
-    changed = values.keys() - {"preset"}
-    if changed and changed <= file.values.keys():
+    if values and values.keys() <= file.values.keys():
+        shown = ", ".join(map(flag, list(values)[:3]))
         raise UserError(
             f"--preset {preset} does nothing beside --config {file.source}, which has all that it would set "
-            f"({', '.join(map(flag, sorted(changed)[:3]))}...): leave one of them out"
+            f"({shown}...): leave one of them out"
         )
 
 

@@ -1,4 +1,4 @@
-"""Named settings, a TOML file each: those found good for a budget of time, and those of a paper, next to its perplexity.
+"""Named settings, a TOML file each: those found good for a budget of time, and those of papers, with their perplexity.
 
 Each file is one that ``--config`` would read, with ``[about]`` for what it is; where its values come from, and how the
 paper's loss converts to ours, its comments say. ``docs/recipes.md`` says what each published one takes over, what it
@@ -58,6 +58,7 @@ _FILES = ("quick", "ten-minutes", "zaremba-small", "zaremba-medium", "zaremba-la
 def _register(name: str) -> None:
     values = tomllib.loads(resources.files(__name__).joinpath(f"{name}.toml").read_text(encoding="utf-8"))
     about = values.pop("about")
+    values.pop("without_effect", None)
     PRESETS.register(name)(Preset(about["summary"], values))
     if "paper" in about:
         RECIPES.register(name)(Recipe(about["paper"], about["test_perplexity"], values))

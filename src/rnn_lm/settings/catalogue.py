@@ -15,6 +15,7 @@ import ast
 import dataclasses
 import functools
 import inspect
+import itertools
 import typing
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
@@ -117,7 +118,7 @@ def helps_of(kind: type[Any]) -> dict[str, str]:
         except (OSError, SyntaxError):  # without its source a class has no help, and works
             continue
         body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for field, below in zip(body, body[1:], strict=False):
+        for field, below in itertools.pairwise(body):
             match field, below:
                 case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                     found[name] = " ".join(text.split())

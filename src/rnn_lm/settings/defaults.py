@@ -17,7 +17,7 @@ Options = TypeVar("Options")
 
 
 def filled(kind: type[Options], values: Mapping[str, Any]) -> Options:
-    """A command's ``Options`` with its usual defaults but for ``values``, unchecked; to be used as the parser's default.
+    """A command's ``Options`` with the usual defaults but for ``values``, unchecked: what the parser fills up.
 
     Args:
         kind: the dataclass; its fields may be such dataclasses themselves.

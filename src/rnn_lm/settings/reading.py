@@ -137,8 +137,8 @@ class _Found:
         there = [entry for entry in self.entries.values() if path == entry.table[: len(path)]]
         owners = [] if path else [command for command, kind in self.commands().items() if name in catalogue(kind)]
         if owners:
-            table = catalogue(self.commands()[owners[0]])[name].table
-            return f"{key} is no setting of {self.command}, but of {' and '.join(owners)}: put it under [{'.'.join(table)}]"
+            table = ".".join(catalogue(self.commands()[owners[0]])[name].table)
+            return f"{key} is no setting of {self.command}, but of {' and '.join(owners)}: put it under [{table}]"
         return str(unknown_name("setting", key, [entry.name for entry in there]))
 
     def names(self, raw: Any) -> frozenset[str]:
