@@ -146,6 +146,8 @@ corpus_undivided = Wanted(
 def _wanted(value: Any) -> Wanted:
     if isinstance(value, Wanted):
         return value
+    if value is None:
+        return Wanted(lambda other: other in (None, ()), lambda flag: f"no {flag}")
     choices = value if isinstance(value, tuple) else (value,)
     return Wanted(lambda other: other in choices, lambda flag: _or([_as_flag(flag, one) for one in choices], flag))
 
@@ -163,9 +165,9 @@ def require_effect(options: Any, said: Mapping[str, str]) -> None:
         UserError: one line with the setting, the mode in which it does nothing, and the mend.
     """
     found = {setting.name: setting for setting in settings_of(options)}
-    idle = getattr(options, "IDLE", {})
+    idle, others = getattr(options, "IDLE", {}), _alternatives(options)
     for name, words in said.items():
-        if name not in found or _is_default(found[name]):
+        if name not in found or (_is_default(found[name]) and name not in others):
             continue
         if name in idle:
             raise UserError(f"{words} does nothing here: {idle[name]}; leave it out")
@@ -178,7 +180,7 @@ def has_effect(name: str, options: Any) -> bool:
     """Whether a setting of a command's ``options`` does something among the others."""
     found = {setting.name: setting for setting in settings_of(options)}
     alternatives = conditions_of(found[name].field)
-    others = options.alternatives() if hasattr(options, "alternatives") else {}
+    others = _alternatives(options)
 
     def met(setting: str, wanted: Wanted) -> bool:
         if setting not in found:
@@ -188,6 +190,15 @@ def has_effect(name: str, options: Any) -> bool:
     return name not in getattr(options, "IDLE", {}) and (
         not alternatives or any(all(met(*one) for one in conditions.items()) for conditions in alternatives)
     )
+
+
+def given_in(options: Any) -> dict[str, str]:
+    """Every setting that is not at its default, as ``require_effect`` takes them: for what comes from Python."""
+    return {one.name: as_flags(one.name, one.value) for one in settings_of(options) if not _is_default(one)}
+
+
+def _alternatives(options: Any) -> Mapping[str, tuple[Any, ...]]:
+    return options.alternatives() if hasattr(options, "alternatives") else {}
 
 
 def conditions_of(field: dataclasses.Field[Any]) -> tuple[Conditions, ...]:
@@ -211,7 +222,7 @@ def as_flags(name: str, value: Any) -> str:
 
 
 def _as_flag(flag: str, value: Any) -> str:
-    if value is None:
+    if value is None or value == ():
         return f"no {flag}"
     if isinstance(value, bool):
         return flag if value else f"--no-{flag.removeprefix('--')}"

@@ -21,6 +21,7 @@ from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.limits import check_numbers, flag
 from rnn_lm.presets import default_options, preset_values, value_given
 from rnn_lm.settings.catalogue import catalogue
+from rnn_lm.settings.values import written
 
 if TYPE_CHECKING:
     from rnn_lm.settings.reading import FileSettings
@@ -110,7 +111,7 @@ def _require_effect(options: Any, arguments: list[str], file: FileSettings | Non
     silent = {name for name in file.values if name in beneath and beneath[name] == file.values[name]}
     silent |= {name for name in file.values if has_effect(name, default)}
     asked = [name for name in file.values if name not in silent | given | file.idle]
-    require_effect(options, {name: f"{file.place(name)}: {as_flags(name, values[name])}" for name in asked})
+    require_effect(options, {name: f"{file.place(name)}: {name} = {written(values[name])}" for name in asked})
 
 
 def _require_once(kind: type[Any], arguments: list[str]) -> None:

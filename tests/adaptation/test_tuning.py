@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings, DynamicSet
 from rnn_lm.adaptation.dynamic import Dynamic
 from rnn_lm.adaptation.reading import Reading, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid, climb
+from rnn_lm.conditions import given_in, require_effect
 from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress
 
@@ -70,6 +72,11 @@ def test_tuned_dynamic_evaluation_is_at_least_as_good_as_what_it_began_with(mode
     assert last < first
 
 
+def refuse(**changed: Any) -> None:
+    config = AdaptationConfig(**changed)
+    require_effect(config, given_in(config))
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -82,4 +89,4 @@ def test_tuned_dynamic_evaluation_is_at_least_as_good_as_what_it_began_with(mode
 )
 def test_what_would_have_no_effect_is_refused(changed):
     with pytest.raises(UserError):
-        AdaptationConfig(**changed)
+        refuse(**changed)

@@ -113,7 +113,7 @@ def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_pat
     assert "there is no folder" in refused(capsys, "evaluate", str(trained), *nowhere)
     surprisal = ["--surprisal", str(tmp_path / "surprisal.tsv")]
     assert "leave --adapt out" in refused(capsys, "evaluate", str(trained), "--adapt", "cache", *surprisal)
-    assert "give that, too" in refused(capsys, "evaluate", str(trained), "--tune")
+    assert "give --adapt cache, dynamic or both" in refused(capsys, "evaluate", str(trained), "--tune")
 
 
 def test_a_window_longer_than_the_text_is_the_whole_text(capsys, corpus, trained):

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rnn_lm.conditions import only
 from rnn_lm.errors import require
 from rnn_lm.limits import check_numbers
 
@@ -13,17 +14,19 @@ _MOST_THETA = 1e4
 """Beyond it the votes would leave the range of single precision; from about 10 on, the likest position has them all."""
 _LONGEST_SEGMENT = 10_000
 """The gradient of a segment is kept in memory, activations of all its tokens included."""
+_CACHE, _DYNAMIC = only(adapt=("cache", "both")), only(adapt=("dynamic", "both"))
+_ADAPTS = only(adapt=("cache", "dynamic", "both"))
 
 
 @dataclass(frozen=True)
 class CacheSettings:
     """The continuous cache (Grave, Joulin and Usunier 2017)."""
 
-    cache_window: int = 2000
+    cache_window: int = field(default=2000, metadata=_CACHE)
     """How many of the last positions are kept."""
-    cache_theta: float = 0.3
+    cache_theta: float = field(default=0.3, metadata=_CACHE)
     """How much the likeness of two hidden states counts; 0 makes all kept positions alike."""
-    cache_weight: float = 0.1
+    cache_weight: float = field(default=0.1, metadata=_CACHE)
     """Its share of the probability, the lambda of the paper."""
 
     def __post_init__(self) -> None:
@@ -37,14 +40,14 @@ class CacheSettings:
 class DynamicSettings:
     """Dynamic evaluation (Krause, Kahembwe, Murray and Renals 2018)."""
 
-    dynamic_update: Literal["rms", "sgd"] = "rms"
+    dynamic_update: Literal["rms", "sgd"] = field(default="rms", metadata=_DYNAMIC)
     """rms divides each parameter's gradient by its root mean square on the train split, and draws parameters back to
     their trained values in proportion to it; sgd does neither by parameter."""
-    dynamic_rate: float | None = None
+    dynamic_rate: float | None = field(default=None, metadata=_DYNAMIC)
     """Learning rate, of the segment's mean NLL per token. Default: 3e-4 for rms, 0.1 for sgd."""
-    dynamic_decay: float = 3e-3
+    dynamic_decay: float = field(default=3e-3, metadata=_DYNAMIC)
     """Share of the way back to the trained weights that is gone after each segment."""
-    dynamic_length: int = 5
+    dynamic_length: int = field(default=5, metadata=_DYNAMIC)
     """Tokens per segment; each is scored first and learned from afterwards."""
 
     def __post_init__(self) -> None:
@@ -68,11 +71,11 @@ class AdaptationConfig:
     adapt: Literal["none", "cache", "dynamic", "both"] = "none"
     """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both
     (each alone, and the two together). The static figures stay; what adapts is labelled."""
-    tune: bool = False
+    tune: bool = field(default=False, metadata=_ADAPTS)
     """Choose the settings of --adapt on the valid split, starting from those given, and print them as flags."""
-    tune_tokens: int = 10_000
+    tune_tokens: int = field(default=10_000, metadata=only(tune=True))
     """Tokens at the start of valid that --tune reads, again for each setting that it tries."""
-    adapt_results: str | None = None
+    adapt_results: str | None = field(default=None, metadata=_ADAPTS)
     """Write what --adapt found to this JSON file: settings, static and adapted figures, differences."""
     cache: CacheSettings = field(default_factory=CacheSettings)
     dynamic: DynamicSettings = field(default_factory=DynamicSettings)
@@ -80,8 +83,3 @@ class AdaptationConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
-        adapts = self.adapt != "none"
-        require(adapts or not self.tune, "--tune chooses the settings of --adapt: give that, too")
-        require(adapts or self.adapt_results is None, "--adapt-results writes what --adapt found: give that, too")
-        for name, given in (("cache", self.cache != CacheSettings()), ("dynamic", self.dynamic != DynamicSettings())):
-            require(not given or self.adapt in (name, "both"), f"--{name}-... has no effect without --adapt {name}")

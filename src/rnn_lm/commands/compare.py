@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
+from rnn_lm.conditions import Wanted, above, either, only
 from rnn_lm.config import (
     CorpusConfig,
     EmbeddingConfig,
@@ -19,10 +21,18 @@ from rnn_lm.config import (
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress, duration
 
+_ELMAN = Wanted(lambda names: any(name.startswith("rnn") for name in names), lambda flag: f"{flag} rnn")
+_DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embedding", "dropout_recurrent")
+
 
 @dataclass(frozen=True)
 class Options:
     """Compare an n-gram, a vanilla RNN, a GRU and an LSTM on one corpus, and write a report."""
+
+    IDLE: ClassVar = {
+        "boundary": "compare trains an n-gram model for either boundary",
+        "prompt": "compare lets models go on from the corpus's own sentences",
+    }
 
     out: Path = Path("runs/compare")
     """Folder for everything: report.html, results.json and a folder per model."""
@@ -34,9 +44,11 @@ class Options:
     """Recurrent cells to compare. Sizes are matched to the parameter count of --cell with --hidden-size."""
     parts: tuple[str, ...] = ("probes", "gradients", "theory")
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
-    rnn_learning_rate: float = 1.5e-3
+    rnn_learning_rate: float = field(default=1.5e-3, metadata=only(cells=_ELMAN))
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
-    rnn_dropout_scale: float = 1.0
+    rnn_dropout_scale: float = field(
+        default=1.0, metadata=either(*(only(cells=_ELMAN, **{dropout: above(0)}) for dropout in _DROPOUTS))
+    )
     """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
     """quick or ten-minutes: defaults found good for that much training. Or a published recipe: zaremba-small,
@@ -64,6 +76,10 @@ class Options:
             words = " ".join(listed.replace(",", " ").split()) or "rnn gru lstm"
             raise UserError(f"--cells {listed}: write spaces between them: --cells {words}")
 
+    def alternatives(self) -> dict[str, tuple[str, ...]]:
+        """Settings that take several values at once: the cells are those compared, and the one that sizes go by."""
+        return {"cell": self.cells}
+
 
 def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
@@ -79,6 +95,7 @@ def run(options: Options) -> None:
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runs import require_run_folder, start_run
     from rnn_lm.runtime import start_runtime
+    from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.training.sizes import require_model_fits
 
     require_run_folder(options.out, resume=options.resume)
@@ -104,6 +121,7 @@ def run(options: Options) -> None:
     progress = TerminalProgress()
     started = time.monotonic()
     start_run(options.out, "compare", settings, options.resume)
+    keep_settings(options.out, options)
     results = {
         "format": "rnn_lm results",
         "version": 1,

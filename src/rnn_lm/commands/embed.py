@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from rnn_lm.conditions import given, only
 from rnn_lm.config import CorpusConfig, EmbeddingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import require_output
@@ -20,16 +21,18 @@ if TYPE_CHECKING:
 class Options:
     """Train word2vec on the train split, or read vectors from a file; report coverage; show nearest neighbors."""
 
+    IDLE: ClassVar = {"freeze_embedding": "embed trains no network"}
+
     out: Path | None = None
     """Write the vectors of the vocabulary's words, but for those that start at random, to this file in word2vec's text
     format."""
-    overwrite: bool = False
+    overwrite: bool = field(default=False, metadata=only(out=given))
     """Let --out replace a file that is there."""
     near: tuple[str, ...] = ()
     """Words whose neighbors to show. Default: five from the vocabulary."""
     neighbors: int = 8
     """Neighbors per word."""
-    embedding_seed: int = 1
+    embedding_seed: int = field(default=1, metadata=only(embedding="word2vec"))
     """Seeds word2vec."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

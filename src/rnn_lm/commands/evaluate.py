@@ -10,7 +10,8 @@ import tyro
 
 from rnn_lm.adaptation.config import AdaptationConfig
 from rnn_lm.charsets import require_encoding
-from rnn_lm.errors import UserError, require
+from rnn_lm.conditions import either, given, only
+from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
 
@@ -21,24 +22,23 @@ class Options:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Model folders, as train, ngram or compare left them, or ARPA files (with --text, tokenized as theirs was). Of
     several, each is compared with the first."""
-    split: Literal["valid", "test"] = "test"
+    split: Literal["valid", "test"] = field(default="test", metadata=only(text=None))
     """Which split of the models' corpus to score."""
     text: Path | None = None
     """Score this text file instead, a sentence per line."""
-    encoding: str | None = None
+    encoding: str | None = field(default=None, metadata=only(text=given))
     """What --text is written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
     surprisal: Path | None = None
     """Write the surprisal of every token, in bits, to this TSV file (one model)."""
-    policy: Literal["stream", "sentence"] = "stream"
+    policy: Literal["stream", "sentence"] = field(default="stream", metadata=only(surprisal=given))
     """Context policy of --surprisal; perplexity is always given under both."""
-    overwrite: bool = False
+    overwrite: bool = field(default=False, metadata=either(only(surprisal=given), only(adapt_results=given)))
     """Replace the files of --surprisal and --adapt-results where they are there already."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
             require_encoding(self.encoding)
-            require(self.text is not None, "--encoding is that of --text; a corpus is read as its model's was")
         if not self.runs:
             raise UserError("evaluate needs at least one model folder, e.g. rnn-lm evaluate runs/train")
         if self.surprisal is not None and len(self.runs) > 1:

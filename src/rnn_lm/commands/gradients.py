@@ -34,6 +34,7 @@ def run(options: Options) -> None:
     from rnn_lm.report.tables_gradients import gradients_tables
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.runs import require_run_folder, start_run
+    from rnn_lm.settings.keeping import keep_settings
 
     require_run_folder(options.out, resume=options.resume)
     progress = TerminalProgress()
@@ -42,6 +43,7 @@ def run(options: Options) -> None:
     runs = [str(path) for path in options.runs]
     config = {"corpus": prepared.config, "gradients": options.gradients, "runs": runs}
     start_run(options.out, "gradients", config, options.resume, prepared.digests)
+    keep_settings(options.out, options)
     results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
     write_json(options.out / "results.json", results)
     for table in gradients_tables(results["gradients"]):

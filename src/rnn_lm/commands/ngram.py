@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnn_lm.conditions import given, only
 from rnn_lm.config import CorpusConfig, NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import Progress, TerminalProgress
@@ -21,7 +22,7 @@ class Options:
     """Take up the model in --out (or train it, if there is none)."""
     arpa: Path | None = None
     """Also write the model to this ARPA file (.gz compresses), which KenLM and SRILM read."""
-    overwrite: bool = False
+    overwrite: bool = field(default=False, metadata=only(arpa=given))
     """Replace the file of --arpa where it is there already."""
     from_arpa: Path | None = None
     """Train nothing: take the model of this ARPA file, made by KenLM, SRILM or rnn-lm, into --out. Text for it is
@@ -49,8 +50,10 @@ def run(options: Options) -> None:
         progress.say(f"model in {options.out}; next: rnn-lm generate {options.out}")
         return
     from rnn_lm.experiments.arpa_models import keep_arpa
+    from rnn_lm.settings.keeping import keep_settings
 
     model = keep_arpa(options.from_arpa, options.out, progress, resume=options.resume)
+    keep_settings(options.out, options)
     progress.say(f"order {model.config.order} read from {options.from_arpa}: {_stored(model.ngram_counts)} n-grams")
     progress.say(f"model in {options.out}; next: rnn-lm evaluate {options.out} --text FILE")
 
@@ -63,6 +66,7 @@ def _train(options: Options, progress: Progress) -> None:
     from rnn_lm.models.arpa import check_tokens, write_arpa
     from rnn_lm.prepare import prepare
     from rnn_lm.runs import require_run_folder, require_same_settings
+    from rnn_lm.settings.keeping import keep_settings
 
     if options.arpa is not None:
         require_output(options.arpa, "--arpa", overwrite=options.overwrite)
@@ -74,6 +78,7 @@ def _train(options: Options, progress: Progress) -> None:
     started = time.monotonic()
     model = train_ngram(options.out, options.ngram, prepared, progress, resume=options.resume)
     seconds = time.monotonic() - started
+    keep_settings(options.out, options)
     progress.say(f"order {options.ngram.order} trained in {seconds:.1f} s: {_stored(model.ngram_counts)} n-grams")
     for split in ("valid", "test"):
         total = score_text(model, prepared.texts[split], options.ngram.boundary).total

@@ -30,9 +30,11 @@ def run(options: Options) -> None:
     from rnn_lm.report.tables_probes import probes_tables
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.runs import start_run
+    from rnn_lm.settings.keeping import keep_settings
 
     progress = TerminalProgress()
     start_run(options.out, "probe", options.probe, options.resume)
+    keep_settings(options.out, options)
     results = run_probe(options.probe, options.out, progress)
     write_json(options.out / "results.json", {"probes": results})
     for table in probes_tables(results):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from rnn_lm.conditions import given, only, require_effect
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress, duration
+from rnn_lm.sweep.configs import RunConfigs, Value
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -38,7 +40,7 @@ class Options:
     storage: str | None = None
     """Share the study through a database instead of a file in --out: sqlite:///FILE, postgresql://..., mysql://...,
     redis://..."""
-    study_name: str = "sweep"
+    study_name: str = field(default="sweep", metadata=only(storage=given))
     """Processes with the same --storage and --study-name share one study."""
     sampler_seed: int = 1
     """Seeds the choice of settings."""
@@ -50,8 +52,17 @@ class Options:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UserError("--trials must be at least 1")
+        if self.storage is not None and ":***@" in self.storage:
+            raise UserError("--storage: its password is not kept; give --storage with it again")
         if not 0 <= self.sampler_seed < 2**63:
             raise UserError("--sampler-seed must be 0 or a positive number below 2^63")
+
+    def alternatives(self) -> dict[str, tuple[Value, ...]]:
+        """Settings that take several values: those of the space."""
+        from rnn_lm.sweep.space import parse_space
+
+        configs = RunConfigs(self.embedding, self.model, self.training)
+        return {one.field: one.extremes for one in parse_space(self.space, configs)}
 
 
 def run(options: Options) -> None:
@@ -87,7 +98,6 @@ def _require_optuna() -> None:
 
 
 def _settings(options: Options) -> SweepSettings:
-    from rnn_lm.sweep.configs import RunConfigs
     from rnn_lm.sweep.settings import SweepSettings
     from rnn_lm.sweep.space import parse_space
 
@@ -95,12 +105,14 @@ def _settings(options: Options) -> SweepSettings:
     space = parse_space(options.space, configs)
     settings = SweepSettings(options.corpus, configs, space, options.pruner, options.sampler_seed)
     settings.check_names()
+    require_effect(options, {one.field: f"--space {one}" for one in space})
     return settings
 
 
 def _start(options: Options, settings: SweepSettings, digests: dict[str, str]) -> Study:
     """Begin or take up the run's folder and its study; a database that cannot be used leaves no folder behind."""
     from rnn_lm.runs import start_run
+    from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.sweep.run import open_study
     from rnn_lm.sweep.storage import JOURNAL, open_database, open_journal, shown_url
 
@@ -109,8 +121,10 @@ def _start(options: Options, settings: SweepSettings, digests: dict[str, str]) -
     if url is not None:
         study = open_study(open_database(url), name, settings)
         start_run(options.out, "sweep", config, options.resume, digests)
+        keep_settings(options.out, replace(options, storage=shown_url(url)))
         return study
     start_run(options.out, "sweep", config, options.resume, digests)
+    keep_settings(options.out, options)
     return open_study(open_journal(options.out / JOURNAL), name, settings)
 
 

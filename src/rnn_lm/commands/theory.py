@@ -30,6 +30,7 @@ def run(options: Options) -> int:
     from rnn_lm.files import make_folder, write_json
     from rnn_lm.report.figures_theory import draw_theory
     from rnn_lm.runs import start_run
+    from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.theory.display import lines
     from rnn_lm.theory.run import failed, run_theory
 
@@ -37,6 +38,7 @@ def run(options: Options) -> int:
     if options.figures is not None:
         make_folder(options.figures)  # found out now whether it can be
     start_run(options.out, "theory", options.theory, options.resume)
+    keep_settings(options.out, options)
     results = run_theory(options.theory, progress, options.out)
     write_json(options.out / "results.json", {"theory": results})
     for line in lines(results):

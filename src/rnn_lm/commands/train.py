@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, RuntimeConfig, TrainingConfig
@@ -39,6 +40,7 @@ def run(options: Options) -> None:
     from rnn_lm.prepare import prepare
     from rnn_lm.runs import require_run_folder, require_same_settings
     from rnn_lm.runtime import start_runtime
+    from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.training.log import gradient_summary
     from rnn_lm.training.sizes import require_model_fits
     from rnn_lm.training.trainer import LARGEST_NLL
@@ -62,7 +64,10 @@ def run(options: Options) -> None:
     spec = RecurrentSpec(
         options.model.cell, options.model, options.training, options.embedding, vectors.vectors_ve, vectors.size
     )
-    result = train_recurrent(options.out, spec, prepared, progress, runtime=runtime, resume=options.resume).result
+    begun = partial(keep_settings, options.out, options)
+    result = train_recurrent(
+        options.out, spec, prepared, progress, runtime=runtime, begun=begun, resume=options.resume
+    ).result
     if not runtime.first:
         return
     position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)

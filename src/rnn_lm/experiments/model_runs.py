@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,11 @@ def train_recurrent(
     runtime: Runtime | None = None,
     *,
     resume: bool,
+    begun: Callable[[], None] | None = None,
 ) -> TrainedModel:
     """Train ``spec`` in ``folder``, from where an earlier run of it stopped if ``resume``.
+
+    ``begun`` is called, by the first process, as soon as the folder is a run's.
 
     Raises:
         UserError: see ``start_run`` and ``Trainer``.
@@ -96,6 +100,8 @@ def train_recurrent(
     with runtime.first_goes_first():
         if runtime.first:
             _begin(folder, "recurrent", config, prepared, resume=resume)
+            if begun is not None:
+                begun()
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trainer = Trainer(model, data, spec.training, folder, progress, on_validation, runtime)
     result = trainer.run(spec.name)

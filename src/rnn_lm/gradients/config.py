@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from rnn_lm.conditions import only
 from rnn_lm.config import Budget
 from rnn_lm.errors import UserError
 from rnn_lm.limits import at_least, check_numbers
@@ -15,11 +16,11 @@ class GradientsConfig:
 
     gradients_seed: int = 1
     """Seeds the models' start and training, and the random directions of the Lyapunov exponents."""
-    cells: tuple[str, ...] = ("rnn", "gru", "lstm")
+    cells: tuple[str, ...] = field(default=("rnn", "gru", "lstm"), metadata=only(runs=None))
     """Cells to look into, each fresh and trained."""
-    probe_size: int = 128
+    probe_size: int = field(default=128, metadata=only(runs=None))
     """Units H, and dimensions of the input vectors, of the models that are trained here."""
-    probe_budget: str = "1epochs"
+    probe_budget: str = field(default="1epochs", metadata=only(runs=None))
     """How long each of them is trained."""
     lags: int = 200
     """The longest lag: steps that the gradient is followed back."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from rnn_lm.conditions import holding, only
 from rnn_lm.errors import require, unknown_name
 from rnn_lm.limits import at_least, check_numbers
 
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
 """What is run unless others are asked for; the registries know more."""
+_NETWORKS = holding(*MODEL_NAMES[1:], usual=MODEL_NAMES)
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class ProbeConfig:
     recurrent matrix that starts uniform instead of orthogonal."""
     seeds: int = 5
     """Each model is trained with this many seeds: its start, its training text and the order of the text."""
-    steps: int = 1500
+    steps: int = field(default=1500, metadata=only(models=_NETWORKS))
     """Training steps per model and seed."""
-    batch_size: int = 64
+    batch_size: int = field(default=64, metadata=only(models=_NETWORKS))
     """Sentences per step."""
     sentences: int = 50_000
     """Sentences of training text, drawn anew for each seed."""
@@ -38,9 +40,9 @@ class ProbeConfig:
     """Distances asked at, in tokens, beyond the trained ones too."""
     items: int = 200
     """Questions per distance."""
-    symbols: int = 16
+    symbols: int = field(default=16, metadata=only(probes=holding("recall", usual=PROBE_NAMES)))
     """recall: symbols to choose among."""
-    nouns: int = 8
+    nouns: int = field(default=8, metadata=only(probes=holding("reference", usual=PROBE_NAMES)))
     """reference: nouns that may be asked for, 2 to 32."""
     workers: int | None = None
     """Models trained side by side, a process each. Default: one per core."""

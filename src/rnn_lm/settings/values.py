@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import typing
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -80,3 +81,17 @@ def _shown(raw: Any) -> str:
     words = {True: "true", False: "false"}
     text = words[raw] if isinstance(raw, bool) else "a table" if isinstance(raw, dict) else repr(raw)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def written(value: Any) -> str:
+    """A value as TOML has it; None as the word that stands for it."""
+    if value is None:
+        return f'"{NONE}"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, int | float):
+        return repr(value)
+    # JSON's strings are TOML's, but for a character that TOML wants escaped.
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
