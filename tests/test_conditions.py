@@ -26,13 +26,13 @@ from rnn_lm.config import CorpusConfig, EmbeddingConfig, GenerationConfig, Model
 from rnn_lm.errors import UserError
 
 WORKS_AND_DOES_NOT = [
-    ("encoding", CorpusConfig, "cp1252", {"corpus": ("a.txt",)}, {}, "--corpus with files of text"),
-    ("split", CorpusConfig, (0.8, 0.1, 0.1), {"corpus": ("a.txt",)}, {}, "--corpus with files of text"),
+    ("encoding", CorpusConfig, "cp1252", {"corpus": ("a.txt",)}, {}, "--corpus FILE or FOLDER"),
+    ("split", CorpusConfig, (0.8, 0.1, 0.1), {"corpus": ("a.txt",)}, {}, "--corpus FILE"),
     ("algorithm", EmbeddingConfig, "cbow", {}, {"embedding": "random"}, "--embedding word2vec"),
     ("window", EmbeddingConfig, 2, {}, {"embedding": "vectors.txt"}, "--embedding word2vec"),
     ("negatives", EmbeddingConfig, 2, {}, {"embedding": "random"}, "--embedding word2vec"),
     ("embedding_epochs", EmbeddingConfig, 2, {}, {"embedding": "random"}, "--embedding word2vec"),
-    ("freeze_embedding", EmbeddingConfig, True, {}, {"embedding": "random"}, "another --embedding"),
+    ("freeze_embedding", EmbeddingConfig, True, {}, {"embedding": "random"}, "another --embedding than random"),
     ("mogrifier_rounds", ModelConfig, 3, {"cell": "mogrifier"}, {}, "--cell mogrifier"),
     ("mogrifier_rank", ModelConfig, 3, {"cell": "mogrifier"}, {}, "--cell mogrifier"),
     ("mogrifier_rank", ModelConfig, 3, {"cell": "mogrifier"}, {"mogrifier_rounds": 0}, "--mogrifier-rounds 1 or more"),
@@ -51,7 +51,6 @@ WORKS_AND_DOES_NOT = [
     ("softmax_samples", TrainingConfig, 9, {}, {"softmax": "exact"}, "--softmax sampled"),
     ("softmax_samples", TrainingConfig, 9, {}, {"exact_share": 1.0}, "--exact-share below 1"),
     ("exact_share", TrainingConfig, 0.5, {}, {"softmax": "exact"}, "--softmax sampled"),
-    ("temporal_penalty", TrainingConfig, 1.0, {}, {"bptt_length": 1}, "--bptt-length 2 or more"),
     ("top_k", GenerationConfig, 3, {}, {"temperature": 0.0}, "--temperature above 0"),
     ("top_p", GenerationConfig, 0.5, {}, {"temperature": 0.0}, "--temperature above 0"),
     ("sample_seed", GenerationConfig, 2, {}, {"temperature": 0.0}, "--temperature above 0"),

@@ -36,10 +36,12 @@ class Wanted:
     Attributes:
         holds: whether a value is so.
         words: what a person would give, by the setting's flag, e.g. "--layers 2 or more"; asked for where it is shown.
+        quick: whether the words are there at once, for help to show.
     """
 
     holds: Callable[[Any], bool]
     words: Callable[[str], str]
+    quick: bool = True
 
 
 Conditions = Mapping[str, Wanted]
@@ -94,7 +96,7 @@ def below(bound: float) -> Wanted:
 
 def other_than(value: Any) -> Wanted:
     """Anything else."""
-    return Wanted(lambda other: other != value, lambda flag: f"another {flag}")
+    return Wanted(lambda other: other != value, lambda flag: f"another {flag} than {value}")
 
 
 given = Wanted(lambda value: value not in (None, ()), lambda flag: flag)
@@ -122,7 +124,7 @@ def reads(setting: str) -> Wanted:
         # Cells of other packages are not imported for a message: one may be broken.
         return f"{flag} {_or(sorted(name for name in _cells().loaded() if setting in _cells()[name].settings))}"
 
-    return Wanted(holds, words)
+    return Wanted(holds, words, quick=False)
 
 
 def _cells() -> Any:
@@ -134,11 +136,11 @@ def _is_of_files(corpus: tuple[str, ...]) -> bool:
     return not any(name in names or name.startswith("hf:") for name in corpus)
 
 
-corpus_of_files = Wanted(_is_of_files, lambda flag: f"{flag} with files of text")
+corpus_of_files = Wanted(_is_of_files, lambda flag: f"{flag} FILE or FOLDER")
 """A corpus that is read from text files or a folder with them."""
 corpus_undivided = Wanted(
     lambda corpus: corpus[0].startswith("hf:") or (_is_of_files(corpus) and not Path(corpus[0]).is_dir()),
-    lambda flag: f"{flag} with files of text",
+    lambda flag: f"{flag} FILE",
 )
 """A corpus that may come without a division into train, valid and test."""
 

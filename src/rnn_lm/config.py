@@ -295,9 +295,7 @@ class TrainingConfig:
     activation_penalty: float = 0.0
     """Activation regularization: this times the mean square of the last layer's output after dropout is added to the
     loss (alpha of Merity et al. 2018)."""
-    temporal_penalty: float = field(
-        default=0.0, metadata=either(only(bptt_length=least(2)), only(bptt_spread=above(0)))
-    )
+    temporal_penalty: float = 0.0
     """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
     to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
     momentum: float = field(default=0.0, metadata=only(optimizer="sgd"))

@@ -21,6 +21,7 @@ from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.limits import check_numbers, flag
 from rnn_lm.presets import default_options, preset_values, value_given
 from rnn_lm.settings.catalogue import catalogue
+from rnn_lm.settings.help_page import help_page
 from rnn_lm.settings.values import written
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     arguments, path = _without_config(arguments)
     file = _read_config(path, kind) if path is not None else None
     default = default_options(kind, arguments, file)
+    if {"-h", "--help"} & set(arguments):
+        print(help_page(kind, program, default, max(NARROWEST, shutil.get_terminal_size().columns)))
+        raise SystemExit(0)
     captured = io.StringIO()
     try:
-        with contextlib.redirect_stderr(captured), _laid_out(arguments):
+        with contextlib.redirect_stderr(captured), _on_one_line():
             options = tyro.cli(kind, args=arguments, prog=program, default=default, config=(tyro.conf.OmitArgPrefixes,))
         check_numbers(options)
-    except SystemExit as stop:
-        if stop.code == 0:
-            raise
+    except SystemExit:
         raise UserError(f"{_plainer(one_line(captured.getvalue()), kind)} (see {program} --help)") from None
     except UserError as error:
         raise _in_its_place(error, file, _given(kind, arguments)) from None
@@ -144,12 +146,10 @@ def _plainer(message: str, kind: type[Any]) -> str:
 
 
 @contextlib.contextmanager
-def _laid_out(arguments: list[str]) -> Iterator[None]:
-    """Inside, the parser of flags lays out help for a width that can be read, and messages for one without breaks."""
-    wants_help = bool({"-h", "--help"} & set(arguments))
-    width = max(NARROWEST, shutil.get_terminal_size().columns) if wants_help else 10 * LONGEST_MESSAGE
+def _on_one_line() -> Iterator[None]:
+    """Inside, the parser of flags lays out its messages for a width at which they have no breaks."""
     before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(width)
+    os.environ["COLUMNS"] = str(10 * LONGEST_MESSAGE)
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from rnn_lm.config import (
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress, duration
 
-_ELMAN = Wanted(lambda names: any(name.startswith("rnn") for name in names), lambda flag: f"{flag} rnn")
+_ELMAN = Wanted(lambda names: any(name.startswith("rnn") for name in names), lambda flag: f"{flag} rnn", quick=False)
 _DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embedding", "dropout_recurrent")
 
 
@@ -29,6 +29,9 @@ _DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embe
 class Options:
     """Compare an n-gram, a vanilla RNN, a GRU and an LSTM on one corpus, and write a report."""
 
+    FIRST: ClassVar = (
+        "corpus", "preset", "cells", "hidden_size", "budget", "embedding", "seeds", "out", "resume"
+    )  # fmt: skip
     IDLE: ClassVar = {
         "boundary": "compare trains an n-gram model for either boundary",
         "prompt": "compare lets models go on from the corpus's own sentences",

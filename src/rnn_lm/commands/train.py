@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.errors import UserError
@@ -15,6 +16,10 @@ from rnn_lm.progress import SilentProgress, TerminalProgress, duration
 @dataclass(frozen=True)
 class Options:
     """Train one recurrent language model."""
+
+    FIRST: ClassVar = (
+        "corpus", "preset", "cell", "hidden_size", "layers", "budget", "learning_rate", "out", "resume"
+    )  # fmt: skip
 
     out: Path = Path("runs/train")
     """Folder for the model, its checkpoints and its log."""

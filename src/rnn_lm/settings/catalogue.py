@@ -108,6 +108,11 @@ def may_be_none(hint: Any) -> bool:
     return type(None) in get_args(hint)
 
 
+def about(kind: type[Any]) -> str:
+    """What a settings class says that it is, on one line."""
+    return " ".join((kind.__doc__ or "").split("\n\n")[0].split())
+
+
 @functools.cache
 def helps_of(kind: type[Any]) -> dict[str, str]:
     """Field to the string that stands below it in the source of ``kind`` or a class that it is derived from."""

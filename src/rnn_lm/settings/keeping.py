@@ -16,7 +16,8 @@ from typing import Any
 
 from rnn_lm.conditions import has_effect, settings_of
 from rnn_lm.files import write_atomically
-from rnn_lm.settings.catalogue import CALL, Entry, catalogue, command_of, tables_of
+from rnn_lm.settings.catalogue import CALL, Entry, about, catalogue, command_of, tables_of
+from rnn_lm.settings.help_page import explained
 from rnn_lm.settings.reading import IDLE
 from rnn_lm.settings.values import written
 
@@ -57,20 +58,16 @@ def settings_text(options: Any, path: Path) -> str:
     for table, part in tables_of(kind).items():
         own = [entry for entry in entries if entry.table[0] == table]
         if own:
-            lines += [f"[{table}]", *_comment(_about(part)), ""] if table != command else [f"[{table}]", ""]
+            lines += [f"[{table}]", *_comment(about(part)), ""] if table != command else [f"[{table}]", ""]
             lines += [line for entry in own for line in _lines(entry, values[entry.name])]
     return "\n".join(lines)
 
 
 def _lines(entry: Entry, value: Any) -> Iterator[str]:
-    yield from _comment(entry.help)
+    yield from _comment(explained(entry))
     yield f"{entry.name} = {written(value)}"
     yield ""
 
 
 def _comment(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
-
-
-def _about(part: type[Any]) -> str:
-    return " ".join((part.__doc__ or "").split("\n\n")[0].split())
