@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rnn_lm.conditions import Wanted, above, either, only
 from rnn_lm.config import (
@@ -16,10 +17,12 @@ from rnn_lm.config import (
     NgramConfig,
     RuntimeConfig,
     TrainingConfig,
-    to_json,
 )
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress, duration
+
+if TYPE_CHECKING:
+    from rnn_lm.experiments.members import CompareSettings
 
 _ELMAN = Wanted(lambda names: any(name.startswith("rnn") for name in names), lambda flag: f"{flag} rnn", quick=False)
 _DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embedding", "dropout_recurrent")
@@ -86,28 +89,28 @@ class Options:
 
 def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
-    from rnn_lm.corpora import resolve
-    from rnn_lm.embeddings import require_source
-    from rnn_lm.experiments.compare import run_compare
-    from rnn_lm.experiments.members import CompareSettings
-    from rnn_lm.experiments.parts import check_parts
-    from rnn_lm.experiments.provenance import provenance
-    from rnn_lm.files import write_json
-    from rnn_lm.models.recurrent import count_parameters
-    from rnn_lm.report.html import write_report
+    from rnn_lm.experiments.comparison import check_compare, run_comparison
     from rnn_lm.report.terminal import print_results
-    from rnn_lm.runs import require_run_folder, start_run
     from rnn_lm.runtime import start_runtime
     from rnn_lm.settings.keeping import keep_settings
-    from rnn_lm.training.sizes import require_model_fits
 
-    require_run_folder(options.out, resume=options.resume)
-    check_parts(options.parts)
-    for cell in options.cells:  # unknown, or without code for --engine or --dropout-recurrent: known before training
-        count_parameters(1, options.embedding.embedding_size, replace(options.model, cell=cell))
-    require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
-    require_source(options.embedding)
-    settings = CompareSettings(
+    started = time.monotonic()
+    settings = settings_of(options)
+    check_compare(settings, options.out, resume=options.resume)
+    runtime = start_runtime(options.runtime)
+    progress = TerminalProgress()
+    begun = partial(keep_settings, options.out, options)
+    results = run_comparison(settings, options.out, progress, runtime, begun=begun, resume=options.resume)
+    print_results(results, progress.console)
+    progress.say(f"done in {duration(time.monotonic() - started)}: open {options.out / 'report.html'}")
+
+
+def settings_of(options: Options) -> CompareSettings:
+    """What the flags come to."""
+    from rnn_lm.corpora import resolve
+    from rnn_lm.experiments.members import CompareSettings
+
+    return CompareSettings(
         resolve(options.corpus),
         options.ngram,
         options.embedding,
@@ -120,20 +123,3 @@ def run(options: Options) -> None:
         options.seeds,
         options.parts,
     )
-    runtime = start_runtime(options.runtime)
-    progress = TerminalProgress()
-    started = time.monotonic()
-    start_run(options.out, "compare", settings, options.resume)
-    keep_settings(options.out, options)
-    results = {
-        "format": "rnn_lm results",
-        "version": 1,
-        "config": to_json(settings),
-        **run_compare(settings, options.out, progress, runtime, resume=options.resume),
-    }
-    where = {"device": str(runtime.device), "precision": runtime.precision}
-    results["made"] = {**provenance(time.monotonic() - started), **where}
-    write_json(options.out / "results.json", results)
-    write_report(results, options.out / "report.html")
-    print_results(results, progress.console)
-    progress.say(f"done in {duration(time.monotonic() - started)}: open {options.out / 'report.html'}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import ClassVar
 
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, RuntimeConfig, TrainingConfig
-from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress, TerminalProgress, duration
 
 
@@ -37,42 +36,18 @@ class Options:
 
 def run(options: Options) -> None:
     """Train, and say what came of it."""
-    from rnn_lm.corpora import resolve
-    from rnn_lm.corpora.subwords import TOKENIZER
-    from rnn_lm.embeddings import require_source
-    from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
-    from rnn_lm.experiments.vectors import input_vectors
-    from rnn_lm.prepare import prepare
-    from rnn_lm.runs import require_run_folder, require_same_settings
+    from rnn_lm.experiments.train import TrainSettings, check_train, run_train
     from rnn_lm.runtime import start_runtime
     from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.training.log import gradient_summary
-    from rnn_lm.training.sizes import require_model_fits
     from rnn_lm.training.trainer import LARGEST_NLL
 
-    require_run_folder(options.out, resume=options.resume)
-    require_model_fits(1, options.embedding.embedding_size, options.model, options.training)
-    require_source(options.embedding)
-    settings = {"embedding": options.embedding, "model": options.model, "training": options.training}
-    require_same_settings(options.out, "recurrent", {"corpus": resolve(options.corpus), **settings})
+    settings = TrainSettings(options.corpus, options.embedding, options.model, options.training)
+    check_train(settings, options.out, resume=options.resume)
     runtime = start_runtime(options.runtime)
     progress = TerminalProgress() if runtime.first else SilentProgress()
-    if runtime.size > 1 and options.corpus.tokens == "unigram" and not (options.out / TOKENIZER).exists():
-        raise UserError("--tokens unigram learns other pieces in each process: give --tokens bpe, or --processes 1")
-    with runtime.first_goes_first():
-        prepared = prepare(options.corpus, progress, options.out)
-    vectors = None
-    if runtime.first:
-        vectors = input_vectors(options.embedding, prepared, None, options.training.seed, progress)
-    vectors = runtime.from_first(vectors)
-    assert vectors is not None
-    spec = RecurrentSpec(
-        options.model.cell, options.model, options.training, options.embedding, vectors.vectors_ve, vectors.size
-    )
     begun = partial(keep_settings, options.out, options)
-    result = train_recurrent(
-        options.out, spec, prepared, progress, runtime=runtime, begun=begun, resume=options.resume
-    ).result
+    result = run_train(settings, options.out, progress, runtime, begun=begun, resume=options.resume).result
     if not runtime.first:
         return
     position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)

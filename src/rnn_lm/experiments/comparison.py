@@ -1,0 +1,80 @@
+"""A comparison in a folder of its own, with results.json and report.html: what ``rnn-lm compare`` does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rnn_lm.config import to_json
+from rnn_lm.embeddings import require_source
+from rnn_lm.experiments.compare import run_compare
+from rnn_lm.experiments.members import CompareSettings
+from rnn_lm.experiments.parts import check_parts
+from rnn_lm.experiments.provenance import provenance
+from rnn_lm.files import write_json
+from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.progress import Progress
+from rnn_lm.report.html import write_report
+from rnn_lm.runs import require_run_folder, start_run
+from rnn_lm.runtime import Runtime
+from rnn_lm.training.sizes import require_model_fits
+
+RESULTS = "results.json"
+REPORT = "report.html"
+
+
+def check_compare(settings: CompareSettings, folder: Path, *, resume: bool) -> None:
+    """Find out, before any work, what can be known to be wrong.
+
+    Raises:
+        UserError: the folder holds a run that is not to be resumed; a part or cell is unknown; a model fits into no
+            memory; or there are no such vectors.
+    """
+    require_run_folder(folder, resume=resume)
+    check_parts(settings.parts)
+    for cell in settings.cells:  # unknown, or without code for --engine or --dropout-recurrent: known before training
+        count_parameters(1, settings.embedding.embedding_size, replace(settings.model, cell=cell))
+    require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
+    require_source(settings.embedding)
+
+
+def run_comparison(
+    settings: CompareSettings,
+    folder: Path,
+    progress: Progress,
+    runtime: Runtime,
+    *,
+    resume: bool,
+    begun: Callable[[], None] | None = None,
+) -> dict[str, Any]:
+    """Compare, and write results.json and report.html; returns what the former holds.
+
+    Args:
+        settings: which have passed ``check_compare``.
+        folder: for everything; each model gets a folder in it.
+        progress: told of everything.
+        runtime: where the recurrent models are trained.
+        resume: finished models are read back, an unfinished one is gone on with.
+        begun: called as soon as the folder is a run's.
+
+    Raises:
+        UserError: see ``start_run`` and ``run_compare``.
+    """
+    started = time.monotonic()
+    start_run(folder, "compare", settings, resume)
+    if begun is not None:
+        begun()
+    results = {
+        "format": "rnn_lm results",
+        "version": 1,
+        "config": to_json(settings),
+        **run_compare(settings, folder, progress, runtime, resume=resume),
+    }
+    where = {"device": str(runtime.device), "precision": runtime.precision}
+    results["made"] = {**provenance(time.monotonic() - started), **where}
+    write_json(folder / RESULTS, results)
+    write_report(results, folder / REPORT)
+    return results

@@ -1,0 +1,86 @@
+"""One recurrent model into one folder: what ``rnn-lm train`` and ``rnn_lm.train`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
+from rnn_lm.corpora import resolve
+from rnn_lm.corpora.subwords import TOKENIZER
+from rnn_lm.embeddings import require_source
+from rnn_lm.errors import UserError
+from rnn_lm.experiments.model_runs import RecurrentSpec, TrainedModel, train_recurrent
+from rnn_lm.experiments.vectors import input_vectors
+from rnn_lm.prepare import prepare
+from rnn_lm.progress import Progress
+from rnn_lm.runs import require_run_folder, require_same_settings
+from rnn_lm.runtime import Runtime
+from rnn_lm.training.sizes import require_model_fits
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """All that the training of one model needs to know; see each."""
+
+    corpus: CorpusConfig
+    embedding: EmbeddingConfig
+    model: ModelConfig
+    training: TrainingConfig
+
+
+def check_train(settings: TrainSettings, folder: Path, *, resume: bool) -> None:
+    """Find out, before any work, what can be known to be wrong.
+
+    Raises:
+        UserError: the folder holds a run that is not to be resumed, or of other settings; the model fits into no
+            memory; or there are no such vectors.
+    """
+    require_run_folder(folder, resume=resume)
+    require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
+    require_source(settings.embedding)
+    known = {"embedding": settings.embedding, "model": settings.model, "training": settings.training}
+    require_same_settings(folder, "recurrent", {"corpus": resolve(settings.corpus), **known})
+
+
+def run_train(
+    settings: TrainSettings,
+    folder: Path,
+    progress: Progress,
+    runtime: Runtime,
+    *,
+    resume: bool,
+    begun: Callable[[], None] | None = None,
+) -> TrainedModel:
+    """Read the corpus, make the input vectors, and train; in several processes, each of them calls this.
+
+    Args:
+        settings: which have passed ``check_train``.
+        folder: for the model, its checkpoints and its log.
+        progress: told of everything.
+        runtime: where the model is trained.
+        resume: whether a run in ``folder`` is gone on with.
+        begun: called by the first process, as soon as the folder is a run's.
+
+    Raises:
+        UserError: see ``prepare`` and ``train_recurrent``.
+    """
+    if runtime.size > 1 and settings.corpus.tokens == "unigram" and not (folder / TOKENIZER).exists():
+        raise UserError("--tokens unigram learns other pieces in each process: give --tokens bpe, or --processes 1")
+    with runtime.first_goes_first():
+        prepared = prepare(settings.corpus, progress, folder)
+    vectors = None
+    if runtime.first:
+        vectors = input_vectors(settings.embedding, prepared, None, settings.training.seed, progress)
+    vectors = runtime.from_first(vectors)
+    assert vectors is not None
+    spec = RecurrentSpec(
+        settings.model.cell,
+        settings.model,
+        settings.training,
+        settings.embedding,
+        vectors.vectors_ve,
+        vectors.size,
+    )
+    return train_recurrent(folder, spec, prepared, progress, runtime=runtime, begun=begun, resume=resume)
