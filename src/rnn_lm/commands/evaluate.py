@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -13,6 +13,9 @@ from rnn_lm.charsets import require_encoding
 from rnn_lm.conditions import either, given, only
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
+
+if TYPE_CHECKING:
+    from rnn_lm.evaluation.figures import PolicyFigures
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,12 @@ class Options:
     """Write the surprisal of every token, in bits, to this TSV file (one model)."""
     policy: Literal["stream", "sentence"] = field(default="stream", metadata=only(surprisal=given))
     """Context policy of --surprisal; perplexity is always given under both."""
-    overwrite: bool = field(default=False, metadata=either(only(surprisal=given), only(adapt_results=given)))
-    """Replace the files of --surprisal and --adapt-results where they are there already."""
+    json: Path | None = None
+    """Write the figures of both policies, with intervals and differences, to this JSON file."""
+    overwrite: bool = field(
+        default=False, metadata=either(only(surprisal=given), only(json=given), only(adapt_results=given))
+    )
+    """Replace the files of --surprisal, --json and --adapt-results where they are there already."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
@@ -53,11 +60,14 @@ def run(options: Options) -> None:
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.experiments.evaluate import evaluate_models, require_text, splits_for
     from rnn_lm.experiments.evaluate_adapted import check_adaptation, evaluate_adapted
-    from rnn_lm.files import require_output
+    from rnn_lm.files import require_output, write_json
+    from rnn_lm.report.evaluation import newest, note_lines
 
     progress = TerminalProgress()
     if options.surprisal is not None:
         require_output(options.surprisal, "--surprisal", overwrite=options.overwrite)
+    if options.json is not None:
+        require_output(options.json, "--json", overwrite=options.overwrite)
     if options.text is not None:
         require_text(options.text)
     models = [open_model(path, progress) for path in options.runs]
@@ -65,8 +75,16 @@ def run(options: Options) -> None:
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation, overwrite=options.overwrite)
     chosen = splits_for(models, options.split, options.text, progress, options.encoding)
-    for line in evaluate_models(models, chosen, progress):
+
+    def tell(figures: PolicyFigures) -> None:
+        for line in newest(figures):
+            progress.say(line)
+
+    evaluated = evaluate_models(models, chosen, progress, tell)
+    for line in note_lines(evaluated):
         progress.say(line)
+    if options.json is not None:
+        write_json(options.json, evaluated.to_json())
     if adaptation.adapt != "none":
         for line in evaluate_adapted(models, chosen, adaptation, progress):
             progress.say(line)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int
@@ -11,6 +10,7 @@ from jaxtyping import Int
 from rnn_lm.evaluation.intervals import Effect, number_text
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.evaluation.significance import RUNS, gain, gain_concentration, perplexity_ratio
+from rnn_lm.report.results import Claim
 
 BLOCKS = RUNS
 """What counts as one observation: a run of sentences. Neighboring sentences share their topic, and intervals that took
@@ -27,7 +27,7 @@ LONGEST_SHORT = 1
 
 def compare_claims(
     scores: Mapping[str, SeedScores], labels: Mapping[str, str], match_n: Int[np.ndarray, "N"], policy: Policy
-) -> list[dict[str, Any]]:
+) -> list[Claim]:
     """Test every expectation whose models are there, on one policy's test scores.
 
     Args:
@@ -51,7 +51,7 @@ def compare_claims(
 
 def _concentration_claims(
     scores: Mapping[str, SeedScores], labels: Mapping[str, str], match_n: Int[np.ndarray, "N"], policy: Policy
-) -> list[dict[str, Any]]:
+) -> list[Claim]:
     """Where all tokens have a context that was seen, or none has, the row says that there is nothing to compare."""
     note = f"contexts of which at most {LONGEST_SHORT} token was seen in training, against the others"
     claims = []
@@ -72,14 +72,23 @@ def _one_side(match_n: Int[np.ndarray, "N"]) -> str:
     return f"not tested: {'no' if match_n.min() > LONGEST_SHORT else 'every'} token of the text has {at_most}"
 
 
-def _untested(statement: str, policy: Policy, note: str, reason: str) -> dict[str, Any]:
+def _untested(statement: str, policy: Policy, note: str, reason: str) -> Claim:
     """A row of the claims table without figures."""
-    missing = dict.fromkeys(("effect", "low", "high", "p_value"))
-    row = {"statement": statement, "policy": policy, **missing, "verdict": "not tested"}
-    return {**row, "unit": "nats per token", "note": note, "reason": reason}
+    return {
+        "statement": statement,
+        "policy": policy,
+        "effect": None,
+        "low": None,
+        "high": None,
+        "p_value": None,
+        "verdict": "not tested",
+        "unit": "nats per token",
+        "note": note,
+        "reason": reason,
+    }
 
 
-def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> dict[str, Any]:
+def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> Claim:
     """One row of the claims table; effects are nats per token saved, so that above zero speaks for the claim."""
     ratio = perplexity_ratio(effect)
     shown_ratio = f"perplexity ratio {number_text(ratio.value)}"
@@ -88,7 +97,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
     else:
         units = f"{effect.units} runs of sentences" + ("" if effect.over == "units" else " and seeds")
         notes = [note or f"{shown_ratio} {ratio.text('.3f')}", f"over {units}"]
-    return {
+    claim: Claim = {
         "statement": statement,
         "policy": policy,
         "effect": effect.effect,
@@ -98,5 +107,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> di
         "verdict": effect.verdict,
         "unit": "nats per token",
         "note": "; ".join(notes),
-        **({"reason": effect.note} if effect.note else {}),
     }
+    if effect.note:
+        claim["reason"] = effect.note
+    return claim

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Int
 
 from rnn_lm.config import GenerationConfig
 from rnn_lm.evaluation.breakdown import by_context_match
+from rnn_lm.evaluation.figures import TextPerplexity
 from rnn_lm.evaluation.generation import generate
-from rnn_lm.evaluation.intervals import Interval
-from rnn_lm.evaluation.perplexity import Policy, TokenScores
-from rnn_lm.evaluation.significance import perplexity_interval
-from rnn_lm.evaluation.unknown import Reading
+from rnn_lm.evaluation.perplexity import Policy
 from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
@@ -28,9 +26,10 @@ from rnn_lm.labels import label_of, labels_of
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import Progress
+from rnn_lm.report.results import Claim, CurvePoint, GradientNorms, MatchScore, ModelResult, Sample
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
-from rnn_lm.training.log import TrainingLog, gradient_summary
+from rnn_lm.training.log import ValidationRecord, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 
 HEADLINE: Policy = "stream"
@@ -74,7 +73,7 @@ def run_compare(
     }
 
 
-def _claims(members: list[Member], matches: Matches) -> list[dict[str, Any]]:
+def _claims(members: list[Member], matches: Matches) -> list[Claim]:
     return [
         claim
         for policy in POLICIES
@@ -87,9 +86,7 @@ def _claims(members: list[Member], matches: Matches) -> list[dict[str, Any]]:
     ]
 
 
-def _model_result(
-    member: Member, settings: CompareSettings, prepared: PreparedCorpus, matches: Matches
-) -> dict[str, Any]:
+def _model_result(member: Member, settings: CompareSettings, prepared: PreparedCorpus, matches: Matches) -> ModelResult:
     return {
         "name": member.name,
         "label": label_of(member.name),
@@ -101,62 +98,46 @@ def _model_result(
         "seconds": member.seconds,
         "perplexity": {
             policy: {
-                split: _score([scores[policy, split] for scores in member.scores], prepared.readings[split])
+                split: TextPerplexity.of(
+                    [scores[policy, split] for scores in member.scores], prepared.readings[split], BLOCKS
+                ).to_json()
                 for split in SCORED_SPLITS
             }
             for policy in POLICIES
         },
         "breakdown": _breakdown(member, matches),
         "curves": [
-            {"seed": seed, "points": _curve(result.log)}
+            {"seed": seed, "points": curve_of(result.log.validations)}
             for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "gradient_norms": [
-            gradient_summary(result.log.steps, seed) for seed, result in zip(member.seeds, member.results, strict=False)
+            cast(GradientNorms, gradient_summary(result.log.steps, seed))
+            for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "samples": _samples(member.models[0], settings.generation, prepared),
     }
 
 
-def _score(seeds: list[TokenScores], reading: Reading) -> dict[str, Any]:
-    interval = perplexity_interval(seeds, BLOCKS)
-    total = seeds[0].total
-    for one in seeds[1:]:
-        total = total + one.total
-    return {
-        "perplexity": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "per_seed": [one.total.perplexity for one in seeds],
-        "bits_per_token": total.bits_per_token,
-        **reading.figures(total),
-        "token_count": len(seeds[0].nll_n),
-        **_note(interval),
-    }
-
-
-def _note(interval: Interval) -> dict[str, str]:
-    """Why there is no interval, where there is none."""
-    return {"note": interval.note} if interval.note else {}
-
-
-def _breakdown(member: Member, matches: Matches) -> list[dict[str, Any]]:
+def _breakdown(member: Member, matches: Matches) -> list[MatchScore]:
     buckets = by_context_match(member.test_scores(HEADLINE), matches[HEADLINE], BLOCKS)
-    return [
-        {
+    found: list[MatchScore] = []
+    for bucket in buckets:
+        score: MatchScore = {
             "policy": HEADLINE,
             "match": bucket.match,
             "token_count": bucket.token_count,
             "perplexity": bucket.perplexity.value,
             "low": bucket.perplexity.low,
             "high": bucket.perplexity.high,
-            **_note(bucket.perplexity),
         }
-        for bucket in buckets
-    ]
+        if bucket.perplexity.note:
+            score["note"] = bucket.perplexity.note
+        found.append(score)
+    return found
 
 
-def _curve(log: TrainingLog) -> list[dict[str, Any]]:
+def curve_of(log: Sequence[ValidationRecord]) -> list[CurvePoint]:
+    """The learning curve that a run's validations draw."""
     return [
         {
             "step": record.step,
@@ -167,16 +148,16 @@ def _curve(log: TrainingLog) -> list[dict[str, Any]]:
             "train_perplexity": None if record.train_nll is None else math.exp(min(record.train_nll, LARGEST_NLL)),
             "valid_perplexity": math.exp(min(record.valid_nll, LARGEST_NLL)),
         }
-        for record in log.validations
+        for record in log
     ]
 
 
-def _samples(model: LanguageModel, config: GenerationConfig, prepared: PreparedCorpus) -> list[dict[str, Any]]:
+def _samples(model: LanguageModel, config: GenerationConfig, prepared: PreparedCorpus) -> list[Sample]:
     """Text from nothing and from the start of a sentence in the middle of valid, the same for every model."""
     sentences = prepared.corpus.valid.sentences
     middle = sentences[len(sentences) // 2][:PROMPT_TOKENS]
     vocabulary = prepared.vocabulary
-    samples = []
+    samples: list[Sample] = []
     for prompt in ([], middle):
         ids = list(generate(model, vocabulary.encode(prompt), config, vocabulary))
         text = readable(vocabulary.decode(ids), prepared.config.tokens)

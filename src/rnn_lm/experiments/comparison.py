@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from rnn_lm.config import to_json
 from rnn_lm.embeddings import require_source
@@ -18,6 +17,7 @@ from rnn_lm.files import write_json
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.progress import Progress
 from rnn_lm.report.html import write_report
+from rnn_lm.report.results import Results, check_results
 from rnn_lm.runs import require_run_folder, start_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.sizes import require_model_fits
@@ -49,7 +49,7 @@ def run_comparison(
     *,
     resume: bool,
     begun: Callable[[], None] | None = None,
-) -> dict[str, Any]:
+) -> Results:
     """Compare, and write results.json and report.html; returns what the former holds.
 
     Args:
@@ -77,4 +77,4 @@ def run_comparison(
     results["made"] = {**provenance(time.monotonic() - started), **where}
     write_json(folder / RESULTS, results)
     write_report(results, folder / REPORT)
-    return results
+    return check_results(results, str(folder / RESULTS))

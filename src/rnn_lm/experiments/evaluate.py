@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rnn_lm.corpora import Downloads, Split, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.intervals import Effect, Interval, number_text
-from rnn_lm.evaluation.perplexity import SentenceScores, TokenScores, score_sentences
-from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio, word_perplexity_ratio
+from rnn_lm.evaluation.figures import Difference, Evaluated, ModelFigures, PolicyFigures, TextPerplexity
+from rnn_lm.evaluation.intervals import Effect, Interval
+from rnn_lm.evaluation.perplexity import SentenceScores, score_sentences
+from rnn_lm.evaluation.significance import gain, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.evaluation.unknown import Reading, reading_of
 from rnn_lm.experiments.arpa_models import has_no_text
 from rnn_lm.experiments.claims import BLOCKS
@@ -72,8 +73,13 @@ def require_text(path: Path) -> None:
         )
 
 
-def evaluate_models(models: Sequence[StoredModel], chosen: Sequence[Split], progress: Progress) -> Iterator[str]:
-    """Lines to print: each model's figures under both policies, and each later model's gain on the first.
+def evaluate_models(
+    models: Sequence[StoredModel],
+    chosen: Sequence[Split],
+    progress: Progress,
+    told: Callable[[PolicyFigures], None] | None = None,
+) -> Evaluated:
+    """Each model's figures under both policies, and how each later model compares with the first.
 
     Models with one vocabulary are compared by the token, others by the word, each sentence's NLL as one observation.
 
@@ -81,20 +87,24 @@ def evaluate_models(models: Sequence[StoredModel], chosen: Sequence[Split], prog
         models: at least one.
         chosen: one text, as each model's tokenizer cuts it.
         progress: told how far the scoring is.
+        told: given, as soon as a model is scored, the figures of the policy up to it.
     """
     texts = [split.encoded(stored.vocabulary) for stored, split in zip(models, chosen, strict=True)]
     readings = [reading_by(stored, split) for stored, split in zip(models, chosen, strict=True)]
+    tokens, policies = tuple(len(text) for text in texts), {}
     for policy in POLICIES:
-        counts = " / ".join(f"{count:,}" for count in dict.fromkeys(len(text) for text in texts))
-        yield f"context policy {policy} ({counts} tokens, {chosen[0].words:,} words, <eos> counted)"
         scored: list[_Scored] = []
+        figures = PolicyFigures(policy, chosen[0].words, tokens, ())
         for stored, text, reading in zip(models, texts, readings, strict=True):
             scores = score_sentences(stored.model, text, policy, progress=progress)
             scored.append(_Scored(stored, len(text), scores, reading))
-            yield f"  {stored.name:<20} {figures(scores, reading)}"
-            if len(scored) > 1:
-                yield f"  {'':<20} {_difference(scored[-1], scored[0])}"
-    yield from _caveats(models, readings)
+            difference = _difference(scored[-1], scored[0]) if len(scored) > 1 else None
+            perplexity = TextPerplexity.of([scores], reading, BLOCKS)
+            figures = replace(figures, models=(*figures.models, ModelFigures(stored.name, perplexity, difference)))
+            if told is not None:
+                told(figures)
+        policies[policy] = figures
+    return Evaluated(policies, tuple(_caveats(models, readings)))
 
 
 @dataclass(frozen=True)
@@ -107,29 +117,21 @@ class _Scored:
     reading: Reading
 
 
-def _difference(system: _Scored, baseline: _Scored) -> str:
+def _difference(system: _Scored, baseline: _Scored) -> Difference:
     """How one model's figures compare with another's: by the token where they have the same, else by the word, or by
     the character where words are not set apart; not at all where ``<unk>`` leaves nothing to compare by."""
-    pair = (system.scores, baseline.scores)
+    name, pair = baseline.stored.name, (system.scores, baseline.scores)
     if not all(math.isfinite(scores.total.nll_sum) for scores in pair):
-        return f"not compared with {baseline.stored.name}: a perplexity is infinite"
-    by_token = system.stored.vocabulary == baseline.stored.vocabulary and system.tokens == baseline.tokens
-    if by_token:
+        return Difference.untested(name, "a perplexity is infinite")
+    if system.stored.vocabulary == baseline.stored.vocabulary and system.tokens == baseline.tokens:
         effect = gain([pair[0]], [pair[1]], BLOCKS)
-        ratio, unit = perplexity_ratio(effect), ""
-    else:
-        if not (system.reading.spelled_out and baseline.reading.spelled_out):
-            return f"not compared with {baseline.stored.name}: the vocabularies differ, and too much is <unk>"
-        effect = gain([pair[0].by_sentence], [pair[1].by_sentence], BLOCKS)
-        if not system.reading.spaced:
-            bits = _bits_per_character(effect, system.scores)
-            shown = f"{bits.value:+.3f} bits/character {bits.text('+.3f')}"
-            return f"{shown} beside {baseline.stored.name}{p_value_text(effect.p_value)}"
-        ratio, unit = word_perplexity_ratio(effect, system.scores), " per word"
-    return (
-        f"perplexity{unit} x {number_text(ratio.value)} {ratio.text('.3f')} of {baseline.stored.name}'s"
-        f"{p_value_text(effect.p_value)}"
-    )
+        return Difference.tested(name, "token", perplexity_ratio(effect), effect)
+    if not (system.reading.spelled_out and baseline.reading.spelled_out):
+        return Difference.untested(name, "the vocabularies differ, and too much is <unk>")
+    effect = gain([pair[0].by_sentence], [pair[1].by_sentence], BLOCKS)
+    if not system.reading.spaced:
+        return Difference.tested(name, "character", _bits_per_character(effect, system.scores), effect)
+    return Difference.tested(name, "word", word_perplexity_ratio(effect, system.scores), effect)
 
 
 def _bits_per_character(effect: Effect, scores: SentenceScores) -> Interval:
@@ -145,39 +147,13 @@ def reading_by(stored: StoredModel, split: Split) -> Reading:
 
 
 def _caveats(models: Sequence[StoredModel], readings: Sequence[Reading]) -> Iterator[str]:
-    """A line for each model whose figures ``<unk>`` makes too low: for the text, or beside another model's."""
+    """A note for each model whose figures ``<unk>`` makes too low: for the text, or beside another model's."""
     alike = all(stored.vocabulary == models[0].vocabulary for stored in models)
     for stored, reading in zip(models, readings, strict=True):
         if note := reading.note(stored.name):
-            yield f"note: {note}"
+            yield note
         elif reading.unk_share and not alike:
             yield (
-                f"note: {reading.unk_share:.2%} of the tokens are <unk> to {stored.name}, which is easier to predict "
+                f"{reading.unk_share:.2%} of the tokens are <unk> to {stored.name}, which is easier to predict "
                 "than what it stands for: its figures per word and per character are too low beside those without <unk>"
             )
-
-
-def p_value_text(p_value: float | None) -> str:
-    """To stand after a difference: nothing where there is no p-value."""
-    return "" if p_value is None else f", p = {p_value:.2g}"
-
-
-def figures(scores: SentenceScores | TokenScores, reading: Reading) -> str:
-    """Perplexity with its interval, and bits, in a line; per word where that is not what a token is.
-
-    What is ``<unk>`` stands behind them; figures that it leaves without meaning do not stand there at all.
-    """
-    total = scores.total
-    if not math.isfinite(total.nll_sum):
-        return f"perplexity inf (a token has the probability 0){reading.beside(total)}"
-    interval = perplexity_interval([scores], BLOCKS)
-    parts = [
-        f"perplexity {number_text(interval.value, '8.2f')} {interval.text()}",
-        f"{total.bits_per_token:.3f} bits/token",
-    ]
-    if (bits := reading.bits_per_character(total)) is not None:
-        parts.append(f"{bits:.3f} bits/character")
-    per_word = reading.perplexity_per_word(total)
-    if per_word is not None and total.words != total.token_count:
-        parts.append(f"{per_word:.2f} per word")
-    return "  ".join(parts) + reading.beside(total)

@@ -14,16 +14,18 @@ from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.figures import TextPerplexity
 from rnn_lm.evaluation.intervals import Effect, number_text
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
 from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
 from rnn_lm.experiments.claims import BLOCKS
-from rnn_lm.experiments.evaluate import figures, p_value_text, reading_by
+from rnn_lm.experiments.evaluate import reading_by
 from rnn_lm.files import require_output, write_json
 from rnn_lm.limits import flag
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
+from rnn_lm.report.evaluation import figures_text, p_value_text
 from rnn_lm.stream import EncodedText
 
 _DIVERGED = 100.0
@@ -89,12 +91,13 @@ def evaluate_adapted(
         assert isinstance(model, RecurrentLanguageModel)
         splits, reading = _other_splits(stored, config), reading_by(stored, split)
         static = score_text(model, text, "stream", progress=progress)
-        yield f"  {stored.name}, static: {figures(static, reading)}"
+        yield f"  {stored.name}, static: {figures_text(TextPerplexity.of([static], reading, BLOCKS))}"
         found = []
         for adapted in _adapted(model, text, config, splits, progress):
             effect = gain([adapted.scores], [static], BLOCKS)
             result = _result(adapted, effect)
-            yield f"  {stored.name} {adapted.label}: {figures(adapted.scores, reading)}"
+            perplexity = TextPerplexity.of([adapted.scores], reading, BLOCKS)
+            yield f"  {stored.name} {adapted.label}: {figures_text(perplexity)}"
             yield (
                 f"    perplexity x {number_text(result['ratio'])} {perplexity_ratio(effect).text('.3f')} "
                 f"of its static one{p_value_text(effect.p_value)}; {adapted.tokens_per_second:,.0f} tokens/s"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.score import Score
 from rnn_lm.files import read_json
 from rnn_lm.report import results_gradients, results_probes, results_theory
 from rnn_lm.report.limits import beyond_limits
@@ -75,28 +76,6 @@ class EmbeddingResult(TypedDict):
     seconds: float
 
 
-class _Score(TypedDict):
-    perplexity: float
-    low: float | None
-    high: float | None
-    per_seed: list[float]
-    bits_per_token: float
-    bits_per_character: float | None
-    token_count: int
-
-
-class Score(_Score, total=False):
-    """Perplexity of one split under one policy, with a 95% interval, over ``token_count`` predicted tokens.
-
-    Where there is no interval its ends are None, here and below, and ``note`` says why.
-    """
-
-    perplexity_per_word: float | None
-    unk_share: float | None
-    perplexity_without_unk: float | None
-    note: str
-
-
 class _MatchScore(TypedDict):
     match: str
     token_count: int
@@ -108,7 +87,8 @@ class _MatchScore(TypedDict):
 class MatchScore(_MatchScore, total=False):
     """Test perplexity where the longest context seen in training has ``match`` tokens ("0" to "4+").
 
-    ``policy`` says under which context policy; where it is missing, the page does not say.
+    Where there is no interval its ends are None, here and below, and ``note`` says why. ``policy`` says under which
+    context policy; where it is missing, the page does not say.
     """
 
     policy: str
