@@ -104,6 +104,13 @@ class Cell(nn.Module):
         """Return the state after one more input: the cell's equations."""
         raise NotImplementedError(f"{type(self).__name__} defines no step")
 
+    def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:  # noqa: ARG002
+        """Return what each gate is when ``input_be`` is read in ``state``, by name; a cell without gates has none.
+
+        ``step`` computes with the same numbers: whoever looks at gates sees what the state was made of.
+        """
+        return {}
+
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
         """Take T steps; return every hidden state and the last state."""
         outputs = []

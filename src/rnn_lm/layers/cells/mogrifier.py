@@ -55,6 +55,13 @@ class MogrifierCell(LSTMCell):
             self.r_left = nn.Parameter(torch.empty(to_hidden, self.hidden_size, self.rank))
             self.r_right = nn.Parameter(torch.empty(to_hidden, self.rank, self.input_size))
 
+    def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:
+        """Return the LSTM's gates, after input and hidden state have gated each other."""
+        hidden_bh, cell_bh = state
+        if self.rounds:
+            input_be, hidden_bh = self.mogrify(input_be, hidden_bh)
+        return super().gate_values(input_be, (hidden_bh, cell_bh))
+
     def step(self, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters | None = None) -> State:
         hidden_bh, cell_bh = state
         if self.rounds:
