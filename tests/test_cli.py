@@ -55,7 +55,7 @@ def compared(corpus_folder, tmp_path_factory) -> Path:
     return folder
 
 
-COMPARE = [*SMALL, "--cells", "rnn", "lstm", "--length", "8", "--parts"]
+COMPARE = [*SMALL, "--models", "ngram", "rnn", "lstm", "--length", "8", "--parts"]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ COMPARE = [*SMALL, "--cells", "rnn", "lstm", "--length", "8", "--parts"]
         (["train", "--corpus", "ptb", "--data-dir", "."], "ptb.{train,valid,test}.txt"),
         (["train", "--data-dir", "."], "--data-dir is for the corpora that are downloaded"),
         (["train", "--corpus", "hf:a/b/c/d"], "write hf:OWNER/NAME"),
-        (["compare", "--cells", "lsmt"], "did you mean 'lstm'"),
-        (["compare", "--cells", "lstm", "lstm"], "--cells"),
-        (["compare", "--engine", "fused", "--cells", "lstm", "mogrifier"], "--engine fused has no code for"),
+        (["compare", "--models", "lsmt"], "did you mean 'lstm'"),
+        (["compare", "--models", "lstm", "lstm"], "--models"),
+        (["compare", "--engine", "fused", "--models", "lstm", "mogrifier"], "--engine fused has no code for"),
         (["compare", "--seeds", "0"], "--seeds"),
         (["evaluate"], "model folder"),
         (["evaluate", "nowhere"], "nowhere"),

@@ -56,8 +56,8 @@ def rnn_lm(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_cell_and_a_corpus_from_outside_are_compared(site, tmp_path):
     out = tmp_path / "run"
     done = rnn_lm(
-        site, "compare", "--corpus", "counting", "--cells", "mingru", "gru", "--cell", "gru", "--embedding", "random",
-        "--embedding-size", "8", "--hidden-size", "12", "--budget", "20steps",
+        site, "compare", "--corpus", "counting", "--models", "ngram", "mingru", "gru", "--cell", "gru",
+        "--embedding", "random", "--embedding-size", "8", "--hidden-size", "12", "--budget", "20steps",
         "--batch-size", "4", "--bptt-length", "5",
         "--parts", "--out", str(out),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def test_a_package_that_cannot_be_imported_is_named_in_one_line(site, tmp_path):
 
 
 def test_without_the_package_its_names_are_unknown(capsys, tmp_path):
-    assert "unknown cell 'mingru'" in refused(capsys, "train", "--cell", "mingru", "--out", str(tmp_path / "run"))
+    assert "unknown model 'mingru'" in refused(capsys, "train", "--cell", "mingru", "--out", str(tmp_path / "run"))
 
 
 def test_a_registry_without_a_group_has_its_own_entries_alone():

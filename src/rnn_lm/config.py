@@ -129,7 +129,7 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """A recurrent language model: embedding, recurrent layers, decoder."""
+    """A language model: embedding, layers (recurrent, or attention), decoder."""
 
     cell: str = "lstm"
     """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); or attention, the control that carries
@@ -141,26 +141,28 @@ class ModelConfig:
     hidden_size: int = 300
     """Units H per layer."""
     layers: int = 1
-    """Recurrent layers L."""
-    last_hidden_size: int | None = None
+    """Layers L."""
+    last_hidden_size: int | None = field(default=None, metadata=only(cell=other_than("attention")))
     """Units of the last layer, where they are to be others (of two layers or more): as many as the embedding has
     dimensions, and weights are tied without a projection. Default: --hidden-size."""
     mogrifier_rounds: int = field(default=5, metadata=only(cell=reads("mogrifier_rounds")))
     """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
     mogrifier_rank: int = field(default=90, metadata=only(cell=reads("mogrifier_rank"), mogrifier_rounds=least(1)))
     """The mogrifier cell: rank of its gating matrices, each the product of two."""
-    heads: int = 4
+    heads: int = field(default=4, metadata=only(cell="attention"))
     """Attention: heads per layer, which share the hidden size evenly."""
-    feed_forward_size: int | None = None
+    feed_forward_size: int | None = field(default=None, metadata=only(cell="attention"))
     """Attention: units in the middle of each feed-forward layer. Default: twice the hidden size."""
-    positions: Literal["local-global", "none", "rotary", "alibi"] = "local-global"
+    positions: Literal["local-global", "none", "rotary", "alibi"] = field(
+        default="local-global", metadata=only(cell="attention")
+    )
     """Attention: how heads know where a key stands: none (the causal mask alone), rotary (Su et al. 2021), alibi (a
     penalty that grows with distance, Press et al. 2022), or local-global (alibi within a few positions in all layers
     but the last, which sees all positions without an encoding)."""
-    sharpness: Literal["log-length", "constant"] = "log-length"
+    sharpness: Literal["log-length", "constant"] = field(default="log-length", metadata=only(cell="attention"))
     """Attention: what multiplies the scores where a layer sees everything: log-length, the logarithm of one more than
     the number of keys (Chiang and Cholak 2022), or constant, nothing."""
-    attention_window: int = 256
+    attention_window: int = field(default=256, metadata=only(cell="attention"))
     """Attention: how many positions, its own included, the last layer sees: all that is carried from segment to
     segment."""
     tie_weights: bool = True
@@ -172,8 +174,8 @@ class ModelConfig:
     """Dropout of word types: each segment reads some words as zeros wherever they stand (Gal and Ghahramani 2016)."""
     dropout_input: float = 0.0
     """Dropout on the embedded input."""
-    dropout_between: float = field(default=0.0, metadata=only(layers=least(2)))
-    """Dropout between recurrent layers."""
+    dropout_between: float = field(default=0.0, metadata=either(only(layers=least(2)), only(cell="attention")))
+    """Dropout between recurrent layers; of attention, on what each layer adds."""
     dropout_output: float = 0.0
     """Dropout on the last layer's output."""
     dropout_masks: Literal["segment", "step"] = field(
@@ -186,9 +188,9 @@ class ModelConfig:
     """DropConnect on the hidden-to-hidden matrices, one mask per segment (Merity et al. 2018)."""
     forget_bias: float = field(default=1.0, metadata=only(cell=reads("forget_bias")))
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
-    embedding_range: float = field(default=0.4, metadata=only(init_range=None))
+    embedding_range: float = field(default=0.4, metadata=only(cell=other_than("attention"), init_range=None))
     """Random input vectors start uniform in plus or minus this."""
-    init_range: float | None = None
+    init_range: float | None = field(default=None, metadata=only(cell=other_than("attention")))
     """Start all weights and biases uniform in plus or minus this (Zaremba et al. 2014), whatever --embedding-range and
     --recurrent-init say; --forget-bias is added. Default: as those say."""
     recurrent_init: Literal["orthogonal", "uniform"] = field(
@@ -417,7 +419,8 @@ def from_json(kind: type[C], values: Any, source: str) -> C:
     """Read a config written by ``to_json``, perhaps by an earlier version.
 
     A setting that is missing was not there yet when the file was written: it becomes what its field's metadata has as
-    "before", which is how runs behaved then, or else its default.
+    "before", which is how runs behaved then, or else its default. A dataclass whose fields had other names has a method
+    ``upgraded`` that gives what was written then the names of now.
 
     Args:
         kind: the dataclass; fields may be such dataclasses themselves.
@@ -429,6 +432,8 @@ def from_json(kind: type[C], values: Any, source: str) -> C:
     """
     if not isinstance(values, dict):
         raise UserError(f"{source}: holds no settings where {kind.__name__} is expected; the file is damaged")
+    if hasattr(kind, "upgraded"):
+        values = kind.upgraded(values)  # pyright: ignore[reportAttributeAccessIssue]
     fields = {field.name: field for field in dataclasses.fields(kind)}  # pyright: ignore[reportArgumentType]
     for name in values:
         if name not in fields:

@@ -114,13 +114,7 @@ def _with_tensors(draw: st.DrawFn, originals: dict[str, torch.Tensor], facts: di
 
 
 def compare_settings() -> CompareSettings:
-    options = compare.Options(corpus=CORPUS)
-    rnns = [cell for cell in options.cells if cell.startswith("rnn")]
-    return CompareSettings(
-        resolve(options.corpus), options.ngram, options.embedding, options.model, options.training, options.generation,
-        options.cells, dict.fromkeys(rnns, options.rnn_learning_rate), dict.fromkeys(rnns, options.rnn_dropout_scale),
-        options.seeds, options.parts,
-    )  # fmt: skip
+    return compare.settings_of(compare.Options(corpus=CORPUS))
 
 
 def sweep_settings() -> dict[str, Any]:

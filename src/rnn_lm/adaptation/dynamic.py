@@ -22,7 +22,7 @@ from torch import Tensor
 from rnn_lm.adaptation.config import DynamicSettings
 from rnn_lm.evaluation.perplexity import evaluating
 from rnn_lm.layers.state import detach
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
 
@@ -47,7 +47,7 @@ class Dynamic:
     rms: dict[str, Tensor]
 
 
-def adapted_parameters(model: RecurrentLanguageModel) -> dict[str, Tensor]:
+def adapted_parameters(model: NeuralLanguageModel) -> dict[str, Tensor]:
     """What dynamic evaluation moves: every parameter that is not frozen."""
     return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
 
@@ -58,7 +58,7 @@ def gradients(nll: Tensor, parameters: dict[str, Tensor]) -> list[Tensor]:
 
 
 @contextlib.contextmanager
-def adapting(model: RecurrentLanguageModel, dynamic: Dynamic) -> Iterator[Callable[[Tensor], None]]:
+def adapting(model: NeuralLanguageModel, dynamic: Dynamic) -> Iterator[Callable[[Tensor], None]]:
     """Gives a function that moves the parameters by one segment's mean NLL; the trained ones are back afterwards.
 
     They come back after an error and after Ctrl-C, too, to the bit.
@@ -98,7 +98,7 @@ def _rates_and_decays(dynamic: Dynamic, names: list[str]) -> tuple[list[Tensor |
 
 
 def root_mean_square_gradients(
-    model: RecurrentLanguageModel, train: EncodedText, length: int, progress: Progress
+    model: NeuralLanguageModel, train: EncodedText, length: int, progress: Progress
 ) -> dict[str, Tensor]:
     """RMS of the gradient of a segment's mean NLL over segments spread evenly over ``train``, by parameter.
 

@@ -22,7 +22,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
 from rnn_lm.layers.state import detach
 from rnn_lm.memory import available_memory
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
 
@@ -48,7 +48,7 @@ class Reading:
 
 
 def read_adapting(
-    model: RecurrentLanguageModel,
+    model: NeuralLanguageModel,
     text: EncodedText,
     caches: Sequence[CacheSettings] = (),
     dynamic: Dynamic | None = None,
@@ -116,7 +116,7 @@ def _ring(settings: CacheSettings, length: int, block: int, hidden_kd: Tensor) -
 
 
 @contextlib.contextmanager
-def _following(model: RecurrentLanguageModel, dynamic: Dynamic | None) -> Iterator[Callable[[Tensor], None]]:
+def _following(model: NeuralLanguageModel, dynamic: Dynamic | None) -> Iterator[Callable[[Tensor], None]]:
     """What is done with a segment's mean NLL once it is scored, and gradients only where something is."""
     if dynamic is None:
         with torch.inference_mode():

@@ -17,7 +17,7 @@ import torch
 from rnn_lm.adaptation.config import CacheSettings, DynamicSettings
 from rnn_lm.adaptation.dynamic import Dynamic
 from rnn_lm.adaptation.reading import Reading, read_adapting
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
 
@@ -53,9 +53,7 @@ def best_cache(reading: Reading, grid: Sequence[CacheSettings]) -> CacheSettings
     return min(losses, key=losses.__getitem__)
 
 
-def best_dynamic(
-    model: RecurrentLanguageModel, text: EncodedText, start: Dynamic, progress: Progress
-) -> DynamicSettings:
+def best_dynamic(model: NeuralLanguageModel, text: EncodedText, start: Dynamic, progress: Progress) -> DynamicSettings:
     """The learning rate and then the decay of lowest perplexity on ``text``, climbing from ``start``."""
 
     @functools.cache

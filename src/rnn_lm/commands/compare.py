@@ -30,10 +30,10 @@ _DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embe
 
 @dataclass(frozen=True)
 class Options:
-    """Compare an n-gram, a vanilla RNN, a GRU and an LSTM on one corpus, and write a report."""
+    """Compare language models on one corpus, and write a report: n-gram, vanilla RNN, GRU and LSTM, or others."""
 
     FIRST: ClassVar = (
-        "corpus", "preset", "cells", "hidden_size", "budget", "embedding", "seeds", "out", "resume"
+        "corpus", "preset", "models", "hidden_size", "budget", "embedding", "seeds", "out", "resume"
     )  # fmt: skip
     IDLE: ClassVar = {
         "boundary": "compare trains an n-gram model for either boundary",
@@ -45,15 +45,16 @@ class Options:
     resume: bool = False
     """Go on with the comparison in --out (or start it, if there is none)."""
     seeds: int = 1
-    """Train each recurrent model this many times, from --seed on; intervals then cover seeds as well as sentences."""
-    cells: tuple[str, ...] = ("rnn", "gru", "lstm")
-    """Recurrent cells to compare. Sizes are matched to the parameter count of --cell with --hidden-size."""
+    """Train each neural model this many times, from --seed on; intervals then cover seeds as well as sentences."""
+    models: tuple[str, ...] = ("ngram", "rnn", "gru", "lstm")
+    """Models to compare: ngram, any cell of --cell, attention, or what other packages offer. Sizes of neural ones are
+    matched to the parameter count of --cell with --hidden-size."""
     parts: tuple[str, ...] = ("probes", "gradients", "theory")
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
-    rnn_learning_rate: float = field(default=1.5e-3, metadata=only(cells=_ELMAN))
+    rnn_learning_rate: float = field(default=1.5e-3, metadata=only(models=_ELMAN))
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
     rnn_dropout_scale: float = field(
-        default=1.0, metadata=either(*(only(cells=_ELMAN, **{dropout: above(0)}) for dropout in _DROPOUTS))
+        default=1.0, metadata=either(*(only(models=_ELMAN, **{dropout: above(0)}) for dropout in _DROPOUTS))
     )
     """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
@@ -76,15 +77,15 @@ class Options:
             raise UserError("--processes is for rnn-lm train; compare trains one model after the other in one process")
         if not 0 <= self.rnn_dropout_scale <= 1:
             raise UserError("--rnn-dropout-scale must be in [0, 1]")
-        if not self.cells or len(set(self.cells)) < len(self.cells):
-            raise UserError("--cells needs at least one cell, each named once, e.g. --cells rnn gru lstm")
-        if listed := next((cell for cell in self.cells if "," in cell), None):
-            words = " ".join(listed.replace(",", " ").split()) or "rnn gru lstm"
-            raise UserError(f"--cells {listed}: write spaces between them: --cells {words}")
+        if not self.models or len(set(self.models)) < len(self.models):
+            raise UserError("--models needs at least one model, each named once, e.g. --models ngram rnn lstm")
+        if listed := next((name for name in self.models if "," in name), None):
+            words = " ".join(listed.replace(",", " ").split()) or "ngram rnn gru lstm"
+            raise UserError(f"--models {listed}: write spaces between them: --models {words}")
 
     def alternatives(self) -> dict[str, tuple[str, ...]]:
         """Settings that take several values at once: the cells are those compared, and the one that sizes go by."""
-        return {"cell": self.cells}
+        return {"cell": tuple(name for name in self.models if name != "ngram")}
 
 
 def run(options: Options) -> None:
@@ -108,8 +109,9 @@ def run(options: Options) -> None:
 def settings_of(options: Options) -> CompareSettings:
     """What the flags come to."""
     from rnn_lm.corpora import resolve
-    from rnn_lm.experiments.members import CompareSettings
+    from rnn_lm.experiments.members import CompareSettings, usual_rates
 
+    elman = [name for name in options.models if name.startswith("rnn")]
     return CompareSettings(
         resolve(options.corpus),
         options.ngram,
@@ -117,9 +119,9 @@ def settings_of(options: Options) -> CompareSettings:
         options.model,
         options.training,
         options.generation,
-        options.cells,
-        {cell: options.rnn_learning_rate for cell in options.cells if cell.startswith("rnn")},
-        {cell: options.rnn_dropout_scale for cell in options.cells if cell.startswith("rnn")},
+        options.models,
+        usual_rates(options.models, options.training) | dict.fromkeys(elman, options.rnn_learning_rate),
+        dict.fromkeys(elman, options.rnn_dropout_scale),
         options.seeds,
         options.parts,
     )

@@ -26,27 +26,49 @@ LONGEST_SHORT = 1
 
 
 def compare_claims(
-    scores: Mapping[str, SeedScores], labels: Mapping[str, str], match_n: Int[np.ndarray, "N"], policy: Policy
+    scores: Mapping[str, SeedScores],
+    labels: Mapping[str, str],
+    match_n: Int[np.ndarray, "N"],
+    policy: Policy,
+    reference: str = "lstm",
 ) -> list[Claim]:
-    """Test every expectation whose models are there, on one policy's test scores.
+    """Test every expectation whose models are there, on one policy's test scores; models of which nothing is expected
+    are tested against ``reference``, or where that is not there against the first.
 
     Args:
         scores: by model name, one ``TokenScores`` per seed.
         labels: how the models are called in statements.
         match_n: tokens of context seen in training, from the n-gram of the same policy.
         policy: that the scores were made under.
+        reference: name of the model whose size the others are matched to.
     """
     claims = [
         _claim(f"{labels[better]} < {labels[worse]} in perplexity", policy, gain(scores[better], scores[worse], BLOCKS))
         for better, worse in LOWER_PERPLEXITY
         if better in scores and worse in scores
     ]
+    claims += _further_claims(scores, labels, policy, reference)
     claims += _concentration_claims(scores, labels, match_n, policy)
     better, worse = ABLATION
     if better in scores and worse in scores:
         statement = f"{labels[better]} with word2vec input < with random input in perplexity"
         claims.append(_claim(statement, policy, gain(scores[better], scores[worse], BLOCKS)))
     return claims
+
+
+def _further_claims(
+    scores: Mapping[str, SeedScores], labels: Mapping[str, str], policy: Policy, reference: str
+) -> list[Claim]:
+    """What is asked of models that no expectation names: whether they do better than the reference."""
+    named = {name for pair in (*LOWER_PERPLEXITY, ABLATION) if set(pair) <= scores.keys() for name in pair}
+    baseline = reference if reference in scores else next(iter(scores))
+    return [
+        _claim(
+            f"{labels[name]} < {labels[baseline]} in perplexity", policy, gain(scores[name], scores[baseline], BLOCKS)
+        )
+        for name in scores
+        if name != baseline and name not in named
+    ]
 
 
 def _concentration_claims(

@@ -18,11 +18,12 @@ from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import Policy
 from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.display import readable
-from rnn_lm.experiments.members import CompareSettings, Member, make_ngrams, make_recurrent
+from rnn_lm.experiments.members import CompareSettings, Member, make_neural, make_ngrams
 from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.labels import label_of, labels_of
+from rnn_lm.models.families import BASELINE
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import Progress
@@ -59,7 +60,9 @@ def run_compare(
     prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
-    members = [ngrams.member, *make_recurrent(settings, folder, prepared, vectors, progress, runtime, resume=resume)]
+    members = make_neural(settings, folder, prepared, vectors, progress, runtime, resume=resume)
+    if BASELINE in settings.models:
+        members.insert(0, ngrams.member)
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
     labels = labels_of(member.name for member in members)
@@ -68,12 +71,12 @@ def run_compare(
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),
         "models": [_model_result(member, settings, prepared, matches) for member in members],
-        "claims": _claims(members, matches),
+        "claims": _claims(members, matches, settings.model.cell),
         **run_parts(settings.parts, context),
     }
 
 
-def _claims(members: list[Member], matches: Matches) -> list[Claim]:
+def _claims(members: list[Member], matches: Matches, reference: str) -> list[Claim]:
     return [
         claim
         for policy in POLICIES
@@ -82,6 +85,7 @@ def _claims(members: list[Member], matches: Matches) -> list[Claim]:
             labels_of(member.name for member in members),
             matches[policy],
             policy,
+            reference,
         )
     ]
 

@@ -14,7 +14,7 @@ from rnn_lm.experiments.members import CompareSettings
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.provenance import provenance
 from rnn_lm.files import write_json
-from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.models.families import family_of
 from rnn_lm.progress import Progress
 from rnn_lm.report.html import write_report
 from rnn_lm.report.results import Results, check_results
@@ -35,8 +35,8 @@ def check_compare(settings: CompareSettings, folder: Path, *, resume: bool) -> N
     """
     require_run_folder(folder, resume=resume)
     check_parts(settings.parts)
-    for cell in settings.cells:  # unknown, or without code for --engine or --dropout-recurrent: known before training
-        count_parameters(1, settings.embedding.embedding_size, replace(settings.model, cell=cell))
+    for name in settings.neural:  # unknown, or without code for --engine or --dropout-recurrent: known before training
+        family_of(name).count(1, settings.embedding.embedding_size, replace(settings.model, cell=name))
     require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
     require_source(settings.embedding)
 

@@ -22,7 +22,7 @@ from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.evaluate import reading_by
 from rnn_lm.files import require_output, write_json
 from rnn_lm.limits import flag
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.report.evaluation import figures_text, p_value_text
@@ -70,8 +70,8 @@ class Adapted:
 def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *, overwrite: bool = False) -> None:
     """Raises ``UserError``, before any work is done, for a model that cannot adapt or results with no place to go."""
     for stored in models:
-        if not isinstance(stored.model, RecurrentLanguageModel):
-            raise UserError(f"{stored.name} is no recurrent model, and --adapt works on those alone: leave it out")
+        if not isinstance(stored.model, NeuralLanguageModel):
+            raise UserError(f"{stored.name} is no neural model, and --adapt works on those alone: leave it out")
     if config.adapt_results is not None:
         require_output(Path(config.adapt_results), "--adapt-results", overwrite=overwrite)
 
@@ -88,7 +88,7 @@ def evaluate_adapted(
     results = []
     for stored, split in zip(models, chosen, strict=True):
         model, text = stored.model, split.encoded(stored.vocabulary)
-        assert isinstance(model, RecurrentLanguageModel)
+        assert isinstance(model, NeuralLanguageModel)
         splits, reading = _other_splits(stored, config), reading_by(stored, split)
         static = score_text(model, text, "stream", progress=progress)
         yield f"  {stored.name}, static: {figures_text(TextPerplexity.of([static], reading, BLOCKS))}"
@@ -121,7 +121,7 @@ def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, En
 
 
 def _adapted(
-    model: RecurrentLanguageModel,
+    model: NeuralLanguageModel,
     text: EncodedText,
     config: AdaptationConfig,
     splits: dict[str, EncodedText],
@@ -147,7 +147,7 @@ def _adapted(
 
 
 def _passes(
-    model: RecurrentLanguageModel, config: AdaptationConfig, splits: dict[str, EncodedText], progress: Progress
+    model: NeuralLanguageModel, config: AdaptationConfig, splits: dict[str, EncodedText], progress: Progress
 ) -> Iterator[Pass]:
     """The readings that ``--adapt`` asks for, one after the other, with settings given or tuned."""
     valid = beginning(splits["valid"], config.tune_tokens) if config.tune else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from rnn_lm.experiments.model_runs import (
 )
 from rnn_lm.experiments.scores import POLICIES, Scores, score_model
 from rnn_lm.experiments.vectors import InputVectors
+from rnn_lm.models.families import BASELINE, family_name, family_of
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress, duration
 from rnn_lm.runtime import Runtime
@@ -37,10 +39,10 @@ class CompareSettings:
 
     Attributes:
         corpus, ngram, embedding, model, training, generation: see each.
-        cells: recurrent cells to compare; their sizes are matched to the parameter count of ``model``.
-        learning_rates: peak learning rate of each cell that is not to have ``training``'s.
-        dropout_scales: what the dropout of ``model`` is multiplied by for each cell that is not to have it whole.
-        seeds: how many times each recurrent model is trained, from seed ``training.seed`` on.
+        models: names of those to compare; sizes of neural ones are matched to the parameter count of ``model``.
+        learning_rates: peak learning rate of each model that is not to have ``training``'s.
+        dropout_scales: what the dropout of ``model`` is multiplied by for each model that is not to have it whole.
+        seeds: how many times each neural model is trained, from seed ``training.seed`` on.
         parts: what is added about the models: "probes", "gradients", "theory".
     """
 
@@ -50,28 +52,46 @@ class CompareSettings:
     model: ModelConfig
     training: TrainingConfig
     generation: GenerationConfig
-    cells: tuple[str, ...]
+    models: tuple[str, ...]
     learning_rates: dict[str, float]
     dropout_scales: dict[str, float]
     seeds: int
     parts: tuple[str, ...]
 
+    @property
+    def neural(self) -> tuple[str, ...]:
+        """The models that are trained, not counted."""
+        return tuple(name for name in self.models if name != BASELINE)
+
+    @classmethod
+    def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """What version 0.1 kept of a comparison: the n-gram and ``cells``."""
+        if "cells" not in values:
+            return values
+        return {"models": [BASELINE, *values["cells"]], **{key: one for key, one in values.items() if key != "cells"}}
+
     def specs(self, vocabulary_size: int, vectors: InputVectors) -> list[RecurrentSpec]:
-        """Every recurrent model to train, seed by seed, so that one seed of all is there before the next is begun."""
+        """Every neural model to train, seed by seed, so that one seed of all is there before the next is begun."""
         size = vectors.size
         specs = []
         for seed in range(self.training.seed, self.training.seed + self.seeds):
-            for cell in self.cells:
-                rate = self.learning_rates.get(cell, self.training.learning_rate)
+            for name in self.neural:
+                rate = self.learning_rates.get(name, self.training.learning_rate)
                 training = replace(self.training, seed=seed, learning_rate=rate)
                 model = with_dropout_scaled(
-                    matched_to(cell, self.model, vocabulary_size, size), self.dropout_scales.get(cell, 1.0)
+                    matched_to(name, self.model, vocabulary_size, size), self.dropout_scales.get(name, 1.0)
                 )
-                specs.append(RecurrentSpec(cell, model, training, self.embedding, vectors.vectors_ve, size))
-                if cell == self.model.cell and vectors.vectors_ve is not None:
+                specs.append(RecurrentSpec(name, model, training, self.embedding, vectors.vectors_ve, size))
+                if name == self.model.cell and vectors.vectors_ve is not None:
                     random = replace(self.embedding, embedding="random", freeze_embedding=False)
-                    specs.append(RecurrentSpec(cell + RANDOM, model, training, random, None, size))
+                    specs.append(RecurrentSpec(name + RANDOM, model, training, random, None, size))
         return specs
+
+
+def usual_rates(models: Sequence[str], training: TrainingConfig) -> dict[str, float]:
+    """Peak learning rates of the models that want a lower one than ``training`` has, by their families."""
+    wanted = {name: family_of(name).learning_rate for name in models if name != BASELINE}
+    return {name: rate for name, rate in wanted.items() if rate is not None and rate < training.learning_rate}
 
 
 @dataclass(frozen=True)
@@ -80,7 +100,7 @@ class Member:
 
     Attributes:
         name: "ngram", "rnn", "lstm-random"...
-        kind: "ngram" or "recurrent".
+        kind: its family: "ngram", "recurrent", "attention"...
         parameters: numbers it consists of.
         settings: what a person should know of how it was made.
         seeds: of its training; one entry for the n-gram.
@@ -135,7 +155,7 @@ def make_ngrams(
     return Ngrams(models, member)
 
 
-def make_recurrent(
+def make_neural(
     settings: CompareSettings,
     folder: Path,
     prepared: PreparedCorpus,
@@ -145,9 +165,9 @@ def make_recurrent(
     *,
     resume: bool,
 ) -> list[Member]:
-    """Train and score every recurrent model of the comparison, in the order of ``CompareSettings.specs``."""
+    """Train and score every neural model of the comparison, in the order of ``CompareSettings.specs``."""
     specs = settings.specs(len(prepared.vocabulary), vectors)
-    made: dict[str, list[tuple[RecurrentSpec, RecurrentLanguageModel, TrainingResult, Scores]]] = {}
+    made: dict[str, list[tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]]] = {}
     for number, spec in enumerate(specs, start=1):
         progress.say(f"[{number}/{len(specs)}] {_described(spec, len(prepared.vocabulary))}")
         own = folder / f"{spec.name}-seed{spec.training.seed}"
@@ -159,7 +179,7 @@ def make_recurrent(
 
 
 def _member(
-    seeds: list[tuple[RecurrentSpec, RecurrentLanguageModel, TrainingResult, Scores]], vocabulary_size: int
+    seeds: list[tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]], vocabulary_size: int
 ) -> Member:
     specs, models, results, scores = zip(*seeds, strict=True)
     spec: RecurrentSpec = specs[0]
@@ -175,8 +195,8 @@ def _member(
     }
     return Member(
         spec.name,
-        "recurrent",
-        count_parameters(vocabulary_size, spec.embedding_size, spec.model),
+        family_name(spec.model.cell),
+        _parameters(spec, vocabulary_size),
         settings,
         [spec.training.seed for spec in specs],
         list(models),
@@ -186,11 +206,14 @@ def _member(
     )
 
 
+def _parameters(spec: RecurrentSpec, vocabulary_size: int) -> int:
+    return family_of(spec.model.cell).count(vocabulary_size, spec.embedding_size, spec.model)
+
+
 def _described(spec: RecurrentSpec, vocabulary_size: int) -> str:
-    parameters = count_parameters(vocabulary_size, spec.embedding_size, spec.model)
     return (
         f"{spec.name}, seed {spec.training.seed}: {spec.model.layers} x {spec.model.hidden_size} units, "
-        f"{parameters:,} parameters, {spec.embedding.embedding} input, {spec.training.budget}"
+        f"{_parameters(spec, vocabulary_size):,} parameters, {spec.embedding.embedding} input, {spec.training.budget}"
     )
 
 

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.models.families import family_name, family_of
 from rnn_lm.models.kneser_ney import fallback_note
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.models.storage import NGRAM
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
@@ -28,15 +29,15 @@ from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, Trainin
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A recurrent model and the run that made it."""
+    """A neural model and the run that made it."""
 
-    model: RecurrentLanguageModel
+    model: NeuralLanguageModel
     result: TrainingResult
 
 
 @dataclass(frozen=True)
 class RecurrentSpec:
-    """What one recurrent model is to be: everything about it but its text.
+    """What one neural model is to be: everything about it but its text.
 
     Attributes:
         name: of its folder and in tables.
@@ -54,13 +55,13 @@ class RecurrentSpec:
     vectors_ve: Float[Tensor, "V E"] | None
     embedding_size: int
 
-    def build(self, vocabulary_size: int) -> RecurrentLanguageModel:
+    def build(self, vocabulary_size: int) -> NeuralLanguageModel:
         """The model at its start; raises ``UserError`` where its decoder and its training loss do not fit together."""
         if (self.model.decoder == "adaptive") != (self.training.softmax == "adaptive"):
             raise UserError("--decoder adaptive and --softmax adaptive go together: give both, or neither")
         require_model_fits(vocabulary_size, self.embedding_size, self.model, self.training)
         start = generator(self.training.seed, "initialization")
-        model = RecurrentLanguageModel(vocabulary_size, self.embedding_size, self.model, start)
+        model = family_of(self.model.cell).build(vocabulary_size, self.embedding_size, self.model, start)
         if self.vectors_ve is not None:
             model.load_embedding(self.vectors_ve, self.embedding.freeze_embedding)
         return model
@@ -99,7 +100,7 @@ def train_recurrent(
     require_segment_fits(len(prepared.texts["train"]), spec.embedding_size, spec.model, spec.training)
     with runtime.first_goes_first():
         if runtime.first:
-            _begin(folder, "recurrent", config, prepared, resume=resume)
+            _begin(folder, family_name(spec.model.cell), config, prepared, resume=resume)
             if begun is not None:
                 begun()
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
@@ -128,24 +129,25 @@ def _begin(folder: Path, kind: str, config: dict[str, Any], prepared: PreparedCo
     bind_run(run, prepared.digests)
 
 
-def matched_to(cell: str, reference: ModelConfig, vocabulary_size: int, embedding_size: int) -> ModelConfig:
-    """``reference`` with another cell and the hidden size that brings its parameter count nearest to the original's.
+def matched_to(name: str, reference: ModelConfig, vocabulary_size: int, embedding_size: int) -> ModelConfig:
+    """``reference`` as another model, of the hidden size that brings its parameter count nearest to the original's.
 
-    A comparison of cells at equal H would give the LSTM four times the recurrent parameters of the Elman network.
+    A comparison of cells at equal H would give the LSTM four times the recurrent parameters of the Elman network. A
+    last layer of another size, and layers that a model cannot do without, are that model's own.
     """
-    if cell == reference.cell:
+    if name == reference.cell:
         return reference
+    family = family_of(name)
+    model = replace(reference, cell=name, layers=max(reference.layers, family.least_layers))
 
-    def with_size(hidden_size: int) -> ModelConfig:
-        return replace(reference, cell=cell, hidden_size=hidden_size)
+    def count(hidden_size: int) -> int:
+        return family.count(vocabulary_size, embedding_size, replace(model, hidden_size=hidden_size))
 
-    wanted = count_parameters(vocabulary_size, embedding_size, reference)
-    sizes = range(1, 8 * reference.hidden_size)
-    enough = bisect.bisect_left(
-        sizes, wanted, key=lambda size: count_parameters(vocabulary_size, embedding_size, with_size(size))
-    )
-    candidates = [with_size(sizes[index]) for index in (max(0, enough - 1), min(enough, len(sizes) - 1))]
-    return min(candidates, key=lambda one: abs(count_parameters(vocabulary_size, embedding_size, one) - wanted))
+    wanted = family_of(reference.cell).count(vocabulary_size, embedding_size, reference)
+    sizes = family.sizes(model)
+    enough = bisect.bisect_left(sizes, wanted, key=count)
+    nearest = (sizes[max(0, enough - 1)], sizes[min(enough, len(sizes) - 1)])
+    return replace(model, hidden_size=min(nearest, key=lambda size: abs(count(size) - wanted)))
 
 
 def dropouts(model: ModelConfig) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rnn_lm.errors import unknown_name
+from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.experiments.members import Member
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
@@ -52,13 +52,21 @@ def probes(context: PartContext) -> dict[str, Any]:
     return {**results, "natural": {**natural, "labels": {name: context.labels[name] for name in models}}}
 
 
-def gradients(context: PartContext) -> dict[str, Any]:
+def gradients(context: PartContext) -> dict[str, Any] | None:
     """The first seed of each compared cell, beside its own fresh start."""
-    subjects = [
-        Subject(member.name, "trained", model, {})
-        for member in context.members
-        if member.name in CELLS and isinstance(model := member.models[0], RecurrentLanguageModel)
-    ]
+    subjects = []
+    for member in context.members:
+        model = member.models[0]
+        if member.name in CELLS and isinstance(model, RecurrentLanguageModel):
+            try:
+                _ = model.torch_cells
+            except UserError as error:
+                context.progress.say(f"note        gradients: {error}; it is left out")
+            else:
+                subjects.append(Subject(member.name, "trained", model, {}))
+    if not subjects:
+        context.progress.say("note        gradients: none of the models has a recurrent matrix to look into")
+        return None
     return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects)
 
 
@@ -67,12 +75,12 @@ def theory(context: PartContext) -> dict[str, Any]:
     return run_theory(theory_config.SMALL, context.progress, context.folder)
 
 
-PARTS: dict[str, Callable[[PartContext], dict[str, Any]]] = {
+PARTS: dict[str, Callable[[PartContext], dict[str, Any] | None]] = {
     "probes": probes,
     "gradients": gradients,
     "theory": theory,
 }
-"""Part of results.json to what makes it."""
+"""Part of results.json to what makes it; None where the models have nothing of it."""
 
 
 def run_parts(names: Sequence[str], context: PartContext) -> dict[str, Any]:
@@ -81,7 +89,9 @@ def run_parts(names: Sequence[str], context: PartContext) -> dict[str, Any]:
     for name in names:
         own = make_folder(context.folder / name)
         context.progress.say(f"{name}, on a small budget")
-        results[name] = PARTS[name](replace(context, folder=own))
+        found = PARTS[name](replace(context, folder=own))
+        if found is not None:
+            results[name] = found
     return results
 
 

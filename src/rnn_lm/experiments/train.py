@@ -13,6 +13,7 @@ from rnn_lm.embeddings import require_source
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, TrainedModel, train_recurrent
 from rnn_lm.experiments.vectors import input_vectors
+from rnn_lm.models.families import family_name
 from rnn_lm.prepare import prepare
 from rnn_lm.progress import Progress
 from rnn_lm.runs import require_run_folder, require_same_settings
@@ -41,7 +42,7 @@ def check_train(settings: TrainSettings, folder: Path, *, resume: bool) -> None:
     require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
     require_source(settings.embedding)
     known = {"embedding": settings.embedding, "model": settings.model, "training": settings.training}
-    require_same_settings(folder, "recurrent", {"corpus": resolve(settings.corpus), **known})
+    require_same_settings(folder, family_name(settings.model.cell), {"corpus": resolve(settings.corpus), **known})
 
 
 def run_train(

@@ -65,7 +65,7 @@ def load_subjects(folders: Sequence[Path], vocabulary: Vocabulary) -> list[Subje
     for folder in folders:
         stored = load_model(folder)
         if not isinstance(stored.model, RecurrentLanguageModel):
-            raise UserError(f"{folder}: holds an n-gram, which has no gradients; give a recurrent model's folder")
+            raise UserError(f"{folder}: holds no recurrent model, whose gradients these are; give another folder")
         if stored.vocabulary != vocabulary:
             raise UserError(f"{folder}: was trained with another vocabulary; give the --corpus that it was trained on")
         subjects.append(Subject(stored.model.config.cell, "trained", stored.model, {"folder": stored.name}))

@@ -13,7 +13,7 @@ from functools import singledispatch
 from torch import nn
 
 from rnn_lm.models.language_model import LanguageModel
-from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 
 
 @singledispatch
@@ -26,7 +26,7 @@ def for_stepping(model: LanguageModel) -> LanguageModel:
 
 
 @for_stepping.register
-def _(model: RecurrentLanguageModel) -> LanguageModel:
+def _(model: NeuralLanguageModel) -> LanguageModel:
     # The parameters are replaced below: handing them over as "copied already" saves copying them twice.
     stepping = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()}).eval()
     for module in list(stepping.modules()):

@@ -6,6 +6,7 @@ where a flag gives that of all Elman cells, a search its space by setting. Here 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ def _by_part(run: Run) -> Mapping[str, Any]:
 def _own(config: Mapping[str, Any], kind: type[Any], path: Path) -> dict[str, Any]:
     """A command's own settings, of which a run keeps some in another form."""
     config = dict(config)
+    if isinstance(config.get("cells"), list) and "models" in catalogue(kind):  # as version 0.1 called them
+        config["models"] = ["ngram", *config.pop("cells")]
     if isinstance(config.get("space"), Mapping):
         config["space"] = [f"{name}={values}" for name, values in config["space"].items()]
     for kept, name in (("learning_rates", "rnn_learning_rate"), ("dropout_scales", "rnn_dropout_scale")):
@@ -89,6 +92,9 @@ def _own(config: Mapping[str, Any], kind: type[Any], path: Path) -> dict[str, An
 def _of_elman_cells(by_model: Any, kept: str, name: str, path: Path) -> dict[str, Any]:
     """The one value that ``--rnn-...`` gave all Elman cells; nothing where there were none."""
     values = by_model if isinstance(by_model, Mapping) else {}
+    # What a family of models wants lower than --learning-rate follows from both.
+    families = importlib.import_module("rnn_lm.models.families").FAMILIES
+    values = {model: value for model, value in values.items() if model not in families}
     first = next(iter(values.values()), None)
     if any(not model.startswith("rnn") or value != first for model, value in values.items()):
         shown = ", ".join(values)

@@ -10,8 +10,7 @@ from typing import Any
 from rnn_lm.config import Budget, CorpusConfig, EmbeddingConfig, to_json
 from rnn_lm.embeddings import RANDOM, TRAINED
 from rnn_lm.errors import UserError
-from rnn_lm.layers.cells import CELLS
-from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.models.families import family_of
 from rnn_lm.sweep.configs import RunConfigs, flag_name
 from rnn_lm.sweep.sampling import PrunerName
 from rnn_lm.sweep.space import Dimension, values_of
@@ -64,10 +63,10 @@ class SweepSettings:
         no code for, files that are not there."""
         cells, engines = values_of(self.space, "cell"), values_of(self.space, "engine")
         model, size = self.configs.model, self.configs.embedding.embedding_size
-        _ = CELLS[model.cell]  # also where the space names other cells
+        family_of(model.cell)  # also where the space names other cells
         for cell in cells or (model.cell,):
             model = replace(model, cell=str(cell), engine="auto" if engines else model.engine)
-            count_parameters(1, size, model)
+            family_of(model.cell).count(1, size, model)
         for name in map(str, (self.configs.embedding.embedding, *values_of(self.space, "embedding"))):
             if name not in (RANDOM, TRAINED) and not Path(name).is_file():
                 raise UserError(f"--embedding {name} is neither {TRAINED} nor {RANDOM} nor a file that exists")

@@ -11,7 +11,7 @@ from rnn_lm.checkpoint import BEST, LAST
 from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
-from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.models.families import family_of
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
@@ -80,7 +80,8 @@ def _configs(bench: Bench, trial: Trial) -> RunConfigs:
     values = suggest(trial, bench.settings.space)
     try:
         configs = bench.settings.configs.with_values(values)
-        count_parameters(1, configs.embedding.embedding_size, configs.model)  # an engine without code for the cell, say
+        # An engine without code for the cell, say.
+        family_of(configs.model.cell).count(1, configs.embedding.embedding_size, configs.model)
     except UserError as error:
         trial.set_user_attr(REFUSED, str(error))
         raise TrialPruned from error

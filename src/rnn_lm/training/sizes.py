@@ -5,7 +5,7 @@ from __future__ import annotations
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.layers.adaptive import LEAST_VOCABULARY
 from rnn_lm.limits import require_memory
-from rnn_lm.models.recurrent import count_parameters
+from rnn_lm.models.families import family_of
 
 BYTES = 4
 """Of a number in float32."""
@@ -28,7 +28,7 @@ def require_model_fits(vocabulary_size: int, embedding_size: int, model: ModelCo
         UserError: names the flags, what they need, and what the machine has.
     """
     smallest = LEAST_VOCABULARY if model.decoder == "adaptive" else 1
-    parameters = count_parameters(max(vocabulary_size, smallest), embedding_size, model)
+    parameters = family_of(model.cell).count(max(vocabulary_size, smallest), embedding_size, model)
     copies = 5 if training.optimizer == "adamw" else 3
     layers = f" --layers {model.layers}" if model.layers > 1 else ""
     rank = f" --mogrifier-rank {model.mogrifier_rank}" if model.cell == "mogrifier" else ""
