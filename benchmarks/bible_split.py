@@ -15,9 +15,9 @@ from rnn_lm.corpora import build_vocabulary, load_corpus, tokenize_line
 from rnn_lm.corpora.files import shares_of
 from rnn_lm.corpora.lines import InOrder
 from rnn_lm.corpora.overlap import share_of_runs
-from rnn_lm.corpora.tokenize import words
 from rnn_lm.corpora.web_bible import PARALLEL_RUN, Verse, split_by_book, verses, web_bible
 from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.text.tokenize import words
 from rnn_lm.vocabulary import Vocabulary
 
 TOKENIZATIONS: tuple[Literal["words", "characters"], ...] = ("words", "characters")

@@ -14,13 +14,13 @@ from torch import Tensor
 from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
 from rnn_lm.corpora.split import SplitStatistics, ids_of_types
-from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.unknown import Reading, reading_of
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.models.usual_unk import write_usual_share
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
+from rnn_lm.text.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
 from rnn_lm.vocabulary import Vocabulary
 
 

@@ -20,9 +20,9 @@ from rnn_lm.corpora import tiny_shakespeare as shakespeare
 from rnn_lm.corpora.access import SPLITS, Access, RemoteFile
 from rnn_lm.corpora.published import PublishedSizes
 from rnn_lm.corpora.text8 import sentences_at_spaces
-from rnn_lm.corpora.tokenize import TOKENIZERS
 from rnn_lm.corpora.wikitext import VARIANTS, Variant, wikitext
 from rnn_lm.errors import UserError
+from rnn_lm.text.tokenize import TOKENIZERS
 
 WIKI = {"train": " \n = Tōkyō = \n \n The city <unk> . \n", "valid": " \n a b \n", "test": " \n c \n"}
 TINY_WIKI = Variant(

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from rnn_lm.corpora import encode
 from rnn_lm.corpora.encode import BLOCKS_WORTH_WORKERS, EOS_TYPE, Cutter, blocks_of_lines, encoded_blocks
 from rnn_lm.corpora.split import Split, splits_in_memory
-from rnn_lm.corpora.tokenize import whitespace, words
 from rnn_lm.errors import UserError
+from rnn_lm.text.tokenize import whitespace, words
 from rnn_lm.vocabulary import EOS, UNK
 
 LABELLED = [("train", f"Line {index} isn't {index % 13}.") for index in range(200)] + [("test", "line 7 <unk>")]
@@ -139,7 +139,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         "import time\n"
         "from itertools import count\n"
         "from rnn_lm.corpora.encode import Cutter, encoded_blocks\n"
-        "from rnn_lm.corpora.tokenize import words\n"
+        "from rnn_lm.text.tokenize import words\n"
         "if __name__ == '__main__':\n"
         "    for block in encoded_blocks((('', 'a b c ' * 1000) for _ in count()), Cutter(words), 2):\n"
         "        print('block', flush=True)\n"

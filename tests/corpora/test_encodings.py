@@ -9,8 +9,8 @@ import pytest
 
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import Corpus, load_corpus, read_split
-from rnn_lm.corpora.tokenize import words
 from rnn_lm.errors import UserError
+from rnn_lm.text.tokenize import words
 
 GERMAN = "Die Größe der Bäume überraschte mich: Äpfel, Öl und süße Früchte.\nEs war schön, daß wir uns trafen.\n"
 ENGLISH = "He said “don’t go” – it’s late. The king’s men came…\nShe didn’t answer.\n"

@@ -8,7 +8,7 @@ import pytest
 
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import TOKENIZERS, Corpus, load_corpus, read_split, tokenize_line
-from rnn_lm.corpora.markers import MarkerCounts, without_markers
+from rnn_lm.text.markers import MarkerCounts, without_markers
 
 LINES = [f"the cat number {index} sleeps ." for index in range(40)]
 

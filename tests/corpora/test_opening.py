@@ -18,8 +18,8 @@ import pytest
 from rnn_lm import pipes
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import load_corpus, opening, read_split, reading, zips
-from rnn_lm.corpora.tokenize import words
 from rnn_lm.errors import UserError
+from rnn_lm.text.tokenize import words
 
 TEXT = "".join(f"line {index}\n" for index in range(100)).encode()
 

@@ -17,10 +17,10 @@ import pytest
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, encode, load_corpus, read_split, store
 from rnn_lm.corpora.store import FACTS, TokenStore
-from rnn_lm.corpora.tokenize import words
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import MappedArray
 from rnn_lm.progress import SilentProgress
+from rnn_lm.text.tokenize import words
 
 LINES = [f"Line {index} isn't {index % 13}, is it?" for index in range(300)]
 

@@ -10,7 +10,7 @@ import pytest
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import TOKENIZERS, load_corpus, read_split, tokenize_line
 from rnn_lm.corpora.files import SentencesOfText
-from rnn_lm.corpora.white_space import normalize, words_of
+from rnn_lm.text.white_space import normalize, words_of
 
 SPACES = " \t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2003\u2028\u2029\u202f\u205f\u3000\u200b\ufeff"
 ARPA = r"""\data\

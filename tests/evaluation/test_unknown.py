@@ -10,11 +10,11 @@ import pytest
 from refusals import refused
 from rnn_lm.cli import main
 from rnn_lm.corpora.split import Split
-from rnn_lm.corpora.tokenize import TOKENIZERS
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity
 from rnn_lm.evaluation.unknown import reading_of
 from rnn_lm.models.usual_unk import USUAL_SHARE, read_usual_share, write_usual_share
+from rnn_lm.text.tokenize import TOKENIZERS
 from rnn_lm.vocabulary import Vocabulary
 
 ENGLISH = ["the cat sees the dog", "a dog sees a cat", "the cat likes fish"] * 10

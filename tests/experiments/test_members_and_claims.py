@@ -19,7 +19,6 @@ from rnn_lm.config import (
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.experiments.claims import compare_claims
-from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings
 from rnn_lm.experiments.model_runs import dropouts, matched_to
 from rnn_lm.experiments.parts import check_parts
@@ -28,6 +27,7 @@ from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.report.results import Claim
 from rnn_lm.schema import first_problem
+from rnn_lm.text.display import readable
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
 

@@ -22,7 +22,6 @@ from rnn_lm.config import CorpusConfig, ModelConfig, TrainingConfig, from_json
 from rnn_lm.corpora import resolve
 from rnn_lm.corpora.encode import Cutter, encoded_blocks
 from rnn_lm.corpora.store import FACTS, StoreDamagedError, TokenStore
-from rnn_lm.corpora.subwords import SubwordTokenizer, train_subwords
 from rnn_lm.experiments import scores
 from rnn_lm.experiments.members import CompareSettings
 from rnn_lm.kept import read_kept, write_kept
@@ -35,6 +34,7 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.runs import read_run, start_run
 from rnn_lm.seal import digest_of_json
 from rnn_lm.seeding import generator
+from rnn_lm.text.subwords import SubwordTokenizer, train_subwords
 from rnn_lm.training.log import read_log
 from rnn_lm.training.trainer import Trainer, TrainingData
 from rnn_lm.vocabulary import Vocabulary

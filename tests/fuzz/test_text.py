@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from fuzz.harness import SECONDS, fuzz, mutated_bytes, mutated_json
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import TOKENIZERS, build_vocabulary, join_tokens, load_corpus, read_split, tokenize_line
-from rnn_lm.corpora.subwords import TOKENIZER, SubwordTokenizer, train_subwords
 from rnn_lm.corpora.zips import read_zip_member, zip_text_blocks
+from rnn_lm.text.subwords import TOKENIZER, SubwordTokenizer, train_subwords
 
 TEXT = "The café isn't <unk> open.\r\n\n<s> Zwölf Boxkämpfer </s>\n“don’t”\u2028a\u00a0b\n" * 8
 JSON = b'{"text": "a b"}\n{"text": "c"}\n' * 5

@@ -28,8 +28,8 @@ def run(options: Options) -> None:
     from rnn_lm.corpora import resolve, tokenize_line
     from rnn_lm.evaluation.generation import Repetition, check_prompt, generate
     from rnn_lm.experiments.arpa_models import open_model
-    from rnn_lm.experiments.display import TextWriter
     from rnn_lm.progress import TerminalProgress
+    from rnn_lm.text.display import TextWriter
 
     stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False)))
     prompt = tokenize_line(options.generation.prompt, stored.corpus, stored.tokenizer)

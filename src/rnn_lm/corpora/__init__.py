@@ -23,14 +23,14 @@ from rnn_lm.corpora.folder import corpus_of_splits, read_folder
 from rnn_lm.corpora.hugging_face import PREFIX, read_hugging_face
 from rnn_lm.corpora.line_sentences import TextFile
 from rnn_lm.corpora.lines import NumberedLines, Part
-from rnn_lm.corpora.markers import ENDS, without_markers
 from rnn_lm.corpora.opening import as_file, refusals, shown
 from rnn_lm.corpora.split_names import splits_by_name
-from rnn_lm.corpora.subwords import SUBWORDS, SubwordTokenizer, train_subwords
-from rnn_lm.corpora.tokenize import TOKENIZERS, Tokenizer, join_tokens
 from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized_splits
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
+from rnn_lm.text.markers import ENDS, without_markers
+from rnn_lm.text.subwords import SUBWORDS, SubwordTokenizer, train_subwords
+from rnn_lm.text.tokenize import TOKENIZERS, Tokenizer, join_tokens
 from rnn_lm.vocabulary import EOS, UNK, Vocabulary
 
 __all__ = [

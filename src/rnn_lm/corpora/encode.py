@@ -25,9 +25,9 @@ import numpy as np
 from jaxtyping import Int64, UInt32
 
 from rnn_lm.config import Normalize
-from rnn_lm.corpora.white_space import words_of
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import encode_string
+from rnn_lm.text.white_space import words_of
 from rnn_lm.vocabulary import EOS, UNK
 
 EOS_TYPE, UNK_TYPE = 0, 1

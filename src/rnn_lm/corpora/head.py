@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from rnn_lm.corpora.kinds import looks_like
-from rnn_lm.corpora.markers import MarkerCounts, without_markers
 from rnn_lm.corpora.reading import lines_of_blocks
+from rnn_lm.text.markers import MarkerCounts, without_markers
 
 HEAD = 1 << 20
 """Characters that are looked at: all of most texts. What is found in them holds for the rest."""

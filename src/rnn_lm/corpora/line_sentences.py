@@ -9,11 +9,11 @@ from pathlib import Path
 
 from rnn_lm.corpora.head import Head
 from rnn_lm.corpora.lines import NumberedLines
-from rnn_lm.corpora.markers import without_markers
 from rnn_lm.corpora.opening import shown
 from rnn_lm.corpora.reading import numbered_lines, text_blocks
-from rnn_lm.corpora.white_space import normalize
 from rnn_lm.errors import UserError
+from rnn_lm.text.markers import without_markers
+from rnn_lm.text.white_space import normalize
 
 
 @dataclass(frozen=True)

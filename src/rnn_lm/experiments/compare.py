@@ -17,7 +17,6 @@ from rnn_lm.evaluation.figures import TextPerplexity
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import Policy
 from rnn_lm.experiments.claims import BLOCKS, compare_claims
-from rnn_lm.experiments.display import readable
 from rnn_lm.experiments.members import CompareSettings, Member, make_neural, make_ngrams
 from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS
@@ -30,6 +29,7 @@ from rnn_lm.progress import Progress
 from rnn_lm.report.results import Claim, CurvePoint, GradientNorms, MatchScore, ModelResult, Sample
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
+from rnn_lm.text.display import readable
 from rnn_lm.training.log import ValidationRecord, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 

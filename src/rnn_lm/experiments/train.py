@@ -8,7 +8,6 @@ from pathlib import Path
 
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
 from rnn_lm.corpora import resolve
-from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.embeddings import require_source
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, TrainedModel, train_recurrent
@@ -18,6 +17,7 @@ from rnn_lm.prepare import prepare
 from rnn_lm.progress import Progress
 from rnn_lm.runs import require_run_folder, require_same_settings
 from rnn_lm.runtime import Runtime
+from rnn_lm.text.subwords import TOKENIZER
 from rnn_lm.training.sizes import require_model_fits
 
 

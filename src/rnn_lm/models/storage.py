@@ -7,13 +7,13 @@ from pathlib import Path
 
 from rnn_lm.config import CorpusConfig, from_json
 from rnn_lm.corpora import TOKENIZERS, resolve
-from rnn_lm.corpora.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
-from rnn_lm.corpora.tokenize import Tokenizer
 from rnn_lm.errors import UserError
 from rnn_lm.models.families import FAMILIES, NGRAM
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.usual_unk import read_usual_share
 from rnn_lm.runs import MANIFEST, read_run
+from rnn_lm.text.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
+from rnn_lm.text.tokenize import Tokenizer
 from rnn_lm.vocabulary import Vocabulary
 
 __all__ = ["NGRAM", "VOCABULARY", "StoredModel", "load_model"]

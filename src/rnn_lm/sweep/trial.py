@@ -8,7 +8,6 @@ from pathlib import Path
 from optuna import Trial, TrialPruned
 
 from rnn_lm.checkpoint import BEST, LAST
-from rnn_lm.corpora.subwords import TOKENIZER
 from rnn_lm.errors import UserError
 from rnn_lm.experiments.model_runs import RecurrentSpec, train_recurrent
 from rnn_lm.models.families import family_of
@@ -19,6 +18,7 @@ from rnn_lm.sweep.configs import RunConfigs
 from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
 from rnn_lm.sweep.vectors import TrialVectors
+from rnn_lm.text.subwords import TOKENIZER
 from rnn_lm.training.log import ValidationRecord
 from rnn_lm.training.trainer import LARGEST_NLL, TrainingDiverged
 

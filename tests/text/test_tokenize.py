@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rnn_lm.corpora.tokenize import TOKENIZERS, characters, join_tokens, utf8_bytes, whitespace, words
 from rnn_lm.errors import UserError
+from rnn_lm.text.tokenize import TOKENIZERS, characters, join_tokens, utf8_bytes, whitespace, words
 from rnn_lm.vocabulary import EOS
 
 

@@ -13,9 +13,9 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from rnn_lm.corpora.subwords import join_pieces
-from rnn_lm.corpora.white_space import words_of
 from rnn_lm.registry import Registry
+from rnn_lm.text.subwords import join_pieces
+from rnn_lm.text.white_space import words_of
 from rnn_lm.vocabulary import EOS
 
 Tokenizer = Callable[[str], list[str]]

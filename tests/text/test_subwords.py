@@ -9,8 +9,8 @@ import pytest
 
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import build_vocabulary, join_tokens, load_corpus
-from rnn_lm.corpora.subwords import LONGEST_WORD, SUBWORDS, SubwordTokenizer, train_subwords
 from rnn_lm.errors import UserError
+from rnn_lm.text.subwords import LONGEST_WORD, SUBWORDS, SubwordTokenizer, train_subwords
 
 pytest.importorskip("tokenizers")
 LINES = [f"the {n} men of the <unk> saw the {v}ing of the sea" for n in ("old", "new", "red") for v in ("go", "rac")]

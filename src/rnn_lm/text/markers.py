@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rnn_lm.corpora.white_space import words_of
+from rnn_lm.text.white_space import words_of
 
 BEGINS = ("<s>", "<bos>", "<sos>", "[cls]", "[bos]", "<|startoftext|>", "<|begin_of_text|>", "<|bos|>")
 ENDS = ("</s>", "<eos>", "[sep]", "[eos]", "<|endoftext|>", "<|end_of_text|>", "<|eos|>")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rnn_lm.corpora import join_tokens
+from rnn_lm.text.tokenize import join_tokens
 from rnn_lm.vocabulary import EOS
 
 
