@@ -17,7 +17,7 @@ from rnn_lm.corpora.lines import InOrder
 from rnn_lm.corpora.overlap import share_of_runs
 from rnn_lm.corpora.web_bible import PARALLEL_RUN, Verse, split_by_book, verses, web_bible
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.text.tokenize import words
+from rnn_lm.text import TOKENIZERS
 from rnn_lm.vocabulary import Vocabulary
 
 TOKENIZATIONS: tuple[Literal["words", "characters"], ...] = ("words", "characters")
@@ -37,7 +37,8 @@ def perplexity(train: Sequence[str], test: Sequence[str]) -> float:
     """Test perplexity of a Kneser-Ney 5-gram trained on ``train``, vocabulary at count 2."""
     config = CorpusConfig()
     sentences = {
-        name: [tokenize_line(line, config, words) for line in part] for name, part in (("train", train), ("test", test))
+        name: [tokenize_line(line, config, TOKENIZERS["words"]) for line in part]
+        for name, part in (("train", train), ("test", test))
     }
     vocabulary = Vocabulary.build(sentences["train"], min_count=2)
     model = NgramLanguageModel.train(vocabulary.encode_text(sentences["train"], 0), len(vocabulary), NgramConfig())

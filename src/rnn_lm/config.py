@@ -27,7 +27,8 @@ MOST_AT_ONCE = 2**31 - 1
 """Of what is kept side by side in memory, or drawn for it."""
 
 C = TypeVar("C")
-Tokens: TypeAlias = Literal["words", "whitespace", "characters", "bytes", "bpe", "unigram"]
+TOKENS = ("words", "whitespace", "characters", "bytes", "bpe", "unigram")
+"""The tokenizations that are always there; ``text.TOKENIZERS`` knows more."""
 Normalize: TypeAlias = Literal["nfc", "none"]
 
 
@@ -41,10 +42,10 @@ class CorpusConfig:
     text files, of which those named train, valid and test are these splits."""
     data_dir: str | None = None
     """Folder with the files of the named corpus, where a copy is there already. Default: download once, and keep."""
-    tokens: Tokens | None = None
+    tokens: str | None = None
     """What a token is: words (punctuation split off), whitespace (text tokenized already), single characters, the
-    bytes of the text in UTF-8, or pieces of words learned from train (bpe, unigram). Default: as the named corpus is
-    usually read; words for any other text."""
+    bytes of the text in UTF-8, pieces of words learned from train (bpe, unigram), or what other packages offer.
+    Default: as the named corpus is usually read; words for any other text."""
     subwords: int | None = None
     """Most pieces that --tokens bpe or unigram learns, the 256 bytes among them. Default: 8000."""
     lowercase: bool | None = None
@@ -70,18 +71,31 @@ class CorpusConfig:
         require(len(self.corpus) > 0, "--corpus needs a name, a folder or at least one file")
         require(all(part > 0 for part in self.split), "--split needs three proportions above 0, e.g. 0.9 0.05 0.05")
         require(abs(sum(self.split) - 1) < 1e-6, f"--split must add up to 1, not {sum(self.split):g}")
-        trained = self.tokens in ("bpe", "unigram")
-        require(self.subwords is None or trained, "--subwords is for --tokens bpe or unigram")
-        require(self.subwords is None or self.subwords >= 257, "--subwords must be at least 257: 256 bytes and <unk>")
+        _check_tokens(self.tokens, self.subwords)
         require(self.min_count is None or self.min_count >= 1, "--min-count must be at least 1")
         require(self.max_vocabulary is None or self.max_vocabulary >= 1, "--max-vocabulary must be at least 1")
+
+
+def _check_tokens(tokens: str | None, subwords: int | None) -> None:
+    """Refuse a tokenization that nobody offers, and a number of pieces for one that learns none or needs more."""
+    if tokens in (None, *TOKENS) and subwords is None:
+        return  # as most are, and --help always is: the registry imports torch
+    from rnn_lm.text import TOKENIZERS as known
+
+    if tokens is not None and tokens not in known:
+        raise unknown_name("--tokens", tokens, known)
+    if subwords is not None:
+        if tokens is None or not known[tokens].is_learned:
+            raise UserError("--subwords is for tokens that are learned from train: --tokens bpe or unigram")
+        least = known[tokens].least_size
+        require(subwords >= least, f"--subwords must be at least {least} for --tokens {tokens}")
 
 
 @dataclass(frozen=True)
 class ResolvedCorpusConfig(CorpusConfig):
     """A ``CorpusConfig`` in which what the corpus decides by default has been decided (``corpora.resolve``)."""
 
-    tokens: Tokens = "words"
+    tokens: str = "words"
     lowercase: bool = True
     normalize: Normalize = field(default="nfc", metadata={"before": "none"})
 

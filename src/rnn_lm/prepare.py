@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
-from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve
+from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve, text_settings
 from rnn_lm.corpora.split import SplitStatistics, ids_of_types
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.unknown import Reading, reading_of
@@ -20,7 +20,7 @@ from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.models.usual_unk import write_usual_share
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
-from rnn_lm.text.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
+from rnn_lm.text import TOKENIZER, TOKENIZERS, TextCodec
 from rnn_lm.vocabulary import Vocabulary
 
 
@@ -51,9 +51,13 @@ class PreparedCorpus:
     def digests(self) -> dict[str, str]:
         """Of everything that a model's figures depend on besides its settings, for the manifest of a run."""
         texts = {f"{name} text": split.digest for name, split in self.corpus.splits.items()}
-        tokenizer = self.corpus.tokenizer
-        trained = {"tokenizer": tokenizer.digest} if isinstance(tokenizer, SubwordTokenizer) else {}
-        return {**texts, "vocabulary": self.vocabulary.digest, **trained}
+        learned = self.corpus.tokenizer.digest
+        return {**texts, "vocabulary": self.vocabulary.digest, **({} if learned is None else {"tokenizer": learned})}
+
+    @property
+    def codec(self) -> TextCodec:
+        """Text to the ids of models that are made with this corpus, and back."""
+        return TextCodec(self.vocabulary, self.corpus.tokenizer, text_settings(self.config))
 
     def save_tokens(self, folder: Path) -> None:
         """Keep in a model's folder what turns text into its ids: the vocabulary, and a trained tokenizer.
@@ -74,8 +78,7 @@ class PreparedCorpus:
 
     def save_tokenizer(self, folder: Path) -> None:
         """Keep a trained tokenizer in a run's folder; others need no file."""
-        if isinstance(self.corpus.tokenizer, SubwordTokenizer):
-            self.corpus.tokenizer.save(folder)
+        self.corpus.tokenizer.save(folder)
 
     @cached_property
     def readings(self) -> dict[str, Reading]:
@@ -110,8 +113,9 @@ def prepare(config: CorpusConfig, progress: Progress, folder: Path | None = None
         UserError: see ``load_corpus`` and ``Vocabulary.build``.
     """
     config = resolve(config)
-    kept = folder is not None and config.tokens in SUBWORDS and (folder / TOKENIZER).exists()
-    tokenizer = SubwordTokenizer.load(folder) if folder is not None and kept else None
+    kind = TOKENIZERS[config.tokens]
+    kept = folder is not None and kind.is_learned and (folder / TOKENIZER).exists()
+    tokenizer = kind.load(folder) if folder is not None and kept else None
     corpus = load_corpus(config, Downloads.from_environment(progress), tokenizer)
     vocabulary = build_vocabulary(corpus, config)
     ids_t = ids_of_types(corpus.train.types, vocabulary)
@@ -133,7 +137,7 @@ def _say(prepared: PreparedCorpus, progress: Progress) -> None:
         )
     minimum = minimum_count(corpus, prepared.config)
     progress.say(
-        f"vocabulary  {len(prepared.vocabulary):,} {prepared.config.tokens} from train alone, seen at least {minimum}x"
+        f"vocabulary  {len(prepared.vocabulary):,} {corpus.tokenizer.label} from train alone, seen at least {minimum}x"
     )
     for note in corpus.notes:
         progress.say(f"note        {note}")

@@ -32,6 +32,7 @@ class Registry(Generic[T]):
         self.kind, self.group = kind, group
         self._entries: dict[str, T] = {}
         self._offered: dict[str, importlib.metadata.EntryPoint] | None = None
+        self._origins: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Decorator that adds its argument under ``name``."""
@@ -55,6 +56,10 @@ class Registry(Generic[T]):
         if name not in self._entries:
             raise unknown_name(self.kind, name, self)
         return self._entries[name]
+
+    def origin(self, name: str) -> str:
+        """The package, with its version, whose entry point ``name`` was taken from; "" where it was none."""
+        return self._origins.get(name, "")
 
     def __contains__(self, name: object) -> bool:
         return name in self._entries or name in self._elsewhere()
@@ -88,3 +93,4 @@ class Registry(Generic[T]):
                 f"({type(error).__name__}: {error}); mend or uninstall it"
             ) from error
         self._entries.setdefault(name, entry)
+        self._origins[name] = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.module

@@ -22,7 +22,7 @@ from rnn_lm.corpora.published import PublishedSizes
 from rnn_lm.corpora.text8 import sentences_at_spaces
 from rnn_lm.corpora.wikitext import VARIANTS, Variant, wikitext
 from rnn_lm.errors import UserError
-from rnn_lm.text.tokenize import TOKENIZERS
+from rnn_lm.text import TOKENIZERS
 
 WIKI = {"train": " \n = Tōkyō = \n \n The city <unk> . \n", "valid": " \n a b \n", "test": " \n c \n"}
 TINY_WIKI = Variant(
@@ -211,7 +211,7 @@ def test_enwik8_keeps_every_byte_even_of_a_character_cut_in_two(tmp_path: Path, 
     data = ("<page>\n  é\n\n" + "\t" * 15 + "東京 " + "x" * 20).encode()[:42]
     (tmp_path / "enwik8").write_bytes(data)
     raw = read("enwik8", tmp_path, downloads)
-    tokenize = TOKENIZERS["bytes"]
+    tokenize = TOKENIZERS["bytes"].cut
     number = {token: byte for byte, token in enumerate(tokenize("".join(map(chr, range(128)))))}
     ids = [
         [number[token] if token in number else int(token[3:5], 16) for token in tokenize("\n".join(part))]

@@ -21,7 +21,8 @@ from rnn_lm.corpora import encode
 from rnn_lm.corpora.encode import BLOCKS_WORTH_WORKERS, EOS_TYPE, Cutter, blocks_of_lines, encoded_blocks
 from rnn_lm.corpora.split import Split, splits_in_memory
 from rnn_lm.errors import UserError
-from rnn_lm.text.tokenize import whitespace, words
+from rnn_lm.text.white_space import words_of
+from rnn_lm.text.words import words
 from rnn_lm.vocabulary import EOS, UNK
 
 LABELLED = [("train", f"Line {index} isn't {index % 13}.") for index in range(200)] + [("test", "line 7 <unk>")]
@@ -37,7 +38,7 @@ def splits(workers: int = 1) -> dict[str, Split]:
 def test_every_token_is_there_whatever_the_blocks(lines: list[str], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encode, "BLOCK_CHARACTERS", size)
-        split = Split.of(lines, whitespace)
+        split = Split.of(lines, words_of)
     assert split.sentences == [line.split() for line in lines]
     assert split.characters == sum(map(len, lines)) + len(lines)
     found = np.bincount(split.types_n[:].astype(np.int64), minlength=len(split.types))
@@ -101,7 +102,7 @@ def test_the_digest_is_of_the_text_whatever_the_blocks(size: int) -> None:
 
 def test_a_literal_eos_is_found_where_it_is_a_token_of_its_own() -> None:
     def with_eos(*lines: str) -> int | None:
-        return next(encoded_blocks((("", line) for line in lines), Cutter(whitespace))).sentence_with_eos
+        return next(encoded_blocks((("", line) for line in lines), Cutter(words_of))).sentence_with_eos
 
     assert with_eos("a", "b <eos> c", "<eos>") == 1
     assert with_eos("a", "x<eos>") is None
@@ -139,7 +140,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
         "import time\n"
         "from itertools import count\n"
         "from rnn_lm.corpora.encode import Cutter, encoded_blocks\n"
-        "from rnn_lm.text.tokenize import words\n"
+        "from rnn_lm.text.words import words\n"
         "if __name__ == '__main__':\n"
         "    for block in encoded_blocks((('', 'a b c ' * 1000) for _ in count()), Cutter(words), 2):\n"
         "        print('block', flush=True)\n"

@@ -10,7 +10,7 @@ import pytest
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import Corpus, load_corpus, read_split
 from rnn_lm.errors import UserError
-from rnn_lm.text.tokenize import words
+from rnn_lm.text import TOKENIZERS
 
 GERMAN = "Die Größe der Bäume überraschte mich: Äpfel, Öl und süße Früchte.\nEs war schön, daß wir uns trafen.\n"
 ENGLISH = "He said “don’t go” – it’s late. The king’s men came…\nShe didn’t answer.\n"
@@ -99,5 +99,5 @@ def test_names_of_no_encoding(name: str) -> None:
 
 def test_a_text_to_score_has_an_encoding_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(GERMAN.encode("cp850"))
-    split = read_split(tmp_path / "t.txt", CorpusConfig(encoding="koi8-r"), words, encoding="cp850")
+    split = read_split(tmp_path / "t.txt", CorpusConfig(encoding="koi8-r"), TOKENIZERS["words"], encoding="cp850")
     assert split.sentences[0][1] == "größe"

@@ -19,7 +19,7 @@ from rnn_lm import pipes
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import load_corpus, opening, read_split, reading, zips
 from rnn_lm.errors import UserError
-from rnn_lm.text.tokenize import words
+from rnn_lm.text import TOKENIZERS
 
 TEXT = "".join(f"line {index}\n" for index in range(100)).encode()
 
@@ -129,7 +129,7 @@ def test_devices_and_folders(tmp_path: Path) -> None:
     assert "--corpus /dev/zero: is no file but a device" in refusal("/dev/zero")
     assert f"--corpus {tmp_path}: a named corpus or a folder stands alone" in refusal(tmp_path, tmp_path)
     with pytest.raises(UserError, match=f"--text {tmp_path}: is a folder; give a file"):
-        read_split(tmp_path, CorpusConfig(), words)
+        read_split(tmp_path, CorpusConfig(), TOKENIZERS["words"])
 
 
 def test_a_pipe_is_no_corpus(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_pipe_can_be_scored_also_by_several_models(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     writer = threading.Thread(target=lambda: (tmp_path / "pipe.txt").write_bytes(TEXT))
     writer.start()
-    first, second = (read_split(tmp_path / "pipe.txt", CorpusConfig(), words) for _ in range(2))
+    first, second = (read_split(tmp_path / "pipe.txt", CorpusConfig(), TOKENIZERS["words"]) for _ in range(2))
     writer.join()
     assert first == second
     assert len(first.sentences) == 100
@@ -151,12 +151,12 @@ def test_a_pipe_that_nobody_writes_to(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(pipes, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(UserError, match="--text .*pipe.txt: is a pipe that nobody writes to"):
-        read_split(tmp_path / "pipe.txt", CorpusConfig(), words)
+        read_split(tmp_path / "pipe.txt", CorpusConfig(), TOKENIZERS["words"])
 
 
 def test_the_flag_that_named_the_file_is_blamed(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nosuch.txt: there is no such file; check the path given to --text"):
-        read_split(tmp_path / "nosuch.txt", CorpusConfig(), words)
+        read_split(tmp_path / "nosuch.txt", CorpusConfig(), TOKENIZERS["words"])
     assert "nosuch.txt: there is no such file; check the path given to --corpus" in refusal(tmp_path / "nosuch.txt")
 
 
@@ -180,4 +180,4 @@ def test_names_that_are_no_utf8(tmp_path: Path) -> None:
 def test_a_text_to_score_with_nothing_in_it(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "t.txt").write_bytes(content)
     with pytest.raises(UserError, match="t.txt: (the file is empty|no sentence in it, only white space)"):
-        read_split(tmp_path / "t.txt", CorpusConfig(), words)
+        read_split(tmp_path / "t.txt", CorpusConfig(), TOKENIZERS["words"])

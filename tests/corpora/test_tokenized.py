@@ -20,7 +20,7 @@ from rnn_lm.corpora.store import FACTS, TokenStore
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import MappedArray
 from rnn_lm.progress import SilentProgress
-from rnn_lm.text.tokenize import words
+from rnn_lm.text import TOKENIZERS
 
 LINES = [f"Line {index} isn't {index % 13}, is it?" for index in range(300)]
 
@@ -114,9 +114,9 @@ def test_the_default_keeps_small_texts_in_memory_and_large_ones_in_the_cache(tex
 
 
 def test_a_text_to_score_is_kept_too(text: Path, cache: Downloads) -> None:
-    stored = read_split(text, CorpusConfig(), words, cache, stored_from=0)
+    stored = read_split(text, CorpusConfig(), TOKENIZERS["words"], cache, stored_from=0)
     assert isinstance(stored.types_n, MappedArray)
-    assert stored == read_split(text, CorpusConfig(), words, cache)
+    assert stored == read_split(text, CorpusConfig(), TOKENIZERS["words"], cache)
 
 
 def test_what_is_kept_is_not_tokenized_again(load: Callable[..., Corpus], monkeypatch: pytest.MonkeyPatch) -> None:

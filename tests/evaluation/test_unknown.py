@@ -14,7 +14,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity
 from rnn_lm.evaluation.unknown import reading_of
 from rnn_lm.models.usual_unk import USUAL_SHARE, read_usual_share, write_usual_share
-from rnn_lm.text.tokenize import TOKENIZERS
+from rnn_lm.text import TOKENIZERS
 from rnn_lm.vocabulary import Vocabulary
 
 ENGLISH = ["the cat sees the dog", "a dog sees a cat", "the cat likes fish"] * 10
@@ -28,8 +28,8 @@ TOTAL = Perplexity(100.0, 50, 250, 60, 5, 80.0)
 def read(
     lines: list[str], train: list[str], tokens: str = "words", usual: float | None = 0.0, max_size: int | None = None
 ):
-    vocabulary = Vocabulary.build([TOKENIZERS[tokens](line) for line in train], max_size=max_size)
-    return reading_of(Split.of(lines, TOKENIZERS[tokens]), vocabulary, usual)
+    vocabulary = Vocabulary.build([TOKENIZERS[tokens].cut(line) for line in train], max_size=max_size)
+    return reading_of(Split.of(lines, TOKENIZERS[tokens].cut), vocabulary, usual)
 
 
 def test_a_text_that_the_vocabulary_covers_gets_every_figure():

@@ -27,7 +27,6 @@ from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.report.results import Claim
 from rnn_lm.schema import first_problem
-from rnn_lm.text.display import readable
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
 
@@ -126,7 +125,3 @@ def test_only_models_that_are_there_are_claimed_about():
 def test_a_misspelt_part_is_answered():
     with pytest.raises(UserError, match="did you mean 'gradients'"):
         check_parts(["gradient"])
-
-
-def test_text_is_shown_a_sentence_per_line():
-    assert readable(["the", "end", ".", "<eos>", "amen", "!"], "words") == "the end.\namen!"

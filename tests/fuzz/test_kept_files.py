@@ -34,7 +34,8 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.runs import read_run, start_run
 from rnn_lm.seal import digest_of_json
 from rnn_lm.seeding import generator
-from rnn_lm.text.subwords import SubwordTokenizer, train_subwords
+from rnn_lm.text import TOKENIZERS
+from rnn_lm.text.subwords import train_subwords
 from rnn_lm.training.log import read_log
 from rnn_lm.training.trainer import Trainer, TrainingData
 from rnn_lm.vocabulary import Vocabulary
@@ -278,7 +279,7 @@ def test_tokenizers(tmp_path):
     tokenizer = train_subwords("bpe", 300, ["the old dog saw the new dog"] * 3)
 
     def read(path: Path) -> None:
-        SubwordTokenizer.load(path.parent)
+        TOKENIZERS["bpe"].load(path.parent)
 
     original = json.loads(tokenizer.text)
     contents = st.one_of(mutated_json(original), mutated_bytes(tokenizer.text.encode()))

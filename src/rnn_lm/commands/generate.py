@@ -25,25 +25,23 @@ def run(options: Options) -> None:
     """Write to the terminal."""
     from rich.console import Console
 
-    from rnn_lm.corpora import resolve, tokenize_line
     from rnn_lm.evaluation.generation import Repetition, check_prompt, generate
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.progress import TerminalProgress
-    from rnn_lm.text.display import TextWriter
 
     stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False)))
-    prompt = tokenize_line(options.generation.prompt, stored.corpus, stored.tokenizer)
+    codec = stored.codec
+    prompt = codec.tokens(options.generation.prompt)
     unknown = check_prompt(prompt, stored.vocabulary)
     if unknown:
         print(f"note: not in the model's vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
-    writer = TextWriter(resolve(stored.corpus).tokens)
+    decoder, repetition = codec.decoder(), Repetition()
     for token in prompt:
-        print(writer.add(token), end="", flush=True)
-    repetition = Repetition()
-    for index in generate(stored.model, stored.vocabulary.encode(prompt), options.generation, stored.vocabulary):
+        print(decoder.add_token(token), end="", flush=True)  # as it was typed, also where the model reads <unk>
+    for index in generate(stored.model, codec.vocabulary.encode(prompt), options.generation, codec.vocabulary):
         repetition.add(index)
-        print(writer.add(stored.vocabulary.tokens[index]), end="", flush=True)
-    print()
+        print(decoder.add(index), end="", flush=True)
+    print(decoder.finish())
     greedy = options.generation.temperature == 0 or options.generation.top_k == 1
     if greedy and (period := repetition.period) is not None:
         tokens = "token" if period == 1 else f"{period} tokens"

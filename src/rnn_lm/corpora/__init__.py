@@ -25,13 +25,11 @@ from rnn_lm.corpora.line_sentences import TextFile
 from rnn_lm.corpora.lines import NumberedLines, Part
 from rnn_lm.corpora.opening import as_file, refusals, shown
 from rnn_lm.corpora.split_names import splits_by_name
-from rnn_lm.corpora.tokenized import STORED_FROM, Source, Tokenization, tokenized_splits
+from rnn_lm.corpora.tokenized import STORED_FROM, NamedCutter, Source, tokenized_splits
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.progress import SilentProgress
-from rnn_lm.text.markers import ENDS, without_markers
-from rnn_lm.text.subwords import SUBWORDS, SubwordTokenizer, train_subwords
-from rnn_lm.text.tokenize import TOKENIZERS, Tokenizer, join_tokens
-from rnn_lm.vocabulary import EOS, UNK, Vocabulary
+from rnn_lm.text import TOKENIZERS, TextSettings, Tokenization, tokens_of
+from rnn_lm.vocabulary import UNK, Vocabulary
 
 __all__ = [
     "CORPORA",
@@ -45,17 +43,14 @@ __all__ = [
     "Split",
     "SplitStatistics",
     "build_vocabulary",
-    "join_tokens",
     "load_corpus",
     "minimum_count",
     "read_split",
     "resolve",
+    "text_settings",
     "tokenize_line",
     "tokenizer_for",
 ]
-
-
-DEFAULT_SUBWORDS = 8000
 
 
 def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
@@ -66,20 +61,29 @@ def resolve(config: CorpusConfig) -> ResolvedCorpusConfig:
     usual = CORPORA[name].defaults if name in CORPORA else Defaults()
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
     tokens = config.tokens or usual.tokens
-    if config.min_count is None and tokens == usual.tokens:
-        settings["min_count"] = usual.min_count
-    if tokens in SUBWORDS:
-        settings["min_count"] = config.min_count or 1
-        settings["subwords"] = config.subwords or DEFAULT_SUBWORDS
-    lowercase = usual.lowercase if config.lowercase is None else config.lowercase
+    tokenization = TOKENIZERS[tokens]
+    if config.min_count is None:
+        settings["min_count"] = (usual.min_count if tokens == usual.tokens else None) or tokenization.min_count
+    if config.subwords is None:
+        settings["subwords"] = tokenization.usual_size
+    usually = usual.lowercase if tokenization.lowercase is None else tokenization.lowercase
+    lowercase = usually if config.lowercase is None else config.lowercase
     normalize = config.normalize or usual.normalize
     return ResolvedCorpusConfig(**{**settings, "tokens": tokens, "lowercase": lowercase, "normalize": normalize})
+
+
+def text_settings(config: CorpusConfig) -> TextSettings:
+    """How text is read that is to be like the corpus of ``config``."""
+    config = resolve(config)
+    name = config.corpus[0]
+    blank_lines = name in CORPORA and CORPORA[name].blank_lines
+    return TextSettings(config.tokens, config.lowercase, config.normalize, blank_lines)
 
 
 def load_corpus(
     config: CorpusConfig,
     downloads: Downloads | None = None,
-    tokenizer: Tokenizer | None = None,
+    tokenizer: Tokenization | None = None,
     stored_from: int = STORED_FROM,
 ) -> Corpus:
     """Read, lower-case and tokenize the corpus that ``config`` names.
@@ -104,7 +108,7 @@ def load_corpus(
         {name: f"{raw.source}: {name}" for name in SPLITS},
         raw.content,
     )
-    splits = tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)
+    splits = tokenized_splits(source, _cutter(config, tokenizer), downloads, stored_from)
     splits = {name: _numbered(split, source.splits[name]) for name, split in splits.items()}
     holds_unk = splits["train"].holds_unk
     return Corpus(
@@ -121,23 +125,23 @@ def load_corpus(
     )
 
 
-def tokenizer_for(config: CorpusConfig, train_lines: Iterable[str]) -> Tokenizer:
-    """The tokenizer that ``config`` names, trained on the train split alone where it is one that must be.
+def tokenizer_for(config: CorpusConfig, train_lines: Iterable[str]) -> Tokenization:
+    """The tokenization that ``config`` names, trained on the train split alone where it is one that must be.
 
     Raises:
         UserError: the library that trains it is not installed.
     """
     config = resolve(config)
-    if config.tokens not in SUBWORDS:
-        return TOKENIZERS[config.tokens]
-    prepared = Cutter(str.split, config.lowercase, config.normalize).prepared
-    return train_subwords(config.tokens, config.subwords or DEFAULT_SUBWORDS, map(prepared, train_lines))
+    kind = TOKENIZERS[config.tokens]
+    if not kind.is_learned:
+        return kind
+    return kind.train(map(text_settings(config).prepared, train_lines), config.subwords or kind.usual_size or 0)
 
 
 def read_split(
     path: Path,
     config: CorpusConfig,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenization,
     downloads: Downloads | None = None,
     stored_from: int = STORED_FROM,
     encoding: str | None = None,
@@ -161,7 +165,7 @@ def read_split(
     for note in file.notes:
         downloads.progress.say(f"note        {note}")
     source = Source({"text": file.sentences()}, path.name, {"text": shown(path)}, content)
-    split = tokenized_splits(source, _tokenization(config, tokenizer), downloads, stored_from)["text"]
+    split = tokenized_splits(source, _cutter(config, tokenizer), downloads, stored_from)["text"]
     return _numbered(split, source.splits["text"])
 
 
@@ -170,17 +174,17 @@ def _numbered(split: Split, sentences: Iterable[str]) -> Split:
     return replace(split, line_numbers=sentences.numbers) if isinstance(sentences, NumberedLines | Part) else split
 
 
-def _tokenization(config: ResolvedCorpusConfig, tokenizer: Tokenizer) -> Tokenization:
-    trained = f" {digest_of(tokenizer.text)[:16]}" if isinstance(tokenizer, SubwordTokenizer) else ""
-    return Tokenization(Cutter(tokenizer, config.lowercase, config.normalize), f"{config.tokens}{trained}")
+def _cutter(config: ResolvedCorpusConfig, tokenizer: Tokenization) -> NamedCutter:
+    """What cuts the text, named so that another version of somebody's package has another name."""
+    learned = "" if tokenizer.text is None else f" {digest_of(tokenizer.text)[:16]}"
+    origin = TOKENIZERS.origin(config.tokens)
+    name = f"{config.tokens}{learned}{origin and f' of {origin}'}"
+    return NamedCutter(Cutter(tokenizer.cut, config.lowercase, config.normalize), name)
 
 
-def tokenize_line(line: str, config: CorpusConfig, tokenizer: Tokenizer) -> list[str]:
+def tokenize_line(line: str, config: CorpusConfig, tokenizer: Tokenization) -> list[str]:
     """One line of text cut into tokens as the corpus of ``config`` was; a marker at its end is ``<eos>``."""
-    config = resolve(config)
-    text, after = without_markers(line)
-    ended = any(marker.lower() in ENDS for marker in after)
-    return tokenizer(Cutter(tokenizer, config.lowercase, config.normalize).prepared(text)) + [EOS] * ended
+    return tokens_of(line, tokenizer, text_settings(config))
 
 
 def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
@@ -190,8 +194,7 @@ def minimum_count(corpus: Corpus, config: CorpusConfig) -> int:
 
 def build_vocabulary(corpus: Corpus, config: CorpusConfig) -> Vocabulary:
     """The vocabulary of the train split; raises ``UserError`` where it would hold no token."""
-    pieces = corpus.tokenizer.pieces if isinstance(corpus.tokenizer, SubwordTokenizer) else ()
-    return corpus.train.vocabulary(minimum_count(corpus, config), config.max_vocabulary, pieces)
+    return corpus.train.vocabulary(minimum_count(corpus, config), config.max_vocabulary, corpus.tokenizer.pieces)
 
 
 def _read(config: CorpusConfig, downloads: Downloads) -> RawCorpus:
@@ -236,6 +239,6 @@ def _read_paths(names: list[str], config: CorpusConfig) -> RawCorpus:
 
 
 def _notes(config: ResolvedCorpusConfig, holds_unk: bool) -> tuple[str, ...]:
-    if holds_unk and config.tokens == "words":
+    if holds_unk and TOKENIZERS[config.tokens].for_raw_text:
         return (f"the text holds {UNK}, so it looks tokenized already: consider --tokens whitespace",)
     return ()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnn_lm.config import Normalize, Tokens
+from rnn_lm.config import Normalize
 from rnn_lm.corpora.access import SPLITS as SPLITS  # also for those who import this module
 from rnn_lm.corpora.access import Access, RemoteFile
 from rnn_lm.corpora.content import Content
 from rnn_lm.corpora.split import Split as Split
 from rnn_lm.corpora.split import SplitStatistics as SplitStatistics
 from rnn_lm.registry import Registry
+from rnn_lm.text import Tokenization
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Defaults:
         min_count: see ``CorpusConfig``; it goes with ``tokens`` and is left aside where another tokenization is chosen.
     """
 
-    tokens: Tokens = "words"
+    tokens: str = "words"
     lowercase: bool = True
     min_count: int | None = None
     normalize: Normalize = "nfc"
@@ -64,11 +65,13 @@ class NamedCorpus:
         read: reads it, through an ``Access`` to its files.
         defaults: how it is usually cut into tokens.
         files: what is downloaded for it; none where a Python package holds the text.
+        blank_lines: whether blank lines are sentences of it: see ``RawCorpus``.
     """
 
     read: Callable[[Access], RawCorpus]
     defaults: Defaults = Defaults()
     files: tuple[RemoteFile, ...] = ()
+    blank_lines: bool = False
 
 
 CORPORA: Registry[NamedCorpus] = Registry("corpus", "rnn_lm.corpora")
@@ -81,10 +84,10 @@ class Corpus:
 
     Attributes:
         name, source, licence, split_description: see ``RawCorpus``.
-        tokens: the tokenization: a name in ``TOKENIZERS``, or "bpe" or "unigram".
+        tokens: the tokenization: a name in ``TOKENIZERS``.
         lowercase: whether the text was lower-cased.
         holds_unk: whether train holds a literal ``<unk>``, that is, whether someone has closed its vocabulary already.
-        tokenizer: what cut the text.
+        tokenizer: what cut the text; where tokens are learned, the one that was.
         notes: what a person should know before using it, a line each.
     """
 
@@ -98,7 +101,7 @@ class Corpus:
     tokens: str
     lowercase: bool
     holds_unk: bool
-    tokenizer: Callable[[str], list[str]]
+    tokenizer: Tokenization
     notes: tuple[str, ...] = ()
 
     @property

@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import unicodedata
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -27,6 +26,7 @@ from jaxtyping import Int64, UInt32
 from rnn_lm.config import Normalize
 from rnn_lm.errors import UserError
 from rnn_lm.mapped import encode_string
+from rnn_lm.text.forms import prepared
 from rnn_lm.text.white_space import words_of
 from rnn_lm.vocabulary import EOS, UNK
 
@@ -56,9 +56,7 @@ class Cutter:
 
     def prepared(self, text: str) -> str:
         """What is tokenized: ``text``, a line or several, in one form and one case."""
-        if self.normalize == "nfc" and not unicodedata.is_normalized("NFC", text):
-            text = unicodedata.normalize("NFC", text)
-        return text.lower() if self.lowercase else text
+        return prepared(text, self.lowercase, self.normalize)
 
 
 class Block(NamedTuple):

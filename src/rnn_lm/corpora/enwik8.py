@@ -38,5 +38,10 @@ def enwik8(access: Access) -> RawCorpus:
 
 
 CORPORA.register("enwik8")(
-    NamedCorpus(enwik8, Defaults(tokens="bytes", lowercase=False, min_count=1, normalize="none"), files=(_ARCHIVE,))
+    NamedCorpus(
+        enwik8,
+        Defaults(tokens="bytes", lowercase=False, min_count=1, normalize="none"),
+        files=(_ARCHIVE,),
+        blank_lines=True,
+    )
 )

@@ -36,6 +36,9 @@ def tiny_shakespeare(access: Access) -> RawCorpus:
 
 CORPORA.register("tiny-shakespeare")(
     NamedCorpus(
-        tiny_shakespeare, Defaults(tokens="characters", lowercase=False, min_count=1, normalize="none"), files=(_FILE,)
+        tiny_shakespeare,
+        Defaults(tokens="characters", lowercase=False, min_count=1, normalize="none"),
+        files=(_FILE,),
+        blank_lines=True,
     )
 )

@@ -42,7 +42,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Tokenization:
+class NamedCutter:
     """How a text is tokenized.
 
     Attributes:
@@ -55,7 +55,7 @@ class Tokenization:
 
 
 def tokenized_splits(
-    source: Source, tokenization: Tokenization, downloads: Downloads, stored_from: int = STORED_FROM
+    source: Source, tokenization: NamedCutter, downloads: Downloads, stored_from: int = STORED_FROM
 ) -> dict[str, Split]:
     """The splits of ``source``, tokenized: in memory, or kept in the cache where there is more than ``stored_from``.
 
@@ -69,7 +69,7 @@ def tokenized_splits(
     return _stored(source, content, tokenization, downloads)
 
 
-def _stored(source: Source, content: Content, tokenization: Tokenization, downloads: Downloads) -> dict[str, Split]:
+def _stored(source: Source, content: Content, tokenization: NamedCutter, downloads: Downloads) -> dict[str, Split]:
     store, progress = TokenStore(downloads.cache), downloads.progress
     digest = content.digest()
     settings = (READING, tokenization.name, tokenization.cutter.lowercase, tokenization.cutter.normalize)

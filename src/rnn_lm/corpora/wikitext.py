@@ -132,5 +132,6 @@ for _variant in VARIANTS:
             partial(wikitext, _variant),
             Defaults(tokens="whitespace", lowercase=False, normalize="none"),
             files=(_variant.archive,),
+            blank_lines=True,
         )
     )

@@ -23,6 +23,7 @@ from rnn_lm.layers.state import State
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.stepping import for_stepping
 from rnn_lm.seeding import generator
+from rnn_lm.text import unknown_tokens
 from rnn_lm.vocabulary import Vocabulary
 
 _LISTED = 8
@@ -46,7 +47,7 @@ def check_prompt(tokens: Sequence[str], vocabulary: Vocabulary) -> list[str]:
     Raises:
         UserError: the prompt has words, and none of them is known.
     """
-    unknown = list(dict.fromkeys(token for token in tokens if token not in vocabulary))
+    unknown = unknown_tokens(tokens, vocabulary)
     if tokens and all(token in unknown for token in tokens):
         listed = ", ".join(repr(token) for token in unknown[:_LISTED])
         more = f" and {len(unknown) - _LISTED} more" if len(unknown) > _LISTED else ""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from rnn_lm.config import ResolvedCorpusConfig, to_json
-from rnn_lm.corpora import TOKENIZERS
 from rnn_lm.errors import UserError
 from rnn_lm.models.arpa import open_arpa
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import NGRAM, VOCABULARY, StoredModel, load_model
 from rnn_lm.progress import Progress
 from rnn_lm.runs import MANIFEST, start_run
+from rnn_lm.text import TOKENIZERS
 from rnn_lm.vocabulary import Vocabulary
 
 _CORPUS = "arpa:"

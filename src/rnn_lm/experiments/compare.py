@@ -29,7 +29,6 @@ from rnn_lm.progress import Progress
 from rnn_lm.report.results import Claim, CurvePoint, GradientNorms, MatchScore, ModelResult, Sample
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
-from rnn_lm.text.display import readable
 from rnn_lm.training.log import ValidationRecord, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 
@@ -160,11 +159,10 @@ def _samples(model: LanguageModel, config: GenerationConfig, prepared: PreparedC
     """Text from nothing and from the start of a sentence in the middle of valid, the same for every model."""
     sentences = prepared.corpus.valid.sentences
     middle = sentences[len(sentences) // 2][:PROMPT_TOKENS]
-    vocabulary = prepared.vocabulary
+    codec = prepared.codec
     samples: list[Sample] = []
     for prompt in ([], middle):
-        ids = list(generate(model, vocabulary.encode(prompt), config, vocabulary))
-        text = readable(vocabulary.decode(ids), prepared.config.tokens)
+        text = codec.decode(generate(model, codec.vocabulary.encode(prompt), config, codec.vocabulary)).rstrip()
         shown = {key: value for key, value in asdict(config).items() if key not in {"prompt", "allow_unk"}}
-        samples.append({"prompt": readable(prompt, prepared.config.tokens), "text": text, "settings": shown})
+        samples.append({"prompt": codec.tokenization.join(prompt).rstrip(), "text": text, "settings": shown})
     return samples

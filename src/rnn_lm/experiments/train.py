@@ -17,7 +17,7 @@ from rnn_lm.prepare import prepare
 from rnn_lm.progress import Progress
 from rnn_lm.runs import require_run_folder, require_same_settings
 from rnn_lm.runtime import Runtime
-from rnn_lm.text.subwords import TOKENIZER
+from rnn_lm.text import TOKENIZER, TOKENIZERS
 from rnn_lm.training.sizes import require_model_fits
 
 
@@ -67,8 +67,9 @@ def run_train(
     Raises:
         UserError: see ``prepare`` and ``train_recurrent``.
     """
-    if runtime.size > 1 and settings.corpus.tokens == "unigram" and not (folder / TOKENIZER).exists():
-        raise UserError("--tokens unigram learns other pieces in each process: give --tokens bpe, or --processes 1")
+    tokens = resolve(settings.corpus).tokens
+    if runtime.size > 1 and not TOKENIZERS[tokens].repeatable and not (folder / TOKENIZER).exists():
+        raise UserError(f"--tokens {tokens} learns other pieces in each process: give --tokens bpe, or --processes 1")
     with runtime.first_goes_first():
         prepared = prepare(settings.corpus, progress, folder)
     vectors = None

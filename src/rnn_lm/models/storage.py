@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rnn_lm.config import CorpusConfig, from_json
-from rnn_lm.corpora import TOKENIZERS, resolve
+from rnn_lm.corpora import resolve, text_settings
 from rnn_lm.errors import UserError
 from rnn_lm.models.families import FAMILIES, NGRAM
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.usual_unk import read_usual_share
 from rnn_lm.runs import MANIFEST, read_run
-from rnn_lm.text.subwords import SUBWORDS, TOKENIZER, SubwordTokenizer
-from rnn_lm.text.tokenize import Tokenizer
+from rnn_lm.text import TOKENIZER, TOKENIZERS, VOCABULARY, TextCodec, Tokenization
 from rnn_lm.vocabulary import Vocabulary
 
 __all__ = ["NGRAM", "VOCABULARY", "StoredModel", "load_model"]
-
-VOCABULARY = "vocabulary.json"
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,14 @@ class StoredModel:
     model: LanguageModel
     vocabulary: Vocabulary
     corpus: CorpusConfig
-    tokenizer: Tokenizer
+    tokenizer: Tokenization
     name: str
     usual_unk: float | None = None
+
+    @cached_property
+    def codec(self) -> TextCodec:
+        """Text to the model's ids, and back."""
+        return TextCodec(self.vocabulary, self.tokenizer, text_settings(self.corpus))
 
 
 def load_model(folder: Path) -> StoredModel:
@@ -56,8 +59,7 @@ def load_model(folder: Path) -> StoredModel:
     model = FAMILIES[run.kind].load(run, len(vocabulary))
     if model.vocabulary_size != len(vocabulary):
         raise UserError(f"{folder}: the model has {model.vocabulary_size} words, {VOCABULARY} {len(vocabulary)}")
-    tokens = resolve(corpus).tokens
-    tokenizer = SubwordTokenizer.load(folder) if tokens in SUBWORDS else TOKENIZERS[tokens]
-    if isinstance(tokenizer, SubwordTokenizer) and run.digests.get("tokenizer", tokenizer.digest) != tokenizer.digest:
+    tokenizer = TOKENIZERS[resolve(corpus).tokens].load(folder)
+    if run.digests.get("tokenizer", tokenizer.digest) != tokenizer.digest:
         raise UserError(f"{folder / TOKENIZER}: is not the tokenizer that the model was trained with; put that back")
     return StoredModel(model, vocabulary, corpus, tokenizer, folder.name, read_usual_share(folder))

@@ -18,7 +18,7 @@ from rnn_lm.sweep.configs import RunConfigs
 from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
 from rnn_lm.sweep.vectors import TrialVectors
-from rnn_lm.text.subwords import TOKENIZER
+from rnn_lm.text import TOKENIZER
 from rnn_lm.training.log import ValidationRecord
 from rnn_lm.training.trainer import LARGEST_NLL, TrainingDiverged
 

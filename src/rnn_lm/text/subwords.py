@@ -8,29 +8,54 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rnn_lm.errors import UserError
-from rnn_lm.files import read_text, write_atomically
+from rnn_lm.text.base import TOKENIZERS, Joiner, Tokenization
 from rnn_lm.vocabulary import UNK
 
-SUBWORDS = ("bpe", "unigram")
-"""Names of the tokenizations that are trained."""
 LONGEST_WORD = 1 << 15
 """Characters that a word may have: to learn pairs takes time that grows with the square of a word's length, 20 seconds
 for 65,536, in a library that no Ctrl-C interrupts."""
 _WORD = re.compile(r"[^\W\d_]+|\d+|[^\s\w]+")
 """What the library learns and cuts as one, about: letters, digits, or other marks."""
-TOKENIZER = "tokenizer.json"
-"""The file of a trained tokenizer in a run's folder, in the format of Hugging Face ``tokenizers``."""
 
 
-class SubwordTokenizer:
+class Pieces(Tokenization):
+    """What pieces of words have in common, whether they are learned yet or not."""
+
+    label, restores = "pieces of words", "line"
+    min_count, usual_size, least_size = 1, 8000, 257  # 256 bytes and <unk>
+
+    def from_text(self, text: str) -> Tokenization:
+        return SubwordTokenizer(text)
+
+    def joiner(self) -> Joiner:
+        return PieceJoiner()
+
+
+class Subwords(Pieces):
+    """Pieces that are still to be learned.
+
+    Args:
+        kind: "bpe" (Sennrich et al. 2016) or "unigram" (Kudo 2018).
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.repeatable = kind == "bpe"
+
+    def train(self, lines: Iterable[str], size: int) -> Tokenization:
+        return train_subwords(self.kind, size, lines)
+
+    def cut(self, line: str) -> list[str]:  # noqa: ARG002
+        raise ValueError(f"{self.kind} cuts nothing before it is trained: see train")  # never by what a person types
+
+
+class SubwordTokenizer(Pieces):
     """A trained tokenizer: a line of text to its pieces. It can be pickled, for worker processes.
 
     Args:
@@ -42,7 +67,7 @@ class SubwordTokenizer:
     """
 
     def __init__(self, text: str) -> None:
-        self.text = text
+        self._text = text
         tokenizers = _library()
         try:
             self._tokenizer = tokenizers.Tokenizer.from_str(text)
@@ -52,7 +77,7 @@ class SubwordTokenizer:
         except BaseException as error:  # the library raises bare Exception; and its panics are not even that
             raise ValueError((str(error).splitlines() or ["?"])[0][:200]) from error
 
-    def __call__(self, line: str) -> list[str]:
+    def cut(self, line: str) -> list[str]:
         """The pieces of ``line``; bytes that are no UTF-8 are read as the replacement character.
 
         Raises:
@@ -63,37 +88,16 @@ class SubwordTokenizer:
         return [UNK if token.endswith(UNK) else token for token in tokens] if UNK in line else tokens
 
     def __reduce__(self) -> tuple[type[SubwordTokenizer], tuple[str]]:
-        return SubwordTokenizer, (self.text,)
+        return SubwordTokenizer, (self._text,)
+
+    @property
+    def text(self) -> str:
+        return self._text
 
     @property
     def pieces(self) -> list[str]:
         """All pieces, whether or not train holds them, in alphabetical order; ``<unk>`` is not among them."""
         return sorted(self._tokenizer.get_vocab().keys() - {UNK})
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the tokenizer as it is kept."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    def save(self, folder: Path) -> None:
-        """Keep the tokenizer in a run's folder.
-
-        Raises:
-            UserError: the folder holds another one: the train text is no longer what it was.
-        """
-        path = folder / TOKENIZER
-        if path.exists() and read_text(path) != self.text:
-            raise UserError(f"{path}: was trained on another text; choose another --out")
-        write_atomically(path, self.text)
-
-    @classmethod
-    def load(cls, folder: Path) -> SubwordTokenizer:
-        """Read what ``save`` wrote; raises ``UserError`` where it is missing or damaged."""
-        path = folder / TOKENIZER
-        try:
-            return cls(read_text(path))
-        except ValueError as error:
-            raise UserError(f"{path}: not a tokenizer ({error}); the file is damaged") from error
 
 
 def train_subwords(kind: str, size: int, lines: Iterable[str]) -> SubwordTokenizer:
@@ -129,12 +133,20 @@ def train_subwords(kind: str, size: int, lines: Iterable[str]) -> SubwordTokeniz
     return SubwordTokenizer(tokenizer.to_str())
 
 
-def join_pieces(tokens: Sequence[str]) -> str:
-    """Pieces as text; a character whose last byte has not come yet is left out, so that text only ever grows."""
-    data = b"".join(
-        f" {UNK}".encode() if token == UNK else bytes(_BYTE_OF[character] for character in token) for token in tokens
-    )
-    return codecs.getincrementaldecoder("utf-8")("replace").decode(data).removeprefix(" ")
+class PieceJoiner(Joiner):
+    """Writes pieces as text, each character as soon as its last byte has come; one never completed is left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun = False
+
+    def add(self, token: str) -> str:
+        data = f" {UNK}".encode() if token == UNK else bytes(_BYTE_OF[character] for character in token)
+        text = self._decoder.decode(data)
+        if text and not self._begun:  # the first word has a space before it like any other
+            self._begun, text = True, text.removeprefix(" ")
+        return text
 
 
 def _byte_characters() -> dict[str, int]:
@@ -185,3 +197,7 @@ def _library() -> Any:
             "--tokens bpe and unigram need Hugging Face tokenizers: pip install 'rnn-lm[subwords]'"
         ) from error
     return tokenizers
+
+
+TOKENIZERS.register("bpe")(Subwords("bpe"))
+TOKENIZERS.register("unigram")(Subwords("unigram"))

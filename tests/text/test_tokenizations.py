@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.errors import UserError
-from rnn_lm.text.tokenize import TOKENIZERS, characters, join_tokens, utf8_bytes, whitespace, words
-from rnn_lm.vocabulary import EOS
+from rnn_lm.text import TOKENIZERS
+from rnn_lm.text.words import words
 
 
 @pytest.mark.parametrize(
@@ -57,34 +57,34 @@ def test_words_leave_tokenized_text_as_it_is(tokens: list[str]) -> None:
 @given(st.text(max_size=40))
 @settings(deadline=None, max_examples=60)
 def test_characters_round_trip(text: str) -> None:
-    assert "".join(characters(text)) == text
+    assert "".join(TOKENIZERS["characters"].cut(text)) == text
 
 
 def test_characters_keep_spaces_and_the_literal_unk() -> None:
-    assert characters("a <unk> b") == ["a", " ", "<unk>", " ", "b"]
+    assert TOKENIZERS["characters"].cut("a <unk> b") == ["a", " ", "<unk>", " ", "b"]
 
 
 def test_bytes_are_those_of_utf8() -> None:
-    assert utf8_bytes("a é\t") == ["a", " ", "<0xC3>", "<0xA9>", "\t"]
-    assert utf8_bytes(b"\xe6\x9d".decode("utf-8", "surrogateescape")) == ["<0xE6>", "<0x9D>"]
-    assert utf8_bytes("<unk>") == list("<unk>")
+    assert TOKENIZERS["bytes"].cut("a é\t") == ["a", " ", "<0xC3>", "<0xA9>", "\t"]
+    assert TOKENIZERS["bytes"].cut(b"\xe6\x9d".decode("utf-8", "surrogateescape")) == ["<0xE6>", "<0x9D>"]
+    assert TOKENIZERS["bytes"].cut("<unk>") == list("<unk>")
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=40))
 @settings(deadline=None, max_examples=60)
 def test_bytes_round_trip_and_grow_by_whole_characters(text: str) -> None:
-    tokens = utf8_bytes(text)
+    tokens = TOKENIZERS["bytes"].cut(text)
     assert len(tokens) == len(text.encode())
-    assert join_tokens(tokens, "bytes") == text
-    assert all(text.startswith(join_tokens(tokens[:end], "bytes")) for end in range(len(tokens)))
+    assert TOKENIZERS["bytes"].join(tokens) == text
+    assert all(text.startswith(TOKENIZERS["bytes"].join(tokens[:end])) for end in range(len(tokens)))
 
 
 def test_bytes_that_are_no_text_are_shown_as_such() -> None:
-    assert join_tokens(["<0xFF>", "a", "<unk>", "<0xC3>"], "bytes") == "�a<unk>"
+    assert TOKENIZERS["bytes"].join(["<0xFF>", "a", "<unk>", "<0xC3>"]) == "�a<unk>"
 
 
 def test_whitespace_splits_nothing_else() -> None:
-    assert whitespace(" u.s. n't <unk>  N ") == ["u.s.", "n't", "<unk>", "N"]
+    assert TOKENIZERS["whitespace"].cut(" u.s. n't <unk>  N ") == ["u.s.", "n't", "<unk>", "N"]
 
 
 @pytest.mark.parametrize(
@@ -100,23 +100,18 @@ def test_whitespace_splits_nothing_else() -> None:
     ],
 )
 def test_joined_words_read_as_they_were_written(text: str) -> None:
-    assert join_tokens(words(text), "words") == text
+    assert TOKENIZERS["words"].join(words(text)) == text
 
 
 def test_closing_quote_of_a_longer_speech_stays_at_the_sentence_end() -> None:
-    assert join_tokens(["go", ".", '"'], "words") == 'go."'
-
-
-@pytest.mark.parametrize("name", list(TOKENIZERS))
-def test_joining_shows_sentence_ends_as_line_breaks(name: str) -> None:
-    assert join_tokens(["a", EOS, "b"], name) == "a\nb"
+    assert TOKENIZERS["words"].join(["go", ".", '"']) == 'go."'
 
 
 @given(st.lists(st.text(alphabet="ab '.\"", min_size=1), min_size=1, max_size=5))
 @settings(deadline=None, max_examples=60)
 def test_joining_words_loses_no_character(texts: list[str]) -> None:
     tokens = [token for text in texts for token in words(text)]
-    assert "".join(join_tokens(tokens, "words").split()) == "".join(tokens)
+    assert "".join(TOKENIZERS["words"].join(tokens).split()) == "".join(tokens)
 
 
 def test_unknown_tokenization_is_refused() -> None:
