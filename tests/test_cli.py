@@ -77,6 +77,8 @@ COMPARE = [*SMALL, "--models", "ngram", "rnn", "lstm", "--length", "8", "--parts
         (["compare", "--models", "lstm", "lstm"], "--models"),
         (["compare", "--engine", "fused", "--models", "lstm", "mogrifier"], "--engine fused has no code for"),
         (["compare", "--seeds", "0"], "--seeds"),
+        (["compare", "--suites", "agrement"], "did you mean 'agreement'"),
+        (["compare", "--suites", "recall", "recall"], "--suites needs one name or more, each once"),
         (["evaluate"], "model folder"),
         (["evaluate", "nowhere"], "nowhere"),
         (["generate", "nowhere"], "nowhere"),
@@ -182,7 +184,7 @@ def test_a_named_corpus_is_read_in_its_usual_way(capsys, ptb_folder, tmp_path):
     out = tmp_path / "ngram"
     arguments = ["--corpus", "ptb", "--data-dir", str(ptb_folder), "--order", "2", "--out", str(out)]
     assert main(["ngram", *arguments]) == 0
-    assert "10,000 whitespace from train alone" in capsys.readouterr().out
+    assert "10,000 words between white space from train alone" in capsys.readouterr().out
     corpus = json.loads((out / "run.json").read_text())["config"]["corpus"]
     assert (corpus["tokens"], corpus["lowercase"], corpus["data_dir"]) == ("whitespace", False, str(ptb_folder))
     assert main(["evaluate", str(out)]) == 0

@@ -15,6 +15,7 @@ from rnn_lm.config import (
     ModelConfig,
     NgramConfig,
     TrainingConfig,
+    to_json,
 )
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
@@ -26,6 +27,7 @@ from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.report.results import Claim
+from rnn_lm.runs import completed
 from rnn_lm.schema import first_problem
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
@@ -120,6 +122,12 @@ def test_a_claim_that_the_text_cannot_test_stays_with_its_reason(match, words):
 
 def test_only_models_that_are_there_are_claimed_about():
     assert set(verdicts(lstm=4.0, lstm_random=4.1)) == {"LSTM with word2vec input < with random input in perplexity"}
+
+
+def test_a_run_that_was_begun_before_suites_could_be_chosen_has_those_of_then():
+    before = to_json(settings())
+    del before["suites"]
+    assert completed(before, settings(), "run.json")["suites"] == ["agreement", "reference"]
 
 
 def test_a_misspelt_part_is_answered():

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rnn_lm.conditions import Wanted, above, either, only
+from rnn_lm.conditions import Wanted, above, either, holding, only
 from rnn_lm.config import (
     CorpusConfig,
     EmbeddingConfig,
@@ -51,6 +51,9 @@ class Options:
     matched to the parameter count of --cell with --hidden-size."""
     parts: tuple[str, ...] = ("probes", "gradients", "theory")
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
+    suites: tuple[str, ...] = field(default=("agreement", "reference"), metadata=only(parts=holding("probes")))
+    """Generated suites that --parts probes trains on and asks: agreement, recall, reference, or what other packages
+    offer."""
     rnn_learning_rate: float = field(default=1.5e-3, metadata=only(models=_ELMAN))
     """Peak learning rate of the Elman cells, which want a lower one than gated cells."""
     rnn_dropout_scale: float = field(
@@ -77,6 +80,8 @@ class Options:
             raise UserError("--processes is for rnn-lm train; compare trains one model after the other in one process")
         if not 0 <= self.rnn_dropout_scale <= 1:
             raise UserError("--rnn-dropout-scale must be in [0, 1]")
+        if not self.suites or len(set(self.suites)) < len(self.suites):
+            raise UserError("--suites needs one name or more, each once; --parts without probes asks none")
         if not self.models or len(set(self.models)) < len(self.models):
             raise UserError("--models needs at least one model, each named once, e.g. --models ngram rnn lstm")
         if listed := next((name for name in self.models if "," in name), None):
@@ -124,4 +129,5 @@ def settings_of(options: Options) -> CompareSettings:
         dict.fromkeys(elman, options.rnn_dropout_scale),
         options.seeds,
         options.parts,
+        options.suites,
     )

@@ -100,7 +100,17 @@ def load_corpus(
     """
     config = resolve(config)
     downloads = downloads or Downloads.from_environment(SilentProgress())
-    raw = _read(config, downloads)
+    return tokenized_corpus(_read(config, downloads), config, downloads, tokenizer, stored_from)
+
+
+def tokenized_corpus(
+    raw: RawCorpus,
+    config: ResolvedCorpusConfig,
+    downloads: Downloads,
+    tokenizer: Tokenization | None = None,
+    stored_from: int = STORED_FROM,
+) -> Corpus:
+    """What ``raw``, which has been found already, becomes under ``config``: see ``load_corpus``."""
     tokenizer = tokenizer or tokenizer_for(config, raw.train)
     source = Source(
         {name: getattr(raw, name) for name in SPLITS},

@@ -65,7 +65,7 @@ def run_compare(
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
     labels = labels_of(member.name for member in members)
-    context = PartContext(prepared, members, labels, folder, progress)
+    context = PartContext(prepared, members, labels, folder, progress, settings.suites)
     return {
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from rnn_lm.config import to_json
 from rnn_lm.embeddings import require_source
 from rnn_lm.experiments.compare import run_compare
 from rnn_lm.experiments.members import CompareSettings
+from rnn_lm.experiments.model_runs import matched_to
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.provenance import provenance
 from rnn_lm.files import write_json
@@ -34,9 +34,10 @@ def check_compare(settings: CompareSettings, folder: Path, *, resume: bool) -> N
             memory; or there are no such vectors.
     """
     require_run_folder(folder, resume=resume)
-    check_parts(settings.parts)
+    check_parts(settings.parts, settings.suites)
     for name in settings.neural:  # unknown, or without code for --engine or --dropout-recurrent: known before training
-        family_of(name).count(1, settings.embedding.embedding_size, replace(settings.model, cell=name))
+        size = settings.embedding.embedding_size
+        family_of(name).count(1, size, matched_to(name, settings.model, 1, size))
     require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
     require_source(settings.embedding)
 

@@ -25,6 +25,7 @@ from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.prepare import PreparedCorpus
+from rnn_lm.probes.config import SMALL
 from rnn_lm.progress import Progress, duration
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingResult
@@ -44,6 +45,7 @@ class CompareSettings:
         dropout_scales: what the dropout of ``model`` is multiplied by for each model that is not to have it whole.
         seeds: how many times each neural model is trained, from seed ``training.seed`` on.
         parts: what is added about the models: "probes", "gradients", "theory".
+        suites: what the part "probes" trains on and asks.
     """
 
     corpus: CorpusConfig
@@ -57,6 +59,7 @@ class CompareSettings:
     dropout_scales: dict[str, float]
     seeds: int
     parts: tuple[str, ...]
+    suites: tuple[str, ...] = SMALL.probes
 
     @property
     def neural(self) -> tuple[str, ...]:

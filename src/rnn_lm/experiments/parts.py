@@ -19,6 +19,7 @@ from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.probes import config as probe_config
 from rnn_lm.probes.natural import natural_results, natural_suite
 from rnn_lm.probes.run import run_probe
+from rnn_lm.probes.tasks import PROBES
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import generator
 from rnn_lm.theory import config as theory_config
@@ -30,18 +31,20 @@ NATURAL_ITEMS = 200
 
 @dataclass(frozen=True)
 class PartContext:
-    """What a part may look at: the text, the trained models with their labels, and a folder of its own."""
+    """What a part may look at: the text, the trained models with their labels, a folder of its own, suites to ask."""
 
     prepared: PreparedCorpus
     members: Sequence[Member]
     labels: Mapping[str, str]
     folder: Path
     progress: Progress
+    suites: tuple[str, ...] = probe_config.SMALL.probes
 
 
 def probes(context: PartContext) -> dict[str, Any]:
     """Generated languages, and the compared models on minimal pairs from the corpus' own vocabulary."""
-    results = run_probe(probe_config.SMALL, context.folder, context.progress)
+    config = replace(probe_config.SMALL, probes=context.suites)
+    results = run_probe(config, context.folder, context.progress)
     vocabulary = context.prepared.vocabulary
     suite = natural_suite(vocabulary, NATURAL_ITEMS, generator(1, "natural pairs"))
     if suite is None:
@@ -95,8 +98,10 @@ def run_parts(names: Sequence[str], context: PartContext) -> dict[str, Any]:
     return results
 
 
-def check_parts(names: Sequence[str]) -> None:
-    """Raise ``UserError`` where a name is no part's."""
+def check_parts(names: Sequence[str], suites: Sequence[str] = ()) -> None:
+    """Raise ``UserError`` where a name is no part's, or no suite's, or a suite's package cannot be used."""
     for name in names:
         if name not in PARTS:
             raise unknown_name("part", name, PARTS)
+    for name in suites:
+        PROBES[name]  # unknown, or of a package that cannot be used: known before anything is trained

@@ -1,4 +1,4 @@
-"""The probes by name: a language to train on, and suites to be asked. A new probe is one file and one entry here."""
+"""The suites by name: a language to train on, and questions to be asked. A new one is one file and one entry here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Probe:
         return self.draw(distances_s, random)
 
 
-PROBES: Registry[Callable[[ProbeConfig], Probe]] = Registry("probe", "rnn_lm.probes")
+PROBES: Registry[Callable[[ProbeConfig], Probe]] = Registry("suite", "rnn_lm.suites")
 """Factories: the suites they draw depend on the config alone, so that every model and seed is asked the same."""
 
 

@@ -159,10 +159,10 @@ class FunctionTokenization(Tokenization):
         function: a line to its tokens.
     """
 
-    function: Callable[[str], list[str]]
+    function: Callable[[str], Iterable[str]]
 
     def cut(self, line: str) -> list[str]:
-        return self.function(line)
+        return list(self.function(line))
 
 
 class TokenizationRegistry(Registry[Tokenization]):
@@ -175,7 +175,7 @@ class TokenizationRegistry(Registry[Tokenization]):
         if isinstance(entry, type) and issubclass(entry, Tokenization):
             return entry()
         if callable(entry) and not isinstance(entry, type):
-            return FunctionTokenization(cast(Callable[[str], list[str]], entry))
+            return FunctionTokenization(cast(Callable[[str], Iterable[str]], entry))
         raise UserError(
             f"{self.kind} {name}: {self.origin(name)} offers {type(entry).__name__} {str(entry)[:40]!r}, which is "
             "neither a Tokenization nor a function from a line to its tokens"
