@@ -31,6 +31,7 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	-$(BIN)/python benchmarks/ngram.py --json benchmarks/results/ngram.json
 	$(BIN)/python benchmarks/processes.py --json benchmarks/results/processes.json
 	$(BIN)/python docs/update_devices.py --speeds benchmarks/results/processes.json
+	$(BIN)/python benchmarks/against.py --json benchmarks/results/against.json
 	$(BIN)/python benchmarks/coverage.py --json benchmarks/results/coverage.json
 	$(BIN)/python benchmarks/tables.py
 

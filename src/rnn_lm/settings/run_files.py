@@ -18,9 +18,6 @@ from rnn_lm.settings.catalogue import catalogue, command_of, tables_of
 from rnn_lm.settings.reading import Commands, FileSettings, read_toml
 from rnn_lm.settings.values import value_of
 
-_COMMANDS = {"recurrent": "train"}
-"""Kind of a run to the command that writes it, where that is not its name."""
-
 
 def read_settings(path: Path, kind: type[Any], commands: Commands) -> FileSettings:
     """Read the settings of a command, of which ``kind`` are the ``Options``, from whatever ``--config`` names.
@@ -42,7 +39,7 @@ def read_settings(path: Path, kind: type[Any], commands: Commands) -> FileSettin
 
 def _read_run(path: Path, kind: type[Any]) -> FileSettings:
     run, command = read_manifest(path), command_of(kind)
-    writer = _COMMANDS.get(run.kind, run.kind)
+    writer = "train" if _is_trained(run.kind) else run.kind
     config = _by_part(run)
     parts = {name: part for name, part in tables_of(kind).items() if name in config and part is not kind}
     values: dict[str, Any] = {}
@@ -63,7 +60,18 @@ def _by_part(run: Run) -> Mapping[str, Any]:
     if run.kind in ("probe", "theory"):
         return {run.kind: config}
     # How long the vectors of a file are follows from the file.
-    return {name: value for name, value in config.items() if (run.kind, name) != ("recurrent", "embedding_size")}
+    return {name: value for name, value in config.items() if not (name == "embedding_size" and _is_trained(run.kind))}
+
+
+def _is_trained(kind: str) -> bool:
+    """Whether a run is that of one neural model, whose family gives the run its kind."""
+    if kind in ("compare", "ngram", "probe", "gradients", "theory", "sweep"):
+        return False  # without importing what families need
+    return kind in _families()
+
+
+def _families() -> Any:
+    return importlib.import_module("rnn_lm.models.families").FAMILIES
 
 
 def _own(config: Mapping[str, Any], kind: type[Any], path: Path) -> dict[str, Any]:
@@ -93,8 +101,7 @@ def _of_elman_cells(by_model: Any, kept: str, name: str, path: Path) -> dict[str
     """The one value that ``--rnn-...`` gave all Elman cells; nothing where there were none."""
     values = by_model if isinstance(by_model, Mapping) else {}
     # What a family of models wants lower than --learning-rate follows from both.
-    families = importlib.import_module("rnn_lm.models.families").FAMILIES
-    values = {model: value for model, value in values.items() if model not in families}
+    values = {model: value for model, value in values.items() if model not in _families()}
     first = next(iter(values.values()), None)
     if any(not model.startswith("rnn") or value != first for model, value in values.items()):
         shown = ", ".join(values)
