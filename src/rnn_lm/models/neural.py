@@ -44,8 +44,9 @@ class DecoderParameters(nn.Module):
 class NeuralLanguageModel(nn.Module):
     """Implements ``LanguageModel`` but for its layers, and is what the training loop can train.
 
-    A subclass calls ``__init__``, makes its layers, sets ``adaptive`` to ``make_adaptive()``, and defines
-    ``initial_state``, ``hidden``, ``step``, ``restarted`` and the sizes of its masks.
+    A subclass calls ``__init__``, makes its layers, sets ``adaptive`` to ``make_adaptive()``, draws its start
+    (``initialize`` does it, if nothing else), and defines ``initial_state``, ``hidden`` and ``restarted``; of what has
+    dropout inside, the sizes, too.
 
     Args:
         vocabulary_size: V.
@@ -76,6 +77,19 @@ class NeuralLanguageModel(nn.Module):
     def make_adaptive(self) -> nn.AdaptiveLogSoftmaxWithLoss | None:
         """The adaptive softmax, where the decoder is one."""
         return adaptive_softmax(self.output_size, self.vocabulary_size) if self.decoder is None else None
+
+    @torch.no_grad()
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw a start: the embedding as ``embedding_range`` says, matrices uniform in plus or minus 1 / sqrt of their
+        columns, all else 0."""
+        for parameter in self.parameters():
+            if parameter is self.embedding.weight:
+                parameter.uniform_(-self.config.embedding_range, self.config.embedding_range, generator=generator)
+            elif parameter.dim() > 1:
+                bound = parameter.shape[1] ** -0.5
+                parameter.uniform_(-bound, bound, generator=generator)
+            else:
+                parameter.zero_()
 
     def decoding_matrices(self) -> list[nn.Parameter]:
         """The matrices behind the layers, the embedding not among them."""
