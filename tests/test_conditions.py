@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rnn_lm.commands import train
+from rnn_lm.commands import compare, sweep, train
 from rnn_lm.conditions import (
     above,
-    as_flags,
     conditions_of,
     either,
     given,
@@ -22,51 +21,62 @@ from rnn_lm.conditions import (
     require_effect,
     settings_of,
 )
-from rnn_lm.config import CorpusConfig, EmbeddingConfig, GenerationConfig, ModelConfig, TrainingConfig
+from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
-
-WORKS_AND_DOES_NOT = [
-    ("encoding", CorpusConfig, "cp1252", {"corpus": ("a.txt",)}, {}, "--corpus FILE or FOLDER"),
-    ("split", CorpusConfig, (0.8, 0.1, 0.1), {"corpus": ("a.txt",)}, {}, "--corpus FILE"),
-    ("algorithm", EmbeddingConfig, "cbow", {}, {"embedding": "random"}, "--embedding word2vec"),
-    ("window", EmbeddingConfig, 2, {}, {"embedding": "vectors.txt"}, "--embedding word2vec"),
-    ("negatives", EmbeddingConfig, 2, {}, {"embedding": "random"}, "--embedding word2vec"),
-    ("embedding_epochs", EmbeddingConfig, 2, {}, {"embedding": "random"}, "--embedding word2vec"),
-    ("freeze_embedding", EmbeddingConfig, True, {}, {"embedding": "random"}, "another --embedding than random"),
-    ("mogrifier_rounds", ModelConfig, 3, {"cell": "mogrifier"}, {}, "--cell mogrifier"),
-    ("mogrifier_rank", ModelConfig, 3, {"cell": "mogrifier"}, {}, "--cell mogrifier"),
-    ("mogrifier_rank", ModelConfig, 3, {"cell": "mogrifier"}, {"mogrifier_rounds": 0}, "--mogrifier-rounds 1 or more"),
-    ("dropout_between", ModelConfig, 0.1, {"layers": 2}, {}, "--layers 2 or more"),
-    ("dropout_masks", ModelConfig, "step", {"dropout_input": 0.1}, {"dropout_recurrent": 0.1}, "--dropout-input above"),
-    ("forget_bias", ModelConfig, 0.0, {}, {"cell": "gru"}, "--cell lstm or mogrifier"),
-    ("embedding_range", ModelConfig, 0.1, {}, {"init_range": 0.1}, "leave out --init-range"),
-    ("recurrent_init", ModelConfig, "uniform", {}, {"init_range": 0.1}, "leave out --init-range"),
-    ("recurrent_gain", ModelConfig, 0.5, {}, {"recurrent_init": "uniform"}, "--recurrent-init orthogonal"),
-    ("recurrent_gain", ModelConfig, 0.5, {}, {"init_range": 0.1}, "leave out --init-range"),
-    ("averaging_window", TrainingConfig, 2, {"averaging": "non-monotone"}, {}, "--averaging non-monotone"),
-    ("momentum", TrainingConfig, 0.9, {"optimizer": "sgd"}, {}, "--optimizer sgd"),
-    ("decay_after", TrainingConfig, 1, {"schedule": "decay"}, {}, "--schedule decay"),
-    ("decay_factor", TrainingConfig, 3.0, {"schedule": "decay"}, {"schedule": "plateau"}, "--schedule decay"),
-    ("clip_threshold", TrainingConfig, 2.0, {"clip": "value"}, {"clip": "none"}, "--clip norm or value"),
-    ("softmax_samples", TrainingConfig, 9, {}, {"softmax": "exact"}, "--softmax sampled"),
-    ("softmax_samples", TrainingConfig, 9, {}, {"exact_share": 1.0}, "--exact-share below 1"),
-    ("exact_share", TrainingConfig, 0.5, {}, {"softmax": "exact"}, "--softmax sampled"),
-    ("top_k", GenerationConfig, 3, {}, {"temperature": 0.0}, "--temperature above 0"),
-    ("top_p", GenerationConfig, 0.5, {}, {"temperature": 0.0}, "--temperature above 0"),
-    ("sample_seed", GenerationConfig, 2, {}, {"temperature": 0.0}, "--temperature above 0"),
-]  # fmt: skip
+from rnn_lm.flags import parse_options
+from rnn_lm.layers.cells import CELLS, Cell
+from rnn_lm.limits import flag
+from rnn_lm.settings.catalogue import catalogue
+from settings_cases import ALWAYS, CONDITIONAL, WITHOUT_USE, all_options, options_of
 
 
-@pytest.mark.parametrize(("name", "kind", "value", "mode", "other", "mend"), WORKS_AND_DOES_NOT)
-def test_a_setting_is_taken_in_its_mode_and_refused_outside(name, kind, value, mode, other, mend):
-    said = {name: as_flags(name, value)}
-    require_effect(kind(**{**mode, name: value}), said)
-    with pytest.raises(UserError, match="does nothing with") as refused:
-        require_effect(kind(**{**other, name: value}), said)
-    line = str(refused.value)
-    assert line.startswith(said[name])
-    assert mend in line
+@pytest.mark.parametrize(("command", "given", "works", "refused", "mend"), CONDITIONAL)
+def test_a_setting_is_taken_in_its_mode_and_refused_outside(command, given, works, refused, mend):
+    program = f"rnn-lm {command}"
+    parse_options(options_of(command), [*works.split(), *given.split()], program)
+    if refused is None:
+        return
+    with pytest.raises(UserError, match="does nothing with") as said:
+        parse_options(options_of(command), [*refused.split(), *given.split()], program)
+    line = str(said.value)
+    assert line.startswith(given.split()[0])
+    assert mend in line.partition(": ")[2]
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(("command", "given", "why"), WITHOUT_USE)
+def test_a_setting_that_a_command_has_no_use_for_is_refused(command, given, why):
+    with pytest.raises(UserError, match=f"{given.split()[0]}.* does nothing here: .*{why}.*; leave it out"):
+        parse_options(options_of(command), given.split(), f"rnn-lm {command}")
+
+
+def test_every_setting_is_known_to_do_something_always_or_in_one_mode_and_each_of_those_is_tried():
+    tried = {(command, given.split()[0]) for command, given, *_ in CONDITIONAL}
+    for command, kind in all_options().items():
+        for entry in catalogue(kind).values():
+            always = entry.name in {*ALWAYS.get(entry.table[0], "").split(), "out", "resume", "preset"}
+            assert always != bool(conditions_of(entry.field)), f"{command}: {entry.name} is not classified"
+            if not always:
+                assert any(flag(entry.name) == given for _, given in tried), f"{entry.name} is not tried"
+
+
+def test_a_cell_from_elsewhere_says_which_settings_it_reads(monkeypatch):
+    monkeypatch.setitem(CELLS._entries, "plain", Cell)
+    monkeypatch.setitem(CELLS._entries, "gated", type("Gated", (Cell,), {"settings": frozenset({"forget_bias"})}))
+    for words in ("--engine hand", "--recurrent-init uniform", "--forget-bias 2", "--mogrifier-rank 2"):
+        with pytest.raises(UserError, match=f"{words} does nothing with --cell plain"):
+            parse_options(train.Options, ["--cell", "plain", *words.split()], "rnn-lm train")
+    parse_options(train.Options, ["--cell", "gated", "--forget-bias", "2"], "rnn-lm train")
+    # Of a comparison one cell that reads it is enough, and so is one of a search.
+    parse_options(compare.Options, ["--cells", "plain", "gated", "--cell", "gru", "--forget-bias", "2"], "rnn-lm")
+    parse_options(sweep.Options, ["--space", "cell=gru,lstm", "--cell", "gru", "--forget-bias", "2"], "rnn-lm")
+
+
+def test_a_search_over_what_does_nothing_is_refused(tmp_path):
+    pytest.importorskip("optuna")
+    space = ["--space", "momentum=0..0.9", "--out", str(tmp_path / "out"), "--embedding", "random"]
+    with pytest.raises(UserError, match="--space momentum=0.0..0.9 does nothing with --optimizer adamw"):
+        sweep.run(parse_options(sweep.Options, space, "rnn-lm sweep"))
 
 
 def test_what_a_person_did_not_give_is_not_refused():

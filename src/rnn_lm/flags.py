@@ -45,7 +45,10 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     _require_once(kind, arguments)
     arguments, path = _without_config(arguments)
     file = _read_config(path, kind) if path is not None else None
-    default = default_options(kind, arguments, file)
+    try:
+        default = default_options(kind, arguments, file)
+    except UserError as error:
+        raise _in_its_place(error, file, _given(kind, arguments)) from None
     if {"-h", "--help"} & set(arguments):
         print(help_page(kind, program, default, max(NARROWEST, shutil.get_terminal_size().columns)))
         raise SystemExit(0)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnn_lm.config import Budget
-from rnn_lm.errors import UserError
+from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.limits import flag
 from rnn_lm.recipes import PRESETS
 from rnn_lm.settings.catalogue import catalogue
@@ -68,6 +68,9 @@ def preset_values(kind: type[Any], arguments: Sequence[str], file: FileSettings 
     name = asked or (said["preset"] if "preset" in said else _preset_for(budget))
     if name is None:
         return {}
+    if name not in PRESETS:
+        place = f"{file.place('preset')}: " if file is not None and asked is None else ""
+        raise UserError(f"{place}{unknown_name('preset', name, PRESETS)}")
     tables = PRESETS[name].values
     values = {name: value for table in tables.values() for name, value in table.items() if name in entries}
     if asked is not None and file is not None:

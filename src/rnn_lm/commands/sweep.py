@@ -52,8 +52,6 @@ class Options:
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UserError("--trials must be at least 1")
-        if self.storage is not None and ":***@" in self.storage:
-            raise UserError("--storage: its password is not kept; give --storage with it again")
         if not 0 <= self.sampler_seed < 2**63:
             raise UserError("--sampler-seed must be 0 or a positive number below 2^63")
 
@@ -61,6 +59,8 @@ class Options:
         """Settings that take several values: those of the space."""
         from rnn_lm.sweep.space import parse_space
 
+        if not self.space:
+            return {}
         configs = RunConfigs(self.embedding, self.model, self.training)
         return {one.field: one.extremes for one in parse_space(self.space, configs)}
 
@@ -101,6 +101,8 @@ def _settings(options: Options) -> SweepSettings:
     from rnn_lm.sweep.settings import SweepSettings
     from rnn_lm.sweep.space import parse_space
 
+    if options.storage is not None and "***" in options.storage:
+        raise UserError(f"--storage {options.storage}: a run's file does not keep its password; give --storage again")
     configs = RunConfigs(options.embedding, options.model, options.training)
     space = parse_space(options.space, configs)
     settings = SweepSettings(options.corpus, configs, space, options.pruner, options.sampler_seed)

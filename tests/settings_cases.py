@@ -1,0 +1,122 @@
+"""Every setting of every command, by whether it always does something or in one mode alone."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from rnn_lm.commands import COMMANDS
+
+ALWAYS = {
+    "compare": "seeds cells parts",
+    # data_dir and subwords are refused by the corpora and by their own class.
+    "corpus": "corpus data_dir tokens subwords lowercase normalize min_count max_vocabulary",
+    "ngram": "order boundary arpa from_arpa",
+    "embedding": "embedding embedding_size",
+    # last_hidden_size and dropout_recurrent are refused by their class and by the model.
+    "model": "cell hidden_size layers last_hidden_size tie_weights decoder init_range "
+    "dropout_embedding dropout_input dropout_output dropout_recurrent",
+    "training": "budget batch_size bptt_length bptt_spread carry optimizer learning_rate weight_decay averaging "
+    "activation_penalty temporal_penalty schedule warmup clip softmax validations valid_tokens patience "
+    "checkpoint_seconds seed",
+    "generation": "prompt length sentences temperature allow_unk",
+    "runtime": "device precision processes",
+    "sweep": "space trials pruner storage sampler_seed",
+    "embed": "near neighbors",
+    "evaluate": "runs text surprisal",
+    "adaptation": "adapt",
+    "generate": "run",
+    "probe": "probes models seeds sentences trained_distance distances items workers",
+    "gradients": "runs gradients_seed lags warm_up positions bptt_lengths trajectories exponents jacobians "
+    "clipping_seeds clipping_steps",
+    "theory": "figures theory_seed theory_size theory_steps recall_sizes recall_symbols recall_length recall_updates",
+    "cache": "clear",
+    "report": "results format",
+}
+"""Table to settings that do something in every mode. A new setting stands here, or has ``only`` in its metadata."""
+
+CONDITIONAL = [
+    ("compare", "--rnn-learning-rate 1e-3", "", "--cells gru lstm", "--cells rnn"),
+    ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "", "--dropout-output above 0"),
+    ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "--dropout-input 0.2 --cells lstm", "--cells rnn"),
+    ("train", "--encoding cp1252", "--corpus a.txt", "", "--corpus FILE or FOLDER"),
+    ("train", "--split 0.8 0.1 0.1", "--corpus a.txt", "--corpus ptb", "--corpus FILE"),
+    ("train", "--algorithm cbow", "", "--embedding random", "--embedding word2vec"),
+    ("train", "--window 3", "", "--embedding v.txt", "--embedding word2vec"),
+    ("embed", "--negatives 3", "", "--embedding v.txt", "--embedding word2vec"),
+    ("embed", "--embedding-epochs 3", "", "--embedding v.txt", "--embedding word2vec"),
+    ("embed", "--embedding-seed 3", "", "--embedding v.txt", "--embedding word2vec"),
+    ("train", "--freeze-embedding", "", "--embedding random", "another --embedding than random"),
+    ("train", "--engine hand", "", None, ""),
+    ("train", "--mogrifier-rounds 3", "--cell mogrifier", "", "--cell mogrifier"),
+    (
+        "train",
+        "--mogrifier-rank 3",
+        "--cell mogrifier",
+        "--mogrifier-rounds 0 --cell mogrifier",
+        "--mogrifier-rounds 1",
+    ),
+    ("train", "--dropout-between 0.1", "--layers 2", "", "--layers 2 or more"),
+    ("train", "--dropout-masks step", "--dropout-output 0.1", "", "--dropout-input above 0"),
+    ("train", "--forget-bias 0", "--cell mogrifier", "--cell gru", "--cell lstm or mogrifier"),
+    ("train", "--embedding-range 0.1", "", "--init-range 0.1", "leave out --init-range"),
+    ("train", "--recurrent-init uniform", "", "--init-range 0.1", "leave out --init-range"),
+    ("train", "--recurrent-gain 0.5", "--cell gru", "--recurrent-init uniform", "--recurrent-init orthogonal"),
+    ("train", "--averaging-window 3", "--averaging non-monotone", "", "--averaging non-monotone"),
+    ("train", "--momentum 0.9", "--optimizer sgd", "", "--optimizer sgd"),
+    ("train", "--decay-after 1", "--schedule decay", "", "--schedule decay"),
+    ("train", "--decay-factor 3", "--schedule decay", "--schedule plateau", "--schedule decay"),
+    ("train", "--clip-threshold 3", "--clip value", "--clip none", "--clip norm or value"),
+    ("train", "--softmax-samples 9", "", "--softmax exact", "--softmax sampled"),
+    ("train", "--exact-share 0.3", "", "--softmax exact", "--softmax sampled"),
+    ("generate", "--top-k 3", "run", "run --temperature 0", "--temperature above 0"),
+    ("generate", "--top-p 0.3", "run", "run --temperature 0", "--temperature above 0"),
+    ("generate", "--sample-seed 3", "run", "run --temperature 0", "--temperature above 0"),
+    ("ngram", "--overwrite", "--arpa x.arpa", "", "--arpa"),
+    ("embed", "--overwrite", "--out x.txt", "", "--out"),
+    ("report", "--overwrite", "", "--format markdown", "--format html"),
+    ("evaluate", "--overwrite", "run --surprisal x.tsv", "run", "--surprisal or --adapt-results"),
+    ("evaluate", "--overwrite", "run --adapt both --adapt-results x", "run --adapt both", "--adapt-results"),
+    ("evaluate", "--split valid", "run", "run --text a.txt", "leave out --text"),
+    ("evaluate", "--encoding cp1252", "run --text a.txt", "run", "--text"),
+    ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),
+    ("evaluate", "--tune", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
+    ("evaluate", "--tune-tokens 9", "run --adapt cache --tune", "run --adapt cache", "--tune"),
+    ("evaluate", "--adapt-results x.json", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
+    *(
+        ("evaluate", given, "run --adapt both", f"run --adapt {other}", f"--adapt {own} or both")
+        for own, other, settings in (
+            ("cache", "dynamic", ("--cache-window 9", "--cache-theta 0.1", "--cache-weight 0.2")),
+            ("dynamic", "cache", ("--dynamic-update sgd", "--dynamic-rate 0.1", "--dynamic-decay 0.1")),
+            ("dynamic", "cache", ("--dynamic-length 3",)),
+        )
+        for given in settings
+    ),
+    ("sweep", "--study-name x", "--space layers=1,2 --storage sqlite:///x", "--space layers=1,2", "--storage"),
+    ("probe", "--symbols 8", "--probes recall", "--probes agreement", "--probes recall"),
+    ("probe", "--nouns 4", "", "--probes recall", "--probes reference"),
+    ("probe", "--steps 9", "--models ngram gru", "--models ngram", "--models rnn"),
+    ("probe", "--batch-size 9", "", "--models ngram", "--models rnn"),
+    ("gradients", "--cells gru", "", "--runs x", "leave out --runs"),
+    ("gradients", "--probe-size 9", "", "--runs x", "leave out --runs"),
+    ("gradients", "--probe-budget 9steps", "", "--runs x", "leave out --runs"),
+]
+"""Command, what is given, a mode in which it does something, one in which it does not (None: with a cell from elsewhere
+alone), and what the refusal offers."""
+
+WITHOUT_USE = [
+    ("compare", "--boundary stream", "either boundary"),
+    ("compare", "--prompt hello", "the corpus's own sentences"),
+    ("embed", "--freeze-embedding", "trains no network"),
+]
+"""Command, what is given, and why the command has no use for it."""
+
+
+def options_of(command: str) -> type[Any]:
+    """The settings of a command."""
+    return importlib.import_module(f"rnn_lm.commands.{command}").Options
+
+
+def all_options() -> dict[str, type[Any]]:
+    """The settings of every command."""
+    return {command: options_of(command) for command in COMMANDS}
