@@ -33,7 +33,8 @@ ALWAYS = {
     "cache": "clear",
     "report": "results format",
 }
-"""Table to settings that do something in every mode. A new setting stands here, or has ``only`` in its metadata."""
+"""Table to settings that do something in every mode. A new setting stands here, or has ``only`` in its metadata. What
+is agreed to for one call (--resume, --overwrite) is never refused."""
 
 CONDITIONAL = [
     ("compare", "--rnn-learning-rate 1e-3", "", "--cells gru lstm", "--cells rnn"),
@@ -72,11 +73,6 @@ CONDITIONAL = [
     ("generate", "--top-k 3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--top-p 0.3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--sample-seed 3", "run", "run --temperature 0", "--temperature above 0"),
-    ("ngram", "--overwrite", "--arpa x.arpa", "", "--arpa"),
-    ("embed", "--overwrite", "--out x.txt", "", "--out"),
-    ("report", "--overwrite", "", "--format markdown", "--format html"),
-    ("evaluate", "--overwrite", "run --surprisal x.tsv", "run", "--surprisal or --adapt-results"),
-    ("evaluate", "--overwrite", "run --adapt both --adapt-results x", "run --adapt both", "--adapt-results"),
     ("evaluate", "--split valid", "run", "run --text a.txt", "leave out --text"),
     ("evaluate", "--encoding cp1252", "run --text a.txt", "run", "--text"),
     ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),

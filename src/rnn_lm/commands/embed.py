@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from rnn_lm.conditions import given, only
+from rnn_lm.conditions import only
 from rnn_lm.config import CorpusConfig, EmbeddingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import require_output
@@ -26,7 +26,7 @@ class Options:
     out: Path | None = None
     """Write the vectors of the vocabulary's words, but for those that start at random, to this file in word2vec's text
     format."""
-    overwrite: bool = field(default=False, metadata=only(out=given))
+    overwrite: bool = False
     """Let --out replace a file that is there."""
     near: tuple[str, ...] = ()
     """Words whose neighbors to show. Default: five from the vocabulary."""

@@ -10,7 +10,7 @@ import tyro
 
 from rnn_lm.adaptation.config import AdaptationConfig
 from rnn_lm.charsets import require_encoding
-from rnn_lm.conditions import either, given, only
+from rnn_lm.conditions import given, only
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
@@ -37,9 +37,7 @@ class Options:
     """Context policy of --surprisal; perplexity is always given under both."""
     json: Path | None = None
     """Write the figures of both policies, with intervals and differences, to this JSON file."""
-    overwrite: bool = field(
-        default=False, metadata=either(only(surprisal=given), only(json=given), only(adapt_results=given))
-    )
+    overwrite: bool = False
     """Replace the files of --surprisal, --json and --adapt-results where they are there already."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 

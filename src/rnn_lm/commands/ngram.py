@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.conditions import given, only
 from rnn_lm.config import CorpusConfig, NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import Progress, TerminalProgress
@@ -22,7 +21,7 @@ class Options:
     """Take up the model in --out (or train it, if there is none)."""
     arpa: Path | None = None
     """Also write the model to this ARPA file (.gz compresses), which KenLM and SRILM read."""
-    overwrite: bool = field(default=False, metadata=only(arpa=given))
+    overwrite: bool = False
     """Replace the file of --arpa where it is there already."""
     from_arpa: Path | None = None
     """Train nothing: take the model of this ARPA file, made by KenLM, SRILM or rnn-lm, into --out. Text for it is

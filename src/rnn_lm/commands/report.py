@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from rnn_lm.conditions import only
 from rnn_lm.errors import UserError
 from rnn_lm.files import require_output, user_errors
 from rnn_lm.progress import TerminalProgress
@@ -29,7 +28,7 @@ class Options:
     """The results.json that compare wrote, or the folder that it is in."""
     format: Literal["html", "markdown"] = "html"
     """html writes report.html beside the results; markdown prints the tables."""
-    overwrite: bool = field(default=False, metadata=only(format="html"))
+    overwrite: bool = False
     """Replace a report.html that rnn-lm did not write."""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rnn_lm.conditions import has_effect
 from rnn_lm.config import Budget, CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
 
 Value = bool | int | float | str | None
@@ -41,7 +42,7 @@ def flag_name(field: str) -> str:
 
 
 def train_command(corpus: CorpusConfig, configs: RunConfigs, total_steps: int, out: Path) -> str:
-    """The command line that repeats a run: every flag that differs from its default.
+    """The command line that repeats a run: every flag that differs from its default, and does something.
 
     Args:
         corpus: of the run.
@@ -53,15 +54,17 @@ def train_command(corpus: CorpusConfig, configs: RunConfigs, total_steps: int, o
     training = configs.training
     if Budget.parse(training.budget).unit == "seconds":
         training = replace(training, budget=f"{total_steps}steps")
-    parts = (corpus, configs.embedding, configs.model, training)
-    return shlex.join(["rnn-lm", "train", "--out", str(out), *(word for part in parts for word in _flags(part))])
+    configs = replace(configs, training=training)
+    flags = [*_flags(corpus, corpus), *(word for part in vars(configs).values() for word in _flags(part, configs))]
+    return shlex.join(["rnn-lm", "train", "--out", str(out), *flags])
 
 
-def _flags(config: Any) -> list[str]:
+def _flags(config: Any, among: Any) -> list[str]:
+    """The flags of ``config``, whose settings are to do something ``among`` others."""
     words: list[str] = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if value == field.default:
+        if value == field.default or not has_effect(field.name, among):
             continue
         if isinstance(field.default, bool):  # others that may be true or false, or undecided, take the word
             words.append(f"--{flag_name(field.name)}" if value else f"--no-{flag_name(field.name)}")
