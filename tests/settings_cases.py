@@ -8,13 +8,13 @@ from typing import Any
 from rnn_lm.commands import COMMANDS
 
 ALWAYS = {
-    "compare": "seeds cells parts",
+    "compare": "seeds models parts",
     # data_dir and subwords are refused by the corpora and by their own class.
     "corpus": "corpus data_dir tokens subwords lowercase normalize min_count max_vocabulary",
-    "ngram": "order boundary arpa from_arpa",
+    "ngram": "boundary arpa from_arpa",
     "embedding": "embedding embedding_size",
-    # last_hidden_size and dropout_recurrent are refused by their class and by the model.
-    "model": "cell hidden_size layers last_hidden_size tie_weights decoder init_range "
+    # last_hidden_size and dropout_recurrent are also refused by their class and by the model.
+    "model": "cell hidden_size layers tie_weights decoder "
     "dropout_embedding dropout_input dropout_output dropout_recurrent",
     "training": "budget batch_size bptt_length bptt_spread carry optimizer learning_rate weight_decay averaging "
     "activation_penalty temporal_penalty schedule warmup clip softmax validations valid_tokens patience "
@@ -23,7 +23,7 @@ ALWAYS = {
     "runtime": "device precision processes",
     "sweep": "space trials pruner storage sampler_seed",
     "embed": "near neighbors",
-    "evaluate": "runs text surprisal",
+    "evaluate": "runs text surprisal json",
     "adaptation": "adapt",
     "generate": "run",
     "probe": "probes models seeds sentences trained_distance distances items workers",
@@ -37,9 +37,22 @@ ALWAYS = {
 is agreed to for one call (--resume, --overwrite) is never refused."""
 
 CONDITIONAL = [
-    ("compare", "--rnn-learning-rate 1e-3", "", "--cells gru lstm", "--cells rnn"),
+    ("compare", "--rnn-learning-rate 1e-3", "", "--models gru lstm", "--models rnn"),
     ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "", "--dropout-output above 0"),
-    ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "--dropout-input 0.2 --cells lstm", "--cells rnn"),
+    ("compare", "--order 3", "--models ngram gru", "--models gru", "--models ngram"),
+    *(
+        ("train", given, "--cell attention", "", "--cell attention")
+        for given in (
+            "--heads 3",
+            "--feed-forward-size 9",
+            "--positions alibi",
+            "--sharpness constant",
+            "--attention-window 9",
+        )
+    ),
+    ("train", "--last-hidden-size 9", "--layers 2", "--layers 2 --cell attention", "another --cell than attention"),
+    ("train", "--init-range 0.1", "", "--cell attention", "another --cell than attention"),
+    ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "--dropout-input 0.2 --models lstm", "--models rnn"),
     ("train", "--encoding cp1252", "--corpus a.txt", "", "--corpus FILE or FOLDER"),
     ("train", "--split 0.8 0.1 0.1", "--corpus a.txt", "--corpus ptb", "--corpus FILE"),
     ("train", "--algorithm cbow", "", "--embedding random", "--embedding word2vec"),

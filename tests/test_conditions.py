@@ -68,7 +68,7 @@ def test_a_cell_from_elsewhere_says_which_settings_it_reads(monkeypatch):
             parse_options(train.Options, ["--cell", "plain", *words.split()], "rnn-lm train")
     parse_options(train.Options, ["--cell", "gated", "--forget-bias", "2"], "rnn-lm train")
     # Of a comparison one cell that reads it is enough, and so is one of a search.
-    parse_options(compare.Options, ["--cells", "plain", "gated", "--cell", "gru", "--forget-bias", "2"], "rnn-lm")
+    parse_options(compare.Options, ["--models", "plain", "gated", "--cell", "gru", "--forget-bias", "2"], "rnn-lm")
     parse_options(sweep.Options, ["--space", "cell=gru,lstm", "--cell", "gru", "--forget-bias", "2"], "rnn-lm")
 
 

@@ -14,7 +14,18 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 from rnn_lm.charsets import require_encoding
-from rnn_lm.conditions import above, below, corpus_of_files, corpus_undivided, either, least, only, other_than, reads
+from rnn_lm.conditions import (
+    above,
+    below,
+    corpus_of_files,
+    corpus_undivided,
+    either,
+    holding,
+    least,
+    only,
+    other_than,
+    reads,
+)
 from rnn_lm.errors import UserError, require, unknown_name
 from rnn_lm.limits import at_least, at_most, check_numbers, flag
 from rnn_lm.schema import first_problem
@@ -104,7 +115,7 @@ class ResolvedCorpusConfig(CorpusConfig):
 class NgramConfig:
     """The n-gram baseline: interpolated modified Kneser-Ney."""
 
-    order: int = 5
+    order: int = field(default=5, metadata=only(models=holding("ngram")))
     """Length of the longest n-gram, 1 to 6: the model sees order - 1 tokens of context."""
     boundary: Literal["sentence", "stream"] = "sentence"
     """Whether n-grams end at <eos> (sentence: each sentence starts afresh) or run across it (stream)."""

@@ -31,7 +31,7 @@ SMALL = [
 ]  # fmt: skip
 GIVEN = {
     "train": "--preset zaremba-medium --schedule cosine --corpus a.txt b.txt --no-tie-weights --device cpu",
-    "compare": "--cells rnn gru --seeds 2 --preset ten-minutes --rnn-learning-rate 1e-3 --order 3 --top-k 4 --parts",
+    "compare": "--models ngram rnn gru --seeds 2 --preset ten-minutes --rnn-learning-rate 1e-3 --order 3 --parts",
     "sweep": "--space learning-rate=0.001..0.03:log cell=lstm,gru --trials 3 --lowercase False --pruner halving",
     "ngram": "--order 2 --arpa x.arpa --corpus a.txt --min-count 3 --encoding utf-8 --boundary sentence",
     "probe": "--probes recall --models gru --distances 1 2 3 --symbols 5 --workers 2",
@@ -75,9 +75,11 @@ def _flat(table: dict[str, Any]) -> dict[str, Any]:
 def test_each_setting_stands_under_its_help(tmp_path):
     keep_settings(tmp_path, given("train"))
     text = (tmp_path / SETTINGS).read_text()
-    assert "[model]\n# A recurrent language model: embedding, recurrent layers, decoder.\n" in text
+    assert "[model]\n# A language model: embedding, layers (recurrent, or attention), decoder.\n" in text
     assert "# Units H per layer.\nhidden_size = 300\n" in text
-    assert "# Only" in text or "Only with" in text
+    assert "# Momentum of --optimizer sgd.\nmomentum = 0.0\n" in text
+    assert "# Units of" in text
+    assert "Only with --averaging non-monotone.\naveraging_window = 5\n" in text
 
 
 def test_a_file_that_is_there_is_left_as_a_person_made_it(tmp_path):
@@ -115,7 +117,19 @@ def test_a_run_keeps_its_settings_from_its_beginning_and_repeats_to_the_bit(corp
 
 def test_a_comparison_is_repeated_from_its_run_json(corpus, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    arguments = ["--corpus", str(corpus), "--out", str(first), "--cells", "rnn", "gru", "--length", "3", *SMALL]
+    arguments = [
+        "--corpus",
+        str(corpus),
+        "--out",
+        str(first),
+        "--models",
+        "ngram",
+        "rnn",
+        "gru",
+        "--length",
+        "3",
+        *SMALL,
+    ]
     assert main(["compare", *arguments, "--parts", "--rnn-learning-rate", "2e-3", "--dropout-input", "0.1"]) == 0
     assert main(["compare", "--config", str(first / "run.json"), "--out", str(second)]) == 0
     assert (first / "run.json").read_bytes() == (second / "run.json").read_bytes()
@@ -151,7 +165,7 @@ def test_what_binds_a_run_is_given_back_by_its_run_json(tmp_path, command, kind)
 def test_rates_that_no_flag_gives_are_refused(tmp_path):
     options = given("compare")
     parts = [getattr(options, name) for name in ("corpus", "ngram", "embedding", "model", "training", "generation")]
-    own: list[Any] = [("rnn", "gru"), {"rnn": 1e-3, "gru": 2e-3}, {}, 1, ()]
+    own: list[Any] = [("ngram", "rnn", "gru"), {"rnn": 1e-3, "gru": 2e-3}, {}, 1, ()]
     settings = CompareSettings(*parts, *own)
     start_run(tmp_path / "run", "compare", settings, resume=False)
     with pytest.raises(UserError, match="run.json: has learning_rates of their own for rnn, gru, which"):

@@ -89,7 +89,7 @@ def test_what_a_command_needs_may_stand_in_the_file(written_to):
 def test_a_file_may_be_whole_only_with_a_flag(written_to):
     path = written_to("[corpus]\nsubwords = 300\n")
     assert read(train.Options, path, "--tokens", "bpe").corpus.subwords == 300
-    with pytest.raises(UserError, match="mine.toml, line 2: --subwords is for --tokens"):
+    with pytest.raises(UserError, match="mine.toml, line 2: --subwords is for tokens"):
         read(train.Options, path)
 
 

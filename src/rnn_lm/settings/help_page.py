@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -102,26 +102,32 @@ def _metavar(entry: Entry, hint: Any) -> str:
 
 def _with_default(entry: Entry, defaults: dict[str, Any]) -> str:
     default = defaults[entry.name]
+    text = explained(entry, defaults)
     if default in (None, (), "", dataclasses.MISSING, tyro.MISSING) or default is False is entry.default:
-        return explained(entry)
+        return text
     shown = as_flags(entry.name, default) if isinstance(default, bool) else default
     shown = " ".join(map(str, default)) if isinstance(default, tuple) else str(shown)
     words = f"(default: {shown})"
-    return f"{explained(entry)} {words.replace(' ', _UNBROKEN) if len(words) < _COLUMN else words}"
+    return f"{text} {words.replace(' ', _UNBROKEN) if len(words) < _COLUMN else words}"
 
 
-def explained(entry: Entry) -> str:
-    """The help of a setting, with where it does something if it does not say so itself."""
-    where = where_it_holds(entry)
+def explained(entry: Entry, among: Container[str]) -> str:
+    """The help of a setting, with where it does something if it does not say so itself.
+
+    Args:
+        entry: the setting.
+        among: names of those of the same command; where it depends on others, the command has decided.
+    """
+    where = where_it_holds(entry, among)
     said = not where or where.removeprefix("Only with ").rstrip(".") in entry.help
     return entry.help if said else f"{entry.help} {where}"
 
 
-def where_it_holds(entry: Entry) -> str:
+def where_it_holds(entry: Entry, among: Container[str]) -> str:
     """Where a setting does something, in a sentence; empty where it always does, or where its help has to say it."""
-    alternatives = conditions_of(entry.field)
-    if not alternatives or not all(wanted.quick for one in alternatives for wanted in one.values()):
+    ways = [{name: one for name, one in way.items() if name in among} for way in conditions_of(entry.field)]
+    if not ways or not all(ways) or not all(wanted.quick for way in ways for wanted in way.values()):
         return ""
-    ways = [" and ".join(wanted.words(flag(name)) for name, wanted in one.items()) for one in alternatives]
-    words = ways[0] if len(ways) == 1 else f"{', '.join(ways[:-1])} or {ways[-1]}"
+    said = [" and ".join(wanted.words(flag(name)) for name, wanted in way.items()) for way in ways]
+    words = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} or {said[-1]}"
     return f"Only without {words.removeprefix('no ')}." if words.startswith("no ") else f"Only with {words}."

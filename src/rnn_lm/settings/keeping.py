@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,13 +59,13 @@ def settings_text(options: Any, path: Path) -> str:
         own = [entry for entry in entries if entry.table[0] == table]
         if own:
             lines += [f"[{table}]", *_comment(about(part)), ""] if table != command else [f"[{table}]", ""]
-            lines += [line for entry in own for line in _lines(entry, values[entry.name])]
+            lines += [line for entry in own for line in _lines(entry, values)]
     return "\n".join(lines)
 
 
-def _lines(entry: Entry, value: Any) -> Iterator[str]:
-    yield from _comment(explained(entry))
-    yield f"{entry.name} = {written(value)}"
+def _lines(entry: Entry, values: Mapping[str, Any]) -> Iterator[str]:
+    yield from _comment(explained(entry, values))
+    yield f"{entry.name} = {written(values[entry.name])}"
     yield ""
 
 
