@@ -159,6 +159,15 @@ def test_files_that_are_none(capsys, tmp_path):
     assert "--config is given twice" in refused(capsys, "train", "--config", "a", "--config=b")
 
 
+def test_the_example_in_the_docs_is_read_as_it_says(written_to):
+    page = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
+    example = page.partition("```toml\n")[2].partition("```")[0]
+    options = read(train.Options, written_to(example), "--batch-size", "64")
+    assert (options.preset, options.corpus.corpus, options.model.hidden_size) == ("ten-minutes", ("path/to/ptb",), 256)
+    assert (options.model.dropout_output, options.model.dropout_input) == (0.3, 0.2)
+    assert read(compare.Options, written_to(example)).seeds == 3
+
+
 def test_a_byte_order_mark_and_dos_lines_are_read(tmp_path):
     (tmp_path / "dos.toml").write_bytes(b"\xef\xbb\xbf[model]\r\nlayers = 2\r\n")
     assert read(train.Options, str(tmp_path / "dos.toml")).model.layers == 2
