@@ -121,8 +121,10 @@ def _require_effect(options: Any, arguments: list[str], file: FileSettings | Non
 
 def _require_once(kind: type[Any], arguments: list[str]) -> None:
     """Refuse a flag that takes several values and stands there twice: only the last would count, in silence."""
-    several = {flag(entry.name) for entry in catalogue(kind).values() if get_origin(entry.hint) is tuple} | {CONFIG}
+    several = {flag(entry.name) for entry in catalogue(kind).values() if get_origin(entry.hint) is tuple}
     given = [word.partition("=")[0].replace("_", "-") for word in arguments if word.startswith("--")]
+    if given.count(CONFIG) > 1:
+        raise UserError(f"{CONFIG} is given twice; give one file, and what it lacks as flags")
     for name in several:
         if given.count(name) > 1:
             raise UserError(f"{name} is given twice, and only the last would count; give all its values to one {name}")
