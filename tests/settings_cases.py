@@ -39,6 +39,7 @@ is agreed to for one call (--resume, --overwrite) is never refused."""
 CONDITIONAL = [
     ("compare", "--rnn-learning-rate 1e-3", "", "--models gru lstm", "--models rnn"),
     ("compare", "--rnn-dropout-scale 0.5", "--dropout-input 0.2", "", "--dropout-output above 0"),
+    ("compare", "--suites agreement", "--parts probes", "--parts theory", "--parts probes"),
     ("compare", "--order 3", "--models ngram gru", "--models gru", "--models ngram"),
     *(
         ("train", given, "--cell attention", "", "--cell attention")
