@@ -183,7 +183,7 @@ class ModelConfig:
     )
     """Attention: how heads know where a key stands: none (the causal mask alone), rotary (Su et al. 2021), alibi (a
     penalty that grows with distance, Press et al. 2022), or local-global (alibi within a few positions in all layers
-    but the last, which sees all positions without an encoding)."""
+    but the last, which sees all positions without an encoding; a single layer: alibi)."""
     sharpness: Literal["log-length", "constant"] = field(default="log-length", metadata=only(cell="attention"))
     """Attention: what multiplies the scores where a layer sees everything: log-length, the logarithm of one more than
     the number of keys (Chiang and Cholak 2022), or constant, nothing."""

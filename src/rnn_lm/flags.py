@@ -43,6 +43,7 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
         SystemExit: help was asked for, and printed.
     """
     _require_once(kind, arguments)
+    _require_present_names(kind, arguments)
     arguments, path = _without_config(arguments)
     file = _read_config(path, kind) if path is not None else None
     try:
@@ -128,6 +129,13 @@ def _require_once(kind: type[Any], arguments: list[str]) -> None:
     for name in several:
         if given.count(name) > 1:
             raise UserError(f"{name} is given twice, and only the last would count; give all its values to one {name}")
+
+
+def _require_present_names(kind: type[Any], arguments: list[str]) -> None:
+    """Refuse a flag of version 0.1 that has another name now; ``FORMER`` of a command says which."""
+    for former, now in getattr(kind, "FORMER", {}).items():
+        if any(word.partition("=")[0] == former for word in arguments):
+            raise UserError(f"{former} is no flag any more: {now}")
 
 
 def _plainer(message: str, kind: type[Any]) -> str:

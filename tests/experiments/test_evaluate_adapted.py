@@ -108,7 +108,7 @@ def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_pat
     ngram = tmp_path / "ngram"
     arguments = ["--corpus", str(corpus), "--tokens", "whitespace", "--order", "2", "--out", str(ngram)]
     assert main(["ngram", *arguments]) == 0
-    assert "ngram is no recurrent model" in refused(capsys, "evaluate", str(trained), str(ngram), "--adapt", "cache")
+    assert "ngram is no neural model" in refused(capsys, "evaluate", str(trained), str(ngram), "--adapt", "cache")
     nowhere = ["--adapt", "cache", "--adapt-results", "nowhere/adapted.json"]
     assert "there is no folder" in refused(capsys, "evaluate", str(trained), *nowhere)
     surprisal = ["--surprisal", str(tmp_path / "surprisal.tsv")]

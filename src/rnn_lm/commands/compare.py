@@ -35,6 +35,7 @@ class Options:
     FIRST: ClassVar = (
         "corpus", "preset", "models", "hidden_size", "budget", "embedding", "seeds", "out", "resume"
     )  # fmt: skip
+    FORMER: ClassVar = {"--cells": "give --models, which also names the n-gram, as in --models ngram rnn lstm"}
     IDLE: ClassVar = {
         "boundary": "compare trains an n-gram model for either boundary",
         "prompt": "compare lets models go on from the corpus's own sentences",

@@ -64,8 +64,12 @@ class AttentionConfig:
 
     def __post_init__(self) -> None:
         at_least(self, hidden_size=1, layers=1, heads=1, feed_forward_size=1)
-        if self.hidden_size % (2 * self.heads):
-            raise UserError(f"--hidden-size must be a multiple of twice --heads ({2 * self.heads})")
+        share = 2 * self.heads if self.positions == "rotary" else self.heads  # rotary turns pairs of coordinates
+        if self.hidden_size % share:
+            raise UserError(
+                f"--hidden-size {self.hidden_size} cannot be shared evenly by --heads {self.heads}: "
+                f"give a multiple of {share}"
+            )
         if self.window is not None and self.window < 1:
             raise UserError("--window must be at least 1")
 
@@ -99,12 +103,13 @@ def layer_views(config: AttentionConfig) -> list[LayerView]:
     """
     none = (0.0,) * config.heads
     sharpened = config.sharpness == "log-length"
-    if config.positions == "local-global":
+    if config.positions == "local-global" and config.layers > 1:
         near = min(LOCAL_WINDOW, config.window or LOCAL_WINDOW)
         local = LayerView(near, tuple(2.0**-head for head in range(config.heads)), False, False)
         return [local] * (config.layers - 1) + [LayerView(config.window, none, False, sharpened)]
     alibi = tuple(2.0 ** (-8 * (head + 1) / config.heads) for head in range(config.heads))
-    slopes = alibi if config.positions == "alibi" else none
+    # One layer alone would know no order at all: it takes the local layers' way of knowing it.
+    slopes = alibi if config.positions in ("alibi", "local-global") else none
     return [LayerView(config.window, slopes, config.positions == "rotary", sharpened)] * config.layers
 
 

@@ -65,7 +65,7 @@ def _count_attention(vocabulary_size: int, embedding_size: int, config: ModelCon
 
 
 def _attention_sizes(config: ModelConfig) -> Sequence[int]:
-    step = 2 * config.heads
+    step = 2 * config.heads if config.positions == "rotary" else config.heads
     return range(step, 8 * config.hidden_size + step, step)
 
 
