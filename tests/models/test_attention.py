@@ -136,7 +136,10 @@ def test_all_layers_but_the_last_are_local_by_default() -> None:
     assert (last.window, last.slopes, last.sharpened) == (None, (0.0,) * 4, True)
 
 
-@pytest.mark.parametrize("wrong", [{"hidden_size": 18}, {"heads": 0}, {"window": 0}, {"layers": 0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"hidden_size": 17}, {"hidden_size": 18, "positions": "rotary"}, {"heads": 0}, {"window": 0}, {"layers": 0}],
+)
 def test_impossible_sizes_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):
         AttentionConfig(**{"hidden_size": 16, "heads": 2, **wrong})
