@@ -8,9 +8,7 @@ import pytest
 
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import (
-    CORPORA,
     TOKENIZERS,
-    Downloads,
     NamedCorpus,
     RawCorpus,
     build_vocabulary,
@@ -19,7 +17,6 @@ from rnn_lm.corpora import (
     resolve,
     tokenize_line,
 )
-from rnn_lm.corpora.access import Access
 from rnn_lm.errors import UserError
 from rnn_lm.registry import Registry
 
@@ -30,19 +27,6 @@ def refusal(*names: str) -> str:
     message = str(caught.value)
     assert "\n" not in message
     return message
-
-
-PACKAGED = [name for name in CORPORA if not CORPORA[name].files]
-DOWNLOADED = [name for name in CORPORA if CORPORA[name].files]
-
-
-@pytest.mark.parametrize("name", PACKAGED)
-def test_every_packaged_corpus_has_text_source_and_licence(name: str, downloads: Downloads) -> None:
-    raw = CORPORA[name].read(Access(name, downloads))
-    assert all((raw.name, raw.source, raw.licence, raw.split_description))
-    for sentences in (raw.train, raw.valid, raw.test):
-        assert sentences
-        assert all(sentence == " ".join(sentence.split()) != "" for sentence in sentences)
 
 
 def test_misspelt_name() -> None:
