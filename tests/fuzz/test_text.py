@@ -17,7 +17,7 @@ from fuzz.harness import SECONDS, fuzz, mutated_bytes, mutated_json
 from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import TOKENIZERS, build_vocabulary, load_corpus, read_split, tokenize_line
 from rnn_lm.corpora.zips import read_zip_member, zip_text_blocks
-from rnn_lm.text import TOKENIZER
+from rnn_lm.text import TOKENIZER, TextCodec, TextSettings
 from rnn_lm.text.subwords import train_subwords
 
 TEXT = "The café isn't <unk> open.\r\n\n<s> Zwölf Boxkämpfer </s>\n“don’t”\u2028a\u00a0b\n" * 8
@@ -92,6 +92,21 @@ def test_tokenizer_files(tmp_path: Path, kind: str) -> None:
         assert len(tokenizer.pieces) >= 0
 
     assert fuzz(cut, mutated_json(original), tmp_path / TOKENIZER, seconds=SECONDS / 2) > 0
+
+
+@pytest.mark.slow
+def test_codec_files(tmp_path: Path) -> None:
+    TextCodec.learn(["a café in the <unk> house"], TextSettings("bpe"), size=300).save(tmp_path)
+    for name in ("codec.json", "vocabulary.json"):
+        path = tmp_path / name
+        original = path.read_bytes()
+
+        def use(path: Path) -> None:
+            codec = TextCodec.load(path.parent)
+            codec.decode(codec.encode("a café"))
+
+        assert fuzz(use, mutated_bytes(original), path, seconds=SECONDS / 4) > 0
+        path.write_bytes(original)
 
 
 @given(st.text(), st.sampled_from(["nfc", "none"]), st.booleans())

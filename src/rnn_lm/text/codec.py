@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from rnn_lm.errors import UserError
+from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.files import make_folder, read_json, write_json
 from rnn_lm.schema import first_problem
 from rnn_lm.seal import is_intact, sealed
@@ -138,6 +138,8 @@ class TextCodec:
         if fault is not None:
             raise UserError(f"{path}: not a codec written by rnn-lm: {fault}")
         settings = TextSettings(facts["tokens"], facts["lowercase"], facts["normalize"], facts["blank_lines"])
+        if settings.tokens not in TOKENIZERS:
+            raise UserError(f"{path}: {unknown_name(TOKENIZERS.kind, settings.tokens, TOKENIZERS)}")
         vocabulary = Vocabulary.load(folder / VOCABULARY)
         tokenization = TOKENIZERS[settings.tokens].load(folder)
         for name, found in ((VOCABULARY, vocabulary.digest), (TOKENIZER, tokenization.digest)):
