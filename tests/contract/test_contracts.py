@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rnn_lm.corpora import CORPORA
@@ -26,6 +28,10 @@ def test_tokenizations(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in CORPORA if not CORPORA[name].files])
 def test_packaged_corpora(name: str) -> None:
     check_corpus(name)
+
+
+def test_a_corpus_whose_files_are_here_already(ptb_folder: Path) -> None:
+    check_corpus("ptb", data_dir=ptb_folder)
 
 
 @pytest.mark.parametrize("name", PROBES)
