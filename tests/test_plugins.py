@@ -1,4 +1,4 @@
-"""A cell, a corpus, a tokenization and a suite from a package of their own: found by entry points, used like ours.
+"""A cell, a model, a corpus, a tokenization and a suite from a package: found by entry points, used like ours.
 
 The package stands in ``third_party/`` and, file by file, on the page that tells how to write one.
 """
@@ -35,6 +35,8 @@ version = "1.0"
 py-modules = ["broken_plugin"]
 
 """
+BROKEN_NAMES = {"models": "broken-model"}
+"""Where the name of another entry would be found first."""
 SMALL_PROBE = """
 import dataclasses, sys
 from rnn_lm.probes import config
@@ -65,8 +67,11 @@ def site(tmp_path_factory) -> Path:
     copy, broken = folder / "counting", folder / "broken"
     shutil.copytree(THIRD_PARTY, copy)  # building leaves files beside the sources
     broken.mkdir()
-    groups = ("cells", "corpora", "tokenizers", "suites")
-    points = [f'[project.entry-points."rnn_lm.{group}"]\nbroken = "broken_plugin:Thing"' for group in groups]
+    groups = ("cells", "models", "corpora", "tokenizers", "suites")
+    points = [
+        f'[project.entry-points."rnn_lm.{group}"]\n{BROKEN_NAMES.get(group, "broken")} = "broken_plugin:Thing"'
+        for group in groups
+    ]
     (broken / "pyproject.toml").write_text("\n".join([BROKEN, *points]))
     (broken / "broken_plugin.py").write_text("import nosuch_module\n")
     install(folder / "site", copy, broken)
@@ -79,7 +84,7 @@ def python(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("name", ["cell", "corpus", "tokenizer", "suite"])
+@pytest.mark.parametrize("name", ["cell", "model", "corpus", "tokenizer", "suite"])
 def test_the_page_shows_the_package_as_it_is(name):
     found = re.search(rf"<!-- {name} -->\n```python\n(.*?)```\n<!-- /{name} -->", PAGE.read_text(), re.DOTALL)
     assert found is not None
@@ -110,6 +115,7 @@ from rnn_lm.corpora import Downloads, load_corpus
 from rnn_lm.progress import SilentProgress
 from rnn_lm.testing import *
 check_cell("mingru")
+check_model("feedforward")
 check_corpus("counting")
 check_tokenization("identifiers")
 check_tokenization("split")
@@ -126,13 +132,14 @@ def test_each_entry_does_what_its_seam_promises(site, tmp_path):
     assert json.loads(facts.read_text())["about"]["tokens"] == "identifiers of counting-plugin 1.0"
 
 
-def test_one_comparison_uses_all_four(site, capsys, tmp_path):
+def test_one_comparison_uses_all_five(site, capsys, tmp_path):
     out = tmp_path / "run"
     done = python(
         site, "-c", SMALL_PROBE,
         "compare", "--corpus", "counting", "--tokens", "identifiers", "--suites", "brackets", "--parts", "probes",
-        "--models", "ngram", "mingru", "gru", "--cell", "gru", "--embedding", "random", "--embedding-size", "8",
-        "--hidden-size", "12", "--budget", "20steps", "--batch-size", "4", "--bptt-length", "5", "--out", str(out),
+        "--models", "ngram", "mingru", "gru", "feedforward", "--cell", "gru", "--embedding", "random",
+        "--embedding-size", "8", "--hidden-size", "12", "--budget", "20steps", "--batch-size", "4",
+        "--bptt-length", "5", "--out", str(out),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     results = json.loads((out / "results.json").read_text())
@@ -140,22 +147,25 @@ def test_one_comparison_uses_all_four(site, capsys, tmp_path):
     assert not results["corpus"]["lowercase"]  # as the tokenization has it
     assert [probe["name"] for probe in results["probes"]["probes"]] == ["brackets"]
     models = {model["name"]: model for model in results["models"]}
-    assert {"ngram", "mingru", "gru"} <= models.keys()
+    assert models.keys() == {"ngram", "mingru", "gru", "feedforward"}
+    assert models["feedforward"]["kind"] == "feedforward"
     # Two matrices and two biases of a layer, the embedding, the decoder's bias, and the projection: nothing dead.
     hidden = models["mingru"]["settings"]["hidden_size"]
     words = models["mingru"]["parameters"] - 2 * hidden * (8 + 1) - 8 * hidden
     assert words % (8 + 1) == 0
     assert abs(models["mingru"]["parameters"] / models["gru"]["parameters"] - 1) < 0.02
     assert "Brackets" in (out / "report.html").read_text()
-    again = python(site, "-m", "rnn_lm", "generate", str(out / "mingru-seed1"), "--prompt", "w1", "--length", "5")
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.startswith("w1")
+    for name in ("mingru", "feedforward"):
+        again = python(site, "-m", "rnn_lm", "generate", str(out / f"{name}-seed1"), "--prompt", "w1", "--length", "5")
+        assert again.returncode == 0, again.stderr
+        assert again.stdout.startswith("w1")
     assert "unknown --tokens 'identifiers'" in refused(capsys, "evaluate", str(out / "mingru-seed1"))
 
 
 def test_a_package_that_cannot_be_imported_is_named_in_one_line(site, tmp_path):
     asked = {
         "cell": ["train", "--cell", "broken"],
+        "model": ["compare", "--models", "broken-model"],
         "corpus": ["train", "--corpus", "broken"],
         "tokenization": ["train", "--tokens", "broken"],
         "suite": ["compare", "--suites", "broken"],
@@ -166,7 +176,9 @@ def test_a_package_that_cannot_be_imported_is_named_in_one_line(site, tmp_path):
     done = python(site, "-c", code)
     assert done.returncode == 0, done.stderr
     for kind, line in zip(asked, done.stderr.strip().splitlines(), strict=True):
-        wanted = f"{kind} broken: the package broken-plugin that offers it cannot be used (ModuleNotFoundError"
+        wanted = (
+            f"{kind} {asked[kind][-1]}: the package broken-plugin that offers it cannot be used (ModuleNotFoundError"
+        )
         assert wanted in line
     assert not (tmp_path / "run").exists()
 

@@ -8,14 +8,21 @@ import pytest
 
 from rnn_lm.corpora import CORPORA
 from rnn_lm.layers import CELLS
+from rnn_lm.models.families import BASELINE, model_names
 from rnn_lm.probes.tasks import PROBES
-from rnn_lm.testing import check_cell, check_corpus, check_suite, check_tokenization
+from rnn_lm.testing import check_cell, check_corpus, check_model, check_suite, check_tokenization
 from rnn_lm.text import TOKENIZERS
 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_cells(name: str) -> None:
     check_cell(name, mogrifier_rank=2)
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if name != BASELINE])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_models(name: str, layers: int) -> None:
+    check_model(name, layers=layers, mogrifier_rank=2, attention_window=6)
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
