@@ -1,4 +1,5 @@
-"""The one exception that a person's mistake raises, and what the command line makes of it."""
+"""What a person's mistake raises: ``UserError``, and the two kinds of it that a caller from Python may want to tell
+apart."""
 
 from __future__ import annotations
 
@@ -11,6 +12,37 @@ class UserError(Exception):
 
     The message is one line that names the file, line or flag and the mend. The command line prints it and exits
     with code 2; a caller of the library can catch it.
+
+    >>> import rnn_lm
+    >>> try:
+    ...     rnn_lm.load("runs/tiny").perplexity([])
+    ... except rnn_lm.UserError as error:
+    ...     print(error)
+    there is no sentence to score; give at least one
+    """
+
+
+class SettingError(UserError, ValueError):
+    """A setting cannot be used: how Python is told, where the command line names a flag.
+
+    >>> import rnn_lm
+    >>> try:
+    ...     rnn_lm.train("my.txt", hidden_size=0)
+    ... except rnn_lm.SettingError as error:
+    ...     print(error)
+    hidden_size must be at least 1
+    """
+
+
+class MissingFileError(UserError, FileNotFoundError):
+    """A file or folder is not there.
+
+    >>> import rnn_lm
+    >>> try:
+    ...     rnn_lm.load("runs/nothing")
+    ... except FileNotFoundError as error:
+    ...     print(error)
+    runs/nothing: there is no such file or folder; check the path
     """
 
 

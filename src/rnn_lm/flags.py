@@ -45,7 +45,7 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
     _require_once(kind, arguments)
     _require_present_names(kind, arguments)
     arguments, path = _without_config(arguments)
-    file = _read_config(path, kind) if path is not None else None
+    file = read_config(path, kind) if path is not None else None
     try:
         default = default_options(kind, arguments, file)
     except UserError as error:
@@ -62,7 +62,7 @@ def parse_options(kind: type[Any], arguments: list[str], program: str) -> Any:
         raise UserError(f"{_plainer(one_line(captured.getvalue()), kind)} (see {program} --help)") from None
     except UserError as error:
         raise _in_its_place(error, file, _given(kind, arguments)) from None
-    _require_effect(options, arguments, file, default)
+    require_all_to_do_something(options, _given(kind, arguments), arguments, file, default)
     return options
 
 
@@ -79,7 +79,8 @@ def _without_config(arguments: list[str]) -> tuple[list[str], Path | None]:
     return rest, Path(value) if value is not None else None
 
 
-def _read_config(path: Path, kind: type[Any]) -> FileSettings:
+def read_config(path: Path, kind: type[Any]) -> FileSettings:
+    """Read the file that ``--config`` names; raises ``UserError`` where that cannot be done."""
     from rnn_lm.settings.run_files import read_settings  # which imports torch, for which --help does not wait
 
     def commands() -> dict[str, type[Any]]:
@@ -104,11 +105,23 @@ def _in_its_place(error: UserError, file: FileSettings | None, given: set[str]) 
     return error
 
 
-def _require_effect(options: Any, arguments: list[str], file: FileSettings | None, default: Any) -> None:
-    """Refuse what a person gave, by flag or in a file, where it does nothing; what a preset brings along may."""
+def require_all_to_do_something(
+    options: Any, given: set[str], arguments: list[str], file: FileSettings | None, default: Any
+) -> None:
+    """Refuse what a person gave, by flag or in a file, where it does nothing; what a preset brings along may.
+
+    Args:
+        options: the settings that came of it.
+        given: names of those that were given as flags.
+        arguments: the flags, of which ``--preset`` and ``--budget`` are looked at.
+        file: what ``--config`` says.
+        default: what preset and file came to.
+
+    Raises:
+        UserError: names the setting, and the line of a file.
+    """
     kind = type(options)
     values = {setting.name: setting.value for setting in settings_of(options)}
-    given = _given(kind, arguments)
     require_effect(options, {name: as_flags(name, values[name]) for name in sorted(given)})
     if file is None:
         return

@@ -76,7 +76,7 @@ class TerminalProgress:
 
     @contextlib.contextmanager
     def task(self, name: str, total: float) -> Iterator[Task]:
-        task = _TerminalTask(name, total)
+        task = TaskLine(name, total)
         if self.console.is_terminal:
             with Live(task, console=self.console, refresh_per_second=4, transient=True):
                 yield task
@@ -85,8 +85,8 @@ class TerminalProgress:
             yield task
 
 
-class _TerminalTask:
-    """Draws itself when rich asks, or prints itself now and then."""
+class TaskLine:
+    """A task as one line: draws itself when rich asks, or prints itself now and then."""
 
     def __init__(self, name: str, total: float) -> None:
         self.name, self.total = name, max(total, 1e-12)

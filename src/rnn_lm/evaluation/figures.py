@@ -23,13 +23,17 @@ _IMPOSSIBLE = "a token has the probability 0"
 class TextPerplexity(float):
     """A model's perplexity on a text: a number that knows its interval, its counts and what of the text is ``<unk>``.
 
-    It computes and is formatted as any float; where it is printed, all that a reader must know stands beside it::
+    It computes and is formatted as any float; where it is printed, what a reader must know stands beside it.
 
-        >>> perplexity = rnn_lm.load("runs/tiny").perplexity(Path("test.txt"))
-        >>> f"{perplexity:.0f}", perplexity.token_count, perplexity.policy
-        ('17', 379, 'sentence')
-        >>> perplexity.low < perplexity < perplexity.high
-        True
+    >>> import rnn_lm
+    >>> from pathlib import Path
+    >>> perplexity = rnn_lm.load("runs/kn").perplexity(Path("test.txt"))
+    >>> perplexity
+    2.13 [2.00, 2.28] (sentence, 373 tokens)
+    >>> f"{perplexity:.3f}", perplexity / 2 > 1, perplexity.low < perplexity < perplexity.high
+    ('2.132', True, True)
+    >>> perplexity.to_json()["token_count"]
+    373
 
     Attributes:
         policy: the context policy; figures of different policies are never compared.
@@ -165,6 +169,13 @@ class DifferenceJson(TypedDict):
 class Difference:
     """How one model's figures on a text compare with another's, sentence paired with sentence.
 
+    >>> import rnn_lm
+    >>> difference = rnn_lm.evaluate(["runs/tiny", "runs/kn"], progress=False)["sentence"]["kn"].difference
+    >>> difference.baseline, difference.unit, difference.p_value < 0.001
+    ('tiny', 'token', True)
+    >>> 0 < difference.value.low < difference.value.value < difference.value.high < 1
+    True
+
     Attributes:
         baseline: the other model's name.
         unit: what the two are compared by: the token where they have the same, else the word, or the character where
@@ -211,6 +222,11 @@ class Difference:
 class ModelFigures:
     """One model's perplexity on the text.
 
+    >>> import rnn_lm
+    >>> figures = rnn_lm.evaluate("runs/kn", progress=False)["stream"]["kn"]
+    >>> f"{figures.perplexity:.2f}", figures.difference
+    ('2.12', None)
+
     Attributes:
         name: of the model.
         perplexity: with its interval and counts.
@@ -225,6 +241,11 @@ class ModelFigures:
 @dataclass(frozen=True)
 class PolicyFigures:
     """All models on the text under one context policy.
+
+    >>> import rnn_lm
+    >>> stream = rnn_lm.evaluate(["runs/tiny", "runs/kn"], progress=False)["stream"]
+    >>> [model.name for model in stream.models], stream.tokens, stream.words
+    (['tiny', 'kn'], (387, 387), 387)
 
     Attributes:
         policy: "stream" or "sentence".

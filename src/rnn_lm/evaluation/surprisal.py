@@ -20,6 +20,11 @@ from rnn_lm.vocabulary import EOS, Vocabulary
 class SurprisalRow(NamedTuple):
     """One token of the text.
 
+    >>> import rnn_lm
+    >>> row = rnn_lm.load("runs/kn").surprisal(["the king hears it ."])[0]
+    >>> row.token, row.sentence, f"{row.surprisal_bits:.2f}"
+    ('the', 1, '0.73')
+
     Attributes:
         sentence: counted from 1; lines that are blank are none.
         line: of the file in which the sentence begins, counted from 1; None where the text is not read from lines.

@@ -50,6 +50,7 @@ def run_comparison(
     *,
     resume: bool,
     begun: Callable[[], None] | None = None,
+    call: str | None = None,
 ) -> Results:
     """Compare, and write results.json and report.html; returns what the former holds.
 
@@ -60,6 +61,7 @@ def run_comparison(
         runtime: where the recurrent models are trained.
         resume: finished models are read back, an unfinished one is gone on with.
         begun: called as soon as the folder is a run's.
+        call: what started it, for whoever reads the results; default: this process's command line.
 
     Raises:
         UserError: see ``start_run`` and ``run_compare``.
@@ -75,7 +77,7 @@ def run_comparison(
         **run_compare(settings, folder, progress, runtime, resume=resume),
     }
     where = {"device": str(runtime.device), "precision": runtime.precision}
-    results["made"] = {**provenance(time.monotonic() - started), **where}
+    results["made"] = {**provenance(time.monotonic() - started, call), **where}
     write_json(folder / RESULTS, results)
     write_report(results, folder / REPORT)
     return check_results(results, str(folder / RESULTS))

@@ -46,12 +46,17 @@ def splits_for(
             chosen.append(load_corpus(stored.corpus, downloads, stored.tokenizer).splits[split])
         else:
             chosen.append(read_split(path, stored.corpus, stored.tokenizer, downloads, encoding=encoding))
-        if chosen[-1].digest != chosen[0].digest:
-            raise UserError(
-                f"{stored.name} and {first.name} read different texts: their perplexities cannot be compared; "
-                "evaluate them one at a time, or on one --text with the same --lowercase"
-            )
+        require_one_text(models[: len(chosen)], chosen)
     return chosen
+
+
+def require_one_text(models: Sequence[StoredModel], chosen: Sequence[Split]) -> None:
+    """Raises ``UserError`` where the last of ``models`` reads another text than the first."""
+    if chosen[-1].digest != chosen[0].digest:
+        raise UserError(
+            f"{models[-1].name} and {models[0].name} read different texts: their perplexities cannot be compared; "
+            "evaluate them one at a time, or on one --text with the same --lowercase"
+        )
 
 
 def require_text(path: Path) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 
-def provenance(seconds: float) -> dict[str, Any]:
-    """The ``made`` part of a results file; ``seconds`` is how long the run took in all."""
+def provenance(seconds: float, call: str | None = None) -> dict[str, Any]:
+    """The ``made`` part of a results file; ``seconds`` is how long the run took in all, ``call`` what started it."""
     return {
-        "command": shlex.join(["rnn-lm", *sys.argv[1:]]),
+        "command": call or shlex.join(["rnn-lm", *sys.argv[1:]]),
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "rnn_lm": importlib.metadata.version("rnn-lm"),
         "torch": str(torch.__version__),

@@ -129,7 +129,7 @@ class _Writer:
             case Code(text):
                 return Safe("<pre><code>{}</code></pre>").format(text)
             case Table():
-                return _table(block)
+                return table_html(block)
             case Figure():
                 return self._figure(block)
             case Columns(figures):
@@ -151,7 +151,7 @@ class _Writer:
         if not any(key in spec for key in _PANELS):
             fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
         name, number = self.new_id(figure.name), next(self._numbers)
-        numbers = Safe("\n").join(map(_table, figure.numbers))
+        numbers = Safe("\n").join(map(table_html, figure.numbers))
         folded = _details("The numbers behind it", numbers) if numbers else ""
         try:
             drawn = spec_svg(fixed, name)
@@ -171,7 +171,8 @@ def _details(summary: str, inner: Safe) -> Safe:
     return Safe("<details><summary>{}</summary>\n{}\n</details>").format(summary, inner)
 
 
-def _table(table: Table) -> Safe:
+def table_html(table: Table) -> Safe:
+    """A table as it stands in the page, notes below it; and as a notebook shows it."""
     cells = ((column.align, column.title) for column in table.columns)
     heads = Safe("").join(Safe('<th scope="col" class="{}">{}</th>').format(*cell) for cell in cells)
     thead = Safe("<thead><tr>{}</tr></thead>").format(heads) if any(column.title for column in table.columns) else ""

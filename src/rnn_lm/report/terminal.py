@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -30,6 +31,15 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     for table in (*scores, *claims):
         console.print(rich_table(table))
     console.print(Text(verdict(checked)))
+
+
+def tables_text(tables: Sequence[Table], width: int = 100) -> str:
+    """Tables as plain text of at most ``width`` columns."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
+    with console.capture() as captured:
+        for table in tables:
+            console.print(rich_table(table))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def rich_table(table: Table) -> RichTable:

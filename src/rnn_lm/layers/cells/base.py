@@ -147,6 +147,19 @@ def register_cell(name: str, label: str, style: ModelStyle | None = None) -> Cal
     """Decorator that adds a cell under ``name``, with what it is called and how it is drawn where a person reads.
 
     A cell that is put into ``CELLS`` without them is called by its name.
+
+    >>> import rnn_lm, torch
+    >>> @rnn_lm.register_cell("leaky", "Leaky")
+    ... class LeakyCell(rnn_lm.layers.Cell):
+    ...     def __init__(self, input_size, hidden_size):
+    ...         super().__init__(input_size, hidden_size)
+    ...         self.read = torch.nn.Linear(input_size, hidden_size)
+    ...
+    ...     def step(self, input_be, state):
+    ...         return (0.9 * state[0] + 0.1 * self.read(input_be).tanh(),)
+    >>> sizes = {"hidden_size": 8, "embedding": "random", "embedding_size": 8}
+    >>> rnn_lm.train("my.txt", cell="leaky", **sizes, budget="2steps", out="runs/leaky", progress=False)
+    TrainingRun('runs/leaky': leaky, 2 steps, finished)
     """
 
     def add(cell: type[C]) -> type[C]:
