@@ -1,64 +1,25 @@
 """How the rooms of the house hang together: what stands in ``src/rnn_lm/`` imports in one direction."""
 
-import ast
-from collections import defaultdict
+import importlib.util
 from pathlib import Path
 
 import pytest
 
-import rnn_lm
-
-HOUSE = Path(rnn_lm.__file__).parent
-
-
-def room_of(module):
-    """``models`` of ``rnn_lm.models.recurrent``; the package itself is a room, too."""
-    return [*module.split("."), ""][1]
-
-
-def imports(path):
-    """Every module of the house that a file imports, inside functions as well."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "rnn_lm")
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "rnn_lm":
-            assert node.module
-            yield from [f"rnn_lm.{alias.name}" for alias in node.names] if node.module == "rnn_lm" else [node.module]
-
-
-def rooms(house):
-    """Room to the rooms that it enters, each with a file that does."""
-    entered = defaultdict(dict)
-    for path in sorted(house.rglob("*.py")):
-        room = room_of(".".join(("rnn_lm", *path.relative_to(house).with_suffix("").parts)))
-        for module in imports(path):
-            if room_of(module) != room:
-                entered[room].setdefault(room_of(module), path)
-    return entered
-
-
-def circle(entered):
-    """Rooms that lead back to the first of them, or nothing."""
-    done = set()
-
-    def walk(room, way):
-        if room in way:
-            return [*way[way.index(room) :], room]
-        if room not in done:
-            for other in entered.get(room, ()):
-                if found := walk(other, [*way, room]):
-                    return found
-            done.add(room)
-        return []
-
-    for room in list(entered):
-        if found := walk(room, []):
-            return found
-    return []
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+SPEC = importlib.util.spec_from_file_location("update_structure", DOCS / "update_structure.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+structure = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(structure)
+ROOMS = structure.rooms()
 
 
 def test_no_room_leads_back_to_itself():
-    assert circle(rooms(HOUSE)) == []
+    assert structure.circle(ROOMS) == []
+
+
+def test_the_page_draws_the_house_as_it_is():
+    assert structure.drawing(ROOMS) in (DOCS / "structure.md").read_text(encoding="utf-8")
 
 
 def test_a_circle_is_found(tmp_path):
@@ -70,7 +31,7 @@ def test_a_circle_is_found(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    assert sorted(set(circle(rooms(tmp_path)))) == ["models", "training"]
+    assert sorted(set(structure.circle(structure.rooms(tmp_path)))) == ["models", "training"]
 
 
 @pytest.mark.parametrize(
@@ -83,4 +44,4 @@ def test_a_circle_is_found(tmp_path):
     ],
 )
 def test_a_room_does_not_reach_for_the_floors_above(room, above):
-    assert not rooms(HOUSE)[room].keys() & above
+    assert not ROOMS[room].keys() & above
