@@ -64,12 +64,12 @@ def case(name):
         softmax = "exact" if len(rest) > 1 else "sampled"
         config = TrainingConfig(budget="1000000steps", schedule="constant", warmup=0.0, softmax=softmax)
         trainer = Trainer(model_of(rest[0]), data, config, None, SilentProgress())
-        return lambda: [trainer.step() for _ in range(6)]
+        return lambda: [trainer.step() for _ in range(10)]
     if kind == "evaluate":
-        model, scored = model_of("lstm"), text(12_000, 3)
+        model, scored = model_of("lstm"), text(30_000, 3)
         return lambda: score_text(model, scored, rest[0])
     model, words = model_of("lstm"), Vocabulary(["<unk>", "<eos>", *map(str, range(V - 2))], [1] * V)
-    return lambda: list(generate(model, [], GenerationConfig(length=300), words))
+    return lambda: list(generate(model, [], GenerationConfig(length=1500), words))
 
 ready = {}
 for line in sys.stdin:

@@ -95,9 +95,13 @@ class RecurrentLanguageModel(NeuralLanguageModel):
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
         """See ``LanguageModel.step``. The cells' equations as they stand: kernels made for many steps are slow at 1."""
-        states = self.layers.step(self.embedding(token_b), split_state(state, self.layer_sizes))
-        logits_bv = self.logits(self.project(states[-1][0]))
-        return torch.log_softmax(logits_bv, dim=-1), join_states(states, self.layer_sizes)
+        states = self.layers.step(
+            nn.functional.embedding(token_b, self.embedding.weight), split_state(state, self.layer_sizes)
+        )
+        log_prob_bv = torch.log_softmax(self.logits(self.project(states[-1][0])), dim=-1)
+        if len(states) == 1:  # at batch 1 a copy is not nothing
+            return log_prob_bv, tuple(part.unsqueeze(0) for part in states[0])
+        return log_prob_bv, join_states(states, self.layer_sizes)
 
 
 def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
