@@ -9,17 +9,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import requests
 
 from rnn_lm.corpora.access import RemoteFile
 from rnn_lm.corpora.partial import PartialDownload
 from rnn_lm.errors import UserError
 from rnn_lm.progress import Progress
+
+with warnings.catch_warnings():
+    # It brings a progress bar of its own, which warns in a notebook without widgets; ours is shown instead.
+    warnings.simplefilter("ignore")
+    import pooch
 
 CACHE_VARIABLE = "RNN_LM_CACHE"
 """Environment variable: the folder that downloads are kept in. Default: the operating system's place for caches."""
