@@ -249,7 +249,8 @@ class AttentionLayer(nn.Module):
         if self.view.window is not None:
             visible_tp = visible_tp & (distance_tp < self.view.window)
         visible = visible_tp
-        if not bool(counts_pb1.all()):  # the columns differ in what they see
+        # Where the columns differ in what they see. A compiler does not know whether they do: it takes the long way.
+        if torch.compiler.is_compiling() or not bool(counts_pb1.all()):
             visible = visible_tp & (counts_pb1.squeeze(2).T > 0)[:, None, None, :]
         if self.view.sharpened:
             query = query * visible.sum(-1).to(query.dtype).log1p()[..., None]

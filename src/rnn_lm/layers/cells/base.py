@@ -253,7 +253,7 @@ class TorchCell(Cell):
         return self.equations(input_be, state, parameters or self.cell_parameters())
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
-        return self._run_with(self, input_tbe, state, self.cell_parameters())
+        return self._engine()(self, input_tbe, state, self.cell_parameters())
 
     def forward(
         self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
@@ -261,7 +261,11 @@ class TorchCell(Cell):
         if recurrent_mask is None:
             return self.run(input_tbe, state)
         masked = self.cell_parameters()._replace(weight_hh=self.weight_hh * recurrent_mask)
-        return self._run_with(self, input_tbe, state, masked)
+        return self._engine()(self, input_tbe, state, masked)
+
+    def _engine(self) -> Callable[..., tuple[Tensor, State]]:
+        """The code that runs the cell; while ``torch.compile`` or an exporter looks on, its equations."""
+        return run_by_hand if torch.compiler.is_compiling() else self._run_with
 
 
 def run_by_hand(
