@@ -120,6 +120,12 @@ def false_positives(found: dict[str, Any]) -> str:
     return f"{markdown(header, rows)}\n\n{note}"
 
 
+def against(found: dict[str, Any]) -> str:
+    """Speed as a multiple of an earlier commit's."""
+    rows = [[case, times(ratio)] for case, ratio in found["ratio"].items()]
+    return markdown(["case", f"against commit {found['commit']}"], rows)
+
+
 def _shares(row: dict[str, Any]) -> str:
     return f"{row['at_5']:.1%} / {row['at_1']:.1%}" if row["tested"] else "not tested"
 
@@ -143,6 +149,7 @@ TABLES = {
     "corpus-memory": ("corpus_memory", corpus_memory),
     "false-positives": ("coverage", false_positives),
     "coverage": ("coverage", coverage),
+    "against": ("against", against),
 }
 """By marker: the results file, and what makes a table of it."""
 
