@@ -114,7 +114,7 @@ from rnn_lm.config import CorpusConfig
 from rnn_lm.corpora import Downloads, load_corpus
 from rnn_lm.progress import SilentProgress
 from rnn_lm.testing import *
-check_cell("mingru")
+check_cell("mgu")
 check_model("feedforward")
 check_corpus("counting")
 check_tokenization("identifiers")
@@ -137,8 +137,8 @@ def test_one_comparison_uses_all_five(site, capsys, tmp_path):
     done = python(
         site, "-c", SMALL_PROBE,
         "compare", "--corpus", "counting", "--tokens", "identifiers", "--suites", "brackets", "--parts", "probes",
-        "--models", "ngram", "mingru", "gru", "feedforward", "--cell", "gru", "--embedding", "random",
-        "--embedding-size", "8", "--hidden-size", "12", "--budget", "20steps", "--batch-size", "4",
+        "--models", "ngram", "mgu", "gru", "feedforward", "--cell", "gru", "--embedding", "random",
+        "--embedding-size", "8", "--hidden-size", "10", "--budget", "20steps", "--batch-size", "4",
         "--bptt-length", "5", "--out", str(out),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -147,19 +147,19 @@ def test_one_comparison_uses_all_five(site, capsys, tmp_path):
     assert not results["corpus"]["lowercase"]  # as the tokenization has it
     assert [probe["name"] for probe in results["probes"]["probes"]] == ["brackets"]
     models = {model["name"]: model for model in results["models"]}
-    assert models.keys() == {"ngram", "mingru", "gru", "feedforward"}
+    assert models.keys() == {"ngram", "mgu", "gru", "feedforward"}
     assert models["feedforward"]["kind"] == "feedforward"
     # Two matrices and two biases of a layer, the embedding, the decoder's bias, and the projection: nothing dead.
-    hidden = models["mingru"]["settings"]["hidden_size"]
-    words = models["mingru"]["parameters"] - 2 * hidden * (8 + 1) - 8 * hidden
+    hidden = models["mgu"]["settings"]["hidden_size"]
+    words = models["mgu"]["parameters"] - 2 * hidden * (8 + hidden + 1) - 8 * hidden
     assert words % (8 + 1) == 0
-    assert abs(models["mingru"]["parameters"] / models["gru"]["parameters"] - 1) < 0.02
+    assert abs(models["mgu"]["parameters"] / models["gru"]["parameters"] - 1) < 0.02
     assert "Brackets" in (out / "report.html").read_text()
-    for name in ("mingru", "feedforward"):
+    for name in ("mgu", "feedforward"):
         again = python(site, "-m", "rnn_lm", "generate", str(out / f"{name}-seed1"), "--prompt", "w1", "--length", "5")
         assert again.returncode == 0, again.stderr
         assert again.stdout.startswith("w1")
-    assert "unknown --tokens 'identifiers'" in refused(capsys, "evaluate", str(out / "mingru-seed1"))
+    assert "unknown --tokens 'identifiers'" in refused(capsys, "evaluate", str(out / "mgu-seed1"))
 
 
 def test_a_package_that_cannot_be_imported_is_named_in_one_line(site, tmp_path):
@@ -184,7 +184,7 @@ def test_a_package_that_cannot_be_imported_is_named_in_one_line(site, tmp_path):
 
 
 def test_without_the_package_its_names_are_unknown(capsys, tmp_path):
-    for flag, name, kind in (("--cell", "mingru", "model"), ("--tokens", "identifiers", "--tokens")):
+    for flag, name, kind in (("--cell", "mgu", "model"), ("--tokens", "identifiers", "--tokens")):
         assert f"unknown {kind} '{name}'" in refused(capsys, "train", flag, name, "--out", str(tmp_path / "run"))
 
 
