@@ -73,7 +73,7 @@ CONDITIONAL = [
     ),
     ("train", "--dropout-between 0.1", "--layers 2", "", "--layers 2 or more"),
     ("train", "--dropout-masks step", "--dropout-output 0.1", "", "--dropout-input above 0"),
-    ("train", "--forget-bias 0", "--cell mogrifier", "--cell gru", "--cell lstm or mogrifier"),
+    ("train", "--forget-bias 0", "--cell mogrifier", "--cell gru", "--cell lstm, minlstm, mogrifier, qrnn or slstm"),
     ("train", "--embedding-range 0.1", "", "--init-range 0.1", "leave out --init-range"),
     ("train", "--recurrent-init uniform", "", "--init-range 0.1", "leave out --init-range"),
     ("train", "--recurrent-gain 0.5", "--cell gru", "--recurrent-init uniform", "--recurrent-init orthogonal"),

@@ -157,8 +157,8 @@ class ModelConfig:
     """A language model: embedding, layers (recurrent, or attention), decoder."""
 
     cell: str = "lstm"
-    """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); or attention, the control that carries
-    no state of fixed size."""
+    """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); mingru, minlstm, qrnn, hgrn, rg-lru,
+    slstm or deltanet (docs/recurrences.md); or attention, the control that carries no state of fixed size."""
     engine: Literal["auto", "library", "fused", "hand"] = field(default="auto", metadata=only(cell=reads("engine")))
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
     (fused), the equations as they stand in layers/cells/ (hand), or the faster of the first two for this cell and

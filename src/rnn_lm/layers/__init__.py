@@ -6,15 +6,29 @@
     output_tbh, (hidden_bh, cell_bh) = layer(input_tbe, lengths_b=lengths_b)
 
 A cell owns its parameters and takes one step (``cells/``, one file each); ``Recurrent``, ``Stack`` and
-``Bidirectional`` run any cell over time. ``LSTM``, ``GRU``, ``RNN`` and ``Mogrifier`` are whole networks, used as those
-of torch.nn are.
+``Bidirectional`` run any cell over time, ``linear_scan`` what the linear ones share. ``LSTM``, ``GRU``, ``RNN``
+and ``Mogrifier`` are whole networks, used as those of torch.nn are.
 """
 
-from rnn_lm.layers.cells import CELLS, Cell, LSTMCell, Start, register_cell
+from rnn_lm.layers.cells import (
+    CELLS,
+    Cell,
+    DeltaNetCell,
+    HGRNCell,
+    LSTMCell,
+    MinGRUCell,
+    MinLSTMCell,
+    QRNNCell,
+    RGLRUCell,
+    SLSTMCell,
+    Start,
+    register_cell,
+)
 from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
 from rnn_lm.layers.networks import GRU, LSTM, RNN, Mogrifier, Network
+from rnn_lm.layers.scan import linear_scan
 from rnn_lm.layers.stack import Bidirectional, Recurrent, Stack
 from rnn_lm.layers.state import State
 
@@ -25,16 +39,24 @@ __all__ = [
     "RNN",
     "Bidirectional",
     "Cell",
+    "DeltaNetCell",
     "ElmanCell",
     "GRUCell",
+    "HGRNCell",
     "LSTMCell",
+    "MinGRUCell",
+    "MinLSTMCell",
     "Mogrifier",
     "MogrifierCell",
     "Network",
+    "QRNNCell",
+    "RGLRUCell",
     "Recurrent",
     "ReluElmanCell",
+    "SLSTMCell",
     "Stack",
     "Start",
     "State",
+    "linear_scan",
     "register_cell",
 ]

@@ -6,7 +6,7 @@
 They compute what torch.nn's classes of the same names compute, with packed sequences where ``lengths_b`` is given, and
 take over their weights (``load_torch``); and there is one for any other cell::
 
-    Network(MinGRU, input_size=8, hidden_size=16, layers=2)
+    Network(MinGRUCell, input_size=8, hidden_size=16, layers=2)
 """
 
 from __future__ import annotations

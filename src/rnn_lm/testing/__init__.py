@@ -3,7 +3,7 @@
     from rnn_lm.testing import check_cell, check_corpus, check_model, check_suite, check_tokenization
 
     def test_my_cell():
-        check_cell(MinGRU)
+        check_cell(MyCell)
 
 Each takes an entry, or the name under which it is registered; with a name, what ``rnn-lm`` does with it by that name is
 checked as well. They return nothing, and raise ``AssertionError`` with a line that says what does not hold.

@@ -1,0 +1,80 @@
+"""The delta rule (Schlag et al. 2021, arXiv 2102.11174), in DeltaNet's form (Yang et al. 2024, arXiv 2406.06484)."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnn_lm.layers.cells.base import Cell, register_cell
+from rnn_lm.layers.state import State
+
+KEY_SIZE = 16
+"""K, dimensions of a key."""
+
+
+@register_cell("deltanet", "DeltaNet")
+class DeltaNetCell(Cell):
+    """A memory S of H rows and K columns: what it has under a key is read, and corrected towards a value.
+
+    k, q = W_k x / |W_k x|, W_q x / |W_q x|         after silu, as Yang et al. have it
+    v    = W_v x
+    b    = sigmoid(w_b x + c_b)                     how far it is corrected
+    S'   = S + b (v - S k) k^T                      the delta rule
+    h'   = S' q
+
+    One head, whose keys have 16 dimensions whatever H is. The state is h and the columns of S, each (B, H). It runs one
+    step after another: left out are the chunks that Yang et al. compute at once, convolutions, norm and projection.
+    """
+
+    state_parts = 1 + KEY_SIZE
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.value_weight = nn.Parameter(torch.empty(hidden_size, input_size))
+        self.key_weight = nn.Parameter(torch.empty(KEY_SIZE, input_size))
+        self.query_weight = nn.Parameter(torch.empty(KEY_SIZE, input_size))
+        self.gate_weight = nn.Parameter(torch.empty(1, input_size))
+        self.gate_bias = nn.Parameter(torch.empty(1))
+        self.reset_parameters()
+
+    def parts_of(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return k, q, v and b."""
+        key, query = (
+            _unit(functional.silu(functional.linear(input, weight))) for weight in (self.key_weight, self.query_weight)
+        )
+        value = functional.linear(input, self.value_weight)
+        return key, query, value, torch.sigmoid(functional.linear(input, self.gate_weight, self.gate_bias))
+
+    def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
+        _, *columns = state
+        hidden_bh, memory_bhk = _correct(torch.stack(columns, dim=-1), *self.parts_of(input_be))
+        return hidden_bh, *memory_bhk.unbind(-1)
+
+    def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
+        _, *columns = state
+        memory_bhk, outputs = torch.stack(columns, dim=-1), []
+        for parts in zip(*self.parts_of(input_tbe), strict=True):
+            hidden_bh, memory_bhk = _correct(memory_bhk, *parts)
+            outputs.append(hidden_bh)
+        return torch.stack(outputs), (outputs[-1], *memory_bhk.unbind(-1))
+
+    def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:  # noqa: ARG002
+        """Return b, the same for all units, as "correction"."""
+        *_, rate_b1 = self.parts_of(input_be)
+        return {"correction": rate_b1.expand(-1, self.hidden_size)}
+
+
+def _unit(vector: Tensor) -> Tensor:
+    """``vector`` at length 1; a little shorter near 0, where a direction would have no slope."""
+    return vector * torch.rsqrt(vector.square().sum(-1, keepdim=True) + 1e-6)
+
+
+def _correct(
+    memory_bhk: Tensor, key_bk: Tensor, query_bk: Tensor, value_bh: Tensor, rate_b1: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return what is read after the correction, and the memory."""
+    read_bh = (memory_bhk @ key_bk.unsqueeze(-1)).squeeze(-1)
+    memory_bhk = memory_bhk + (rate_b1 * (value_bh - read_bh)).unsqueeze(-1) * key_bk.unsqueeze(1)
+    return (memory_bhk @ query_bk.unsqueeze(-1)).squeeze(-1), memory_bhk

@@ -1,0 +1,52 @@
+"""What cells share whose gates do not look at the state: h_t = a_t * h_{t-1} + b_t.
+
+All of a_t and b_t are then products of inputs, for many steps at once, and ``layers.scan`` does the rest. A cell says
+its gates once, for one input or for many, its equation in ``step``, and in ``run`` what a and b are in it::
+
+    def step(self, input_be, state):
+        update, candidate = self.gates_of(input_be)
+        return ((1 - update) * state[0] + update * candidate,)
+
+    def run(self, input_tbe, state):
+        update, candidate = self.gates_of(input_tbe)
+        hidden_tbh = linear_scan(1 - update, update * candidate, state[0])
+        return hidden_tbh, (hidden_tbh[-1],)
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rnn_lm.layers.cells.base import Cell
+
+
+class LinearCell(Cell):
+    """A cell that reads its input through one matrix, the blocks of its G gates stacked, and has none for its state.
+
+    Args:
+        input_size, hidden_size: see ``Cell``.
+
+    Attributes:
+        gates: G, blocks of H rows.
+    """
+
+    gates: ClassVar[int] = 1
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.weight = nn.Parameter(torch.empty(self.gates * hidden_size, input_size))
+        self.bias = nn.Parameter(torch.empty(self.gates * hidden_size))
+        self.add_parameters()
+        self.reset_parameters()
+
+    def add_parameters(self) -> None:
+        """Make the parameters that a cell has besides; most have none."""
+
+    def project(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, ...]:
+        """Return W x + b, gate by gate, each (..., H)."""
+        return functional.linear(input, self.weight, self.bias).chunk(self.gates, dim=-1)
