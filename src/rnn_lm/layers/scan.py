@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-SMALL_STEP = 4096
+SMALL_STEP = 1024
 """Numbers in a step, up to which blocks are faster on the CPU."""
 LEAST_STEPS = 64
 """Steps below which there is nothing to gain from blocks."""
