@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch import Tensor, nn
+from torch.nn.functional import linear, logsigmoid
 
-from rnn_lm.layers.cells.base import CellParameters, Start, TorchCell, register_cell
+from rnn_lm.layers.cells.base import Cell, Start, register_cell
 from rnn_lm.layers.state import State
 
 NOTHING = -1e4
@@ -15,10 +15,8 @@ NOTHING = -1e4
 
 
 @register_cell("slstm", "sLSTM")
-class SLSTMCell(TorchCell):
-    """Gate order i (input), f (forget), z (candidate), o (output); i, f, z and o before their activations are
-
-    W_i. x + b_i. + W_h. h + b_h., and then
+class SLSTMCell(Cell):
+    """Gate order i (input), f (forget), z (candidate), o (output), each W x + R h + b before its activation.
 
     m' = max(log sigmoid(f) + m, i)                 equation 15: the stabilizer, which keeps both exponents at most 0
     I  = exp(i - m')                                equation 16
@@ -27,34 +25,60 @@ class SLSTMCell(TorchCell):
     n' = F * n + I                                  equation 9
     h' = sigmoid(o) * c' / n'                       equation 10
 
-    The forget gate is the paper's sigmoid one. Left out: heads (one, so that W_h has no blocks), and the block around
-    it with its convolution, norm and projections. It has a recurrent matrix, so it runs one step after another.
+    The forget gate is the paper's sigmoid one. Left out: heads (one, so that R has no blocks), and the block around it
+    with its convolution, norm and projections. It has a recurrent matrix, so it runs one step after another.
     """
 
-    gates = 4
     state_parts = 4
-    settings = TorchCell.settings | {"forget_bias"}
+    settings = frozenset({"forget_bias", "recurrent_init", "recurrent_gain"})
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size)
+        self.recurrent_shape = (4 * hidden_size, hidden_size)
+        self.weight_ih = nn.Parameter(torch.empty(4 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.empty(self.recurrent_shape))
+        self.bias = nn.Parameter(torch.empty(4 * hidden_size))
+        self.reset_parameters()
 
     def initial_state(self, batch: int) -> State:
         """Return the state before any input: zeros, but for the stabilizer."""
         *zeros, stabilizer_bh = super().initial_state(batch)
         return *zeros, torch.full_like(stabilizer_bh, NOTHING)
 
-    @staticmethod
-    def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
-        hidden_bh, cell_bh, normalizer_bh, stabilizer_bh = state
-        weight_ih, weight_hh, bias_ih, bias_hh = parameters
-        gates = input_be @ weight_ih.T + bias_ih + hidden_bh @ weight_hh.T + bias_hh
-        i, f, z, o = gates.chunk(4, dim=1)
-        kept_bh = logsigmoid(f) + stabilizer_bh
-        stabilizer_bh = torch.maximum(kept_bh, i)
-        write, keep = torch.exp(i - stabilizer_bh), torch.exp(kept_bh - stabilizer_bh)
-        cell_bh = keep * cell_bh + write * torch.tanh(z)
-        normalizer_bh = keep * normalizer_bh + write
-        return torch.sigmoid(o) * cell_bh / normalizer_bh, cell_bh, normalizer_bh, stabilizer_bh
+    def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
+        return _equations(linear(input_be, self.weight_ih, self.bias), state, self.weight_hh)
+
+    def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
+        return self.forward(input_tbe, state)
+
+    def forward(
+        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
+    ) -> tuple[Float[Tensor, "T B H"], State]:
+        weight_hh = self.weight_hh if recurrent_mask is None else self.weight_hh * recurrent_mask
+        outputs = []
+        for projected_bg in linear(input_tbe, self.weight_ih, self.bias):
+            state = _equations(projected_bg, state, weight_hh)
+            outputs.append(state[0])
+        return torch.stack(outputs), state
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None, start: Start | None = None) -> None:
-        """Draw the start as other cells do; then open the forget gate by the start's bias."""
+        """Draw matrices uniform, R's blocks as the start asks for; then open the forget gate by the start's bias."""
+        start = start or Start()
         super().reset_parameters(generator, start)
-        self.bias_ih[self.hidden_size : 2 * self.hidden_size] += (start or Start()).forget_bias
+        if start.recurrent == "orthogonal" and start.bound is None:
+            for block in self.weight_hh.chunk(4):
+                nn.init.orthogonal_(block, start.gain, generator=generator)
+        self.bias[self.hidden_size : 2 * self.hidden_size] += start.forget_bias
+
+
+def _equations(projected_bg: Float[Tensor, "B GH"], state: State, weight_hh: Float[Tensor, "GH H"]) -> State:
+    """Return the state after one more input, of which ``projected_bg`` is W x + b."""
+    hidden_bh, cell_bh, normalizer_bh, stabilizer_bh = state
+    i, f, z, o = (projected_bg + linear(hidden_bh, weight_hh)).chunk(4, dim=1)
+    kept_bh = logsigmoid(f) + stabilizer_bh
+    stabilizer_bh = torch.maximum(kept_bh, i)
+    write, keep = torch.exp(i - stabilizer_bh), torch.exp(kept_bh - stabilizer_bh)
+    cell_bh = keep * cell_bh + write * torch.tanh(z)
+    normalizer_bh = keep * normalizer_bh + write
+    return torch.sigmoid(o) * cell_bh / normalizer_bh, cell_bh, normalizer_bh, stabilizer_bh
