@@ -24,7 +24,7 @@ from torch import nn
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.files import write_json
-from rnn_lm.layers import CELLS
+from rnn_lm.layers import CELLS, Cell
 from rnn_lm.layers.scan import run_blocks, run_steps
 from rnn_lm.models.attention import AttentionConfig, AttentionLayer, LayerView
 from timing import Case, Timings, interleaved
@@ -40,21 +40,21 @@ def count(layer: nn.Module) -> int:
     return sum(parameter.numel() for parameter in layer.parameters())
 
 
-def cell_of(name: str, hidden_size: int) -> nn.Module:
+def cell_of(name: str, hidden_size: int) -> Cell:
     """The cell, as a language model makes it."""
     settings = {"engine": ModelConfig().engine}
     return CELLS[name].of(E, hidden_size, settings)
 
 
-def attention_of(middle: int) -> nn.Module:
+def attention_of(middle: int) -> AttentionLayer:
     """A layer that sees everything behind it, four heads of 50, with so many units in its feed-forward part."""
     config = AttentionConfig(hidden_size=E, feed_forward_size=middle)
     return AttentionLayer(config, LayerView(None, (0.0,) * config.heads, False, True))
 
 
-def layer_of(name: str) -> nn.Module:
+def layer_of(name: str) -> Cell | AttentionLayer:
     """The layer of this kind whose parameters are nearest in number to the LSTM's."""
-    make = attention_of if name == "attention" else partial(cell_of, name)
+    make: Callable[[int], Cell | AttentionLayer] = attention_of if name == "attention" else partial(cell_of, name)
     wanted = count(cell_of("lstm", E))
     return make(min(range(8, 1600, 2), key=lambda size: abs(_count_on_paper(make, size) - wanted)))
 
