@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rnn_lm.layers import linear_scan
-from rnn_lm.layers.scan import LEAST_STEPS, SMALL_STEP, in_blocks, run_blocks
+from rnn_lm.layers.scan import LEAST_STEPS, SMALL_STEP, by_equation, in_blocks, run_blocks
 
 
 def draw(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -34,6 +34,7 @@ def test_values_and_gradients_are_those_of_the_recurrence(steps, width):
     expected = torch.autograd.grad((weight * wanted).sum(), given)
     found = linear_scan(*given)
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+    torch.testing.assert_close(by_equation(*given), wanted)  # what compilers see
     for one, other in zip(torch.autograd.grad((weight * found).sum(), given), expected, strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
 

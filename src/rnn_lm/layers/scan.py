@@ -46,9 +46,20 @@ def linear_scan(
         start_bh: h_0.
     """
     # Under autocast coefficients may come in half precision; the state is carried in its own.
+    decay_tbh, input_tbh = decay_tbh.to(start_bh.dtype), input_tbh.to(start_bh.dtype)
+    if torch.compiler.is_compiling():
+        return by_equation(decay_tbh, input_tbh, start_bh)
     with torch.autocast(start_bh.device.type, enabled=False):
-        decay_tbh, input_tbh = decay_tbh.to(start_bh.dtype), input_tbh.to(start_bh.dtype)
         return _Scan.apply(decay_tbh, input_tbh, start_bh)  # pyright: ignore[reportReturnType]
+
+
+def by_equation(decay_tbh: Tensor, input_tbh: Tensor, start_bh: Tensor) -> Tensor:
+    """The same as it is written, for ``torch.compile`` and exporters, which do not read what is done in place."""
+    hidden_bh, outputs = start_bh, []
+    for decay_bh, entering_bh in zip(decay_tbh, input_tbh, strict=True):
+        hidden_bh = decay_bh * hidden_bh + entering_bh
+        outputs.append(hidden_bh)
+    return torch.stack(outputs)
 
 
 class _Scan(torch.autograd.Function):
