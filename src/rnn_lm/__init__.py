@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rnn_lm.api.model import NextToken, TextModel, load
     from rnn_lm.api.registering import register_cell, register_corpus, register_tokenization
     from rnn_lm.api.states import HiddenStates, LayerStates
+    from rnn_lm.api.suites import SuiteEvaluation
     from rnn_lm.api.tables import Rows
     from rnn_lm.api.training import CurveRow, TrainingRun, open_run, train, train_ngram
     from rnn_lm.errors import MissingFileError, SettingError, UserError
@@ -45,6 +46,7 @@ __all__ = [
     "PolicyFigures",
     "Rows",
     "SettingError",
+    "SuiteEvaluation",
     "SurprisalRow",
     "Tables",
     "TextModel",
@@ -71,6 +73,7 @@ _PLACES = {
     "rnn_lm.api.model": ("NextToken", "TextModel", "load"),
     "rnn_lm.api.registering": ("register_cell", "register_corpus", "register_tokenization"),
     "rnn_lm.api.states": ("HiddenStates", "LayerStates"),
+    "rnn_lm.api.suites": ("SuiteEvaluation",),
     "rnn_lm.api.tables": ("Rows",),
     "rnn_lm.api.training": ("CurveRow", "TrainingRun", "open_run", "train", "train_ngram"),
     "rnn_lm.errors": ("MissingFileError", "SettingError", "UserError"),

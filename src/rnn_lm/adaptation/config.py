@@ -68,7 +68,7 @@ class DynamicSettings:
 class AdaptationConfig:
     """Adaptation at test time, under policy stream, for recurrent models."""
 
-    adapt: Literal["none", "cache", "dynamic", "both"] = "none"
+    adapt: Literal["none", "cache", "dynamic", "both"] = field(default="none", metadata=only(suite=None))
     """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both
     (each alone, and the two together). The static figures stay; what adapts is labelled."""
     tune: bool = field(default=False, metadata=_ADAPTS)

@@ -19,6 +19,7 @@ from rnn_lm.api.errors import settings_named
 from rnn_lm.api.progress import progress_for
 from rnn_lm.api.settings import options_from
 from rnn_lm.api.states import HiddenStates, layers_over
+from rnn_lm.api.suites import SuiteEvaluation, Suites, ask
 from rnn_lm.api.tables import Rows
 from rnn_lm.api.text import Text, split_of
 from rnn_lm.config import CorpusConfig, GenerationConfig, RuntimeConfig
@@ -183,6 +184,19 @@ class TextModel:
         lines = chosen.line_numbers() if chosen.line_numbers is not None else None
         rows = surprisal(self.lm, chosen.sentences, self.vocabulary, policy, self._progress, lines)
         return Rows(SurprisalRow, list(rows))
+
+    @settings_named()
+    def evaluate(self, suite: Suites) -> SuiteEvaluation:
+        """Return the model's accuracy on suites of minimal pairs: BLiMP and its kin, or pairs of one's own.
+
+        Args:
+            suite: a file, a folder or a zip, or several: ``docs/suites.md`` has the formats.
+
+        Raises:
+            MissingFileError: there is no such file.
+            UserError: it is of no known format, or cannot be read; or the model knows none of the words that decide.
+        """
+        return ask([self.stored], suite, self._progress)
 
     @settings_named(prompt="text")
     @torch.inference_mode()

@@ -1,4 +1,4 @@
-"""``rnn-lm evaluate``: exact perplexity of trained models, static and adapting; or the surprisal of each word."""
+"""``rnn-lm evaluate``: exact perplexity of trained models, static and adapting; the surprisal of each word; suites."""
 
 from __future__ import annotations
 
@@ -20,25 +20,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Perplexity of one or several trained models, under both context policies, on their corpus or any text."""
+    """Perplexity of one or several trained models, under both context policies, on their corpus or any text; or with
+    --suite, their accuracy on suites of minimal pairs."""
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Model folders, as train, ngram or compare left them, or ARPA files (with --text, tokenized as theirs was). Of
     several, each is compared with the first."""
-    split: Literal["valid", "test"] = field(default="test", metadata=only(text=None))
+    split: Literal["valid", "test"] = field(default="test", metadata=only(text=None, suite=None))
     """Which split of the models' corpus to score."""
-    text: Path | None = None
+    text: Path | None = field(default=None, metadata=only(suite=None))
     """Score this text file instead, a sentence per line."""
     encoding: str | None = field(default=None, metadata=only(text=given))
     """What --text is written in, e.g. cp1252. Default: UTF-8, or what a byte order mark says."""
-    surprisal: Path | None = None
+    suite: tuple[Path, ...] = ()
+    """Ask the models minimal pairs instead: a file, a folder or a zip in the format of BLiMP, SyntaxGym, LM_syneval,
+    line-aligned agreement sets, or plain pairs (docs/suites.md)."""
+    suite_results: Path | None = field(default=None, metadata=only(suite=given))
+    """Write every answer to this TSV file: log-probabilities in nats, correct, covered."""
+    surprisal: Path | None = field(default=None, metadata=only(suite=None))
     """Write the surprisal of every token, in bits, to this TSV file (one model)."""
     policy: Literal["stream", "sentence"] = field(default="stream", metadata=only(surprisal=given))
     """Context policy of --surprisal; perplexity is always given under both."""
     json: Path | None = None
-    """Write the figures of both policies, with intervals and differences, to this JSON file."""
+    """Write the figures of both policies, or of the suites, with intervals and differences, to this JSON file."""
     overwrite: bool = False
-    """Replace the files of --surprisal, --json and --adapt-results where they are there already."""
+    """Replace the files of --surprisal, --suite-results, --json and --adapt-results where they are there already."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
@@ -54,6 +60,36 @@ class Options:
 
 def run(options: Options) -> None:
     """Score and print."""
+    if options.suite:
+        run_suites(options)
+    else:
+        run_text(options)
+
+
+def run_suites(options: Options) -> None:
+    """Ask the models the suites."""
+    from rnn_lm.experiments.arpa_models import open_model
+    from rnn_lm.files import require_output, write_json
+    from rnn_lm.report.suites import suite_lines
+    from rnn_lm.suites.evaluate import evaluate_suites, open_suites, write_results
+
+    progress = TerminalProgress()
+    for path, name in ((options.suite_results, "--suite-results"), (options.json, "--json")):
+        if path is not None:
+            require_output(path, name, overwrite=options.overwrite)
+    suites = open_suites(options.suite, progress)
+    evaluated = evaluate_suites([open_model(path, progress) for path in options.runs], suites, progress)
+    for line in suite_lines(evaluated):
+        progress.say(line)
+    if options.json is not None:
+        write_json(options.json, evaluated.to_json())
+    if options.suite_results is not None:
+        write_results(options.suite_results, suites, evaluated)
+        progress.say(f"every answer: {options.suite_results}")
+
+
+def run_text(options: Options) -> None:
+    """Score a text."""
     from rnn_lm.evaluation.surprisal import surprisal, write_surprisal
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.experiments.evaluate import evaluate_models, require_text, splits_for

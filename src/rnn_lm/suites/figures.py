@@ -1,0 +1,257 @@
+"""What came of suites, typed: accuracies with intervals, by group, and models side by side.
+
+A question that a model has no answer to, because both texts are equally probable to it, is neither right nor wrong: an
+accuracy is right / (right + wrong), and how many were left out stands beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnn_lm.evaluation.intervals import Interval
+from rnn_lm.evaluation.student import incomplete_beta
+from rnn_lm.suites.scoring import Answers
+
+_Z = 1.959963984540054
+"""Standard normal quantile of a two-sided interval of 95 %."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Answers counted.
+
+    Attributes:
+        right, wrong: how many.
+        unanswered: both texts equally probable, within 1e-6 nats.
+    """
+
+    right: int
+    wrong: int
+    unanswered: int
+
+    @classmethod
+    def of(cls, right_q: np.ndarray) -> Tally:
+        """Return the counts of ``Answers.right_q`` or a part of it."""
+        return cls(*(int((right_q == value).sum()) for value in (1, 0, -1)))
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.right + self.wrong + self.unanswered
+
+    @property
+    def accuracy(self) -> Interval:
+        """The share of the answers that are right, with Wilson's interval over pairs; nan where there is none."""
+        return wilson(self.right, self.right + self.wrong)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        found, answered = self.accuracy, self.right + self.wrong
+        return {
+            "pairs": self.count,
+            "right": self.right,
+            "wrong": self.wrong,
+            "unanswered": self.unanswered,
+            "accuracy": found.value if answered else None,
+            "low": found.low,
+            "high": found.high,
+        }
+
+
+def wilson(right: int, count: int) -> Interval:
+    """Return a share with Wilson's interval of 95 %."""
+    if not count:
+        return Interval(math.nan, None, None, 0, "no answer")
+    share = right / count
+    scale = 1 + _Z * _Z / count
+    middle = (share + _Z * _Z / (2 * count)) / scale
+    reach = _Z / scale * math.sqrt(share * (1 - share) / count + _Z * _Z / (4 * count * count))
+    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach), count)
+
+
+@dataclass(frozen=True)
+class GroupFigures:
+    """The answers of one group.
+
+    Attributes:
+        level: what kind of group it is, e.g. "phenomenon".
+        name: which.
+        all: every pair.
+        covered: those alone of which the model knows the words that decide.
+    """
+
+    level: str
+    name: str
+    all: Tally
+    covered: Tally
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {"level": self.level, "name": self.name, "all": self.all.to_json(), "covered": self.covered.to_json()}
+
+
+@dataclass(frozen=True)
+class PairedTest:
+    """How a model's answers compare with the first model's, pair by pair: McNemar's test, exact.
+
+    Attributes:
+        baseline: name of the first model.
+        pairs: that both models cover and answer.
+        gained: right here, wrong there.
+        lost: wrong here, right there.
+        p_value: two-sided, of gained and lost under equal chances.
+    """
+
+    baseline: str
+    pairs: int
+    gained: int
+    lost: int
+    p_value: float
+
+    @classmethod
+    def of(cls, name: str, system: Answers, baseline: Answers) -> PairedTest:
+        """Return how ``system`` compares with ``baseline``, which is called ``name``."""
+        both_q = system.covered_q & baseline.covered_q & (system.right_q >= 0) & (baseline.right_q >= 0)
+        here_q, there_q = system.right_q[both_q] == 1, baseline.right_q[both_q] == 1
+        gained, lost = int((here_q & ~there_q).sum()), int((~here_q & there_q).sum())
+        return cls(name, int(both_q.sum()), gained, lost, binomial_p(gained, lost))
+
+    @property
+    def difference(self) -> float | None:
+        """In accuracy on those pairs; None where there are none."""
+        return (self.gained - self.lost) / self.pairs if self.pairs else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        facts = {"baseline": self.baseline, "pairs": self.pairs, "gained": self.gained, "lost": self.lost}
+        return {**facts, "difference": self.difference, "p_value": self.p_value}
+
+
+def binomial_p(one: int, other: int) -> float:
+    """Return the two-sided p-value of two counts under equal chances: twice the smaller tail, at most 1."""
+    least, count = min(one, other), one + other
+    # P(X <= k) of Binomial(n, 1/2) is the incomplete beta function I_1/2(n - k, k + 1).
+    return min(1.0, 2 * incomplete_beta(count - least, least + 1, 0.5)) if count else 1.0
+
+
+@dataclass(frozen=True)
+class SuiteModel:
+    """One model on a suite.
+
+    Attributes:
+        name: of the model.
+        overall: all questions.
+        groups: by level, the coarsest first, in the suite's order.
+        paired: with the first model; None for the first itself.
+        answers: to each question.
+    """
+
+    name: str
+    overall: GroupFigures
+    groups: tuple[GroupFigures, ...]
+    paired: PairedTest | None
+    answers: Answers = field(repr=False)
+
+    def __getitem__(self, name: str) -> GroupFigures:
+        """The figures of a group, by its name or ``level: name``; raises ``KeyError`` where there is none."""
+        for group in self.groups:
+            if name in (group.name, f"{group.level}: {group.name}"):
+                return group
+        raise KeyError(name)
+
+    @property
+    def accuracy(self) -> Interval:
+        """On all pairs that it answers."""
+        return self.overall.all.accuracy
+
+    @property
+    def mean_over_paradigms(self) -> float | None:
+        """The mean of the paradigms' accuracies, which benchmarks print; None where one has no answer."""
+        values = [group.all.accuracy.value for group in self.groups if group.level == "paradigm"]
+        return None if any(map(math.isnan, values)) else sum(values) / len(values)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values, without the single answers."""
+        return {
+            "name": self.name,
+            "all": self.overall.all.to_json(),
+            "covered": self.overall.covered.to_json(),
+            "mean_over_paradigms": self.mean_over_paradigms,
+            "groups": [group.to_json() for group in self.groups],
+            "paired": None if self.paired is None else self.paired.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class SuiteFigures:
+    """All models on one suite.
+
+    Attributes:
+        name, format, source: see ``Suite``.
+        questions: how many.
+        models: in the order in which they were given.
+    """
+
+    name: str
+    format: str
+    source: str
+    questions: int
+    models: tuple[SuiteModel, ...]
+
+    def __getitem__(self, name: str) -> SuiteModel:
+        """The figures of the model called ``name``; raises ``KeyError`` where there is none."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        facts = {"name": self.name, "format": self.format, "source": self.source, "pairs": self.questions}
+        return {**facts, "models": [model.to_json() for model in self.models]}
+
+
+@dataclass(frozen=True)
+class SuitesEvaluated:
+    """Models on suites.
+
+    Attributes:
+        suites: in the order in which they were given.
+    """
+
+    suites: tuple[SuiteFigures, ...]
+
+    def __getitem__(self, name: str) -> SuiteFigures:
+        """The figures on the suite called ``name``; raises ``KeyError`` where there is none."""
+        for suite in self.suites:
+            if suite.name == name:
+                return suite
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values, which ``json.dumps`` takes."""
+        return {"format": "rnn_lm suites", "version": 1, "suites": [suite.to_json() for suite in self.suites]}
+
+
+def groups_of(levels: Sequence[tuple[str, Sequence[str]]], answers: Answers) -> tuple[GroupFigures, ...]:
+    """Return the figures of every group.
+
+    Args:
+        levels: name of a level, and each question's group in it; "" where it has none.
+        answers: to the same questions.
+    """
+    found = []
+    for level, names in levels:
+        kept = [name for name in dict.fromkeys(names) if name]
+        index = {name: number for number, name in enumerate(kept)}
+        group_q = np.array([index.get(name, -1) for name in names])
+        for name, number in index.items():
+            inside_q = group_q == number
+            covered = Tally.of(answers.right_q[inside_q & answers.covered_q])
+            found.append(GroupFigures(level, name, Tally.of(answers.right_q[inside_q]), covered))
+    return tuple(found)
