@@ -84,4 +84,4 @@ def test_a_format_from_elsewhere_is_read(monkeypatch, tmp_path):
     path = tmp_path / "x.stars"
     path.write_text("it is * it are\n")
     (suite,) = open_suite(path, SilentProgress())
-    assert (suite.format, suite.questions[0].bad) == ("stars", "it are")
+    assert (suite.format, suite.questions[0].texts()) == ("stars", (("it is",), ("it are",)))

@@ -28,6 +28,8 @@ def test_the_p_value_is_twice_the_smaller_tail(one, other):
 @pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (33, 41), (612, 1000)])
 def test_the_ends_of_wilsons_interval_are_where_the_score_test_turns(right, count):
     found = wilson(right, count)
+    assert found.low is not None
+    assert found.high is not None
     for end in (found.low, found.high):
         if 0 < end < 1:
             assert abs(found.value - end) / math.sqrt(end * (1 - end) / count) == pytest.approx(1.959964, rel=1e-6)

@@ -10,7 +10,7 @@ import pytest
 
 from rnn_lm.errors import MissingFileError, UserError
 from rnn_lm.progress import SilentProgress
-from rnn_lm.suites import open_suite
+from rnn_lm.suites import Question, open_suite
 from rnn_lm.suites.scoring import answer
 from rnn_lm.text.words import words
 
@@ -23,6 +23,11 @@ class Told(SilentProgress):
 
     def say(self, message: str) -> None:
         self.said.append(message)
+
+
+def both(question: Question) -> tuple[str, ...]:
+    """The texts of a pair."""
+    return tuple(text for (text,) in question.texts())
 
 
 @pytest.mark.parametrize(
@@ -43,7 +48,7 @@ class Told(SilentProgress):
 def test_pairs_are_read(tmp_path, name, text, paradigms):
     (tmp_path / name).write_text(text)
     (suite,) = open_suite(tmp_path / name, QUIET)
-    assert [(one.good, one.bad) for one in suite.questions] == [
+    assert [both(one) for one in suite.questions] == [
         ("The dog barks.", "The dog bark."),
         ("It is.", "It are."),
     ]
@@ -75,7 +80,7 @@ def test_triples_are_two_pairs_and_flat_lists_pairs(tmp_path):
     )
     (tmp_path / "simple.pickle").write_bytes(pickle.dumps({"x": ["it is", "it are", "we are", "we is"]}, 2))
     (suite,) = open_suite(tmp_path, QUIET)
-    assert [(one.paradigm, one.good, one.bad) for one in suite.questions] == [
+    assert [(one.paradigm, *both(one)) for one in suite.questions] == [
         ("npi_simple 1-2", "no dog ever", "the dog ever"),
         ("npi_simple 1-3", "no dog ever", "a dog ever"),
         ("simple", "it is", "it are"),

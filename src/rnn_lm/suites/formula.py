@@ -82,10 +82,10 @@ def value(formula: Formula, surprisal: Lookup, tie: float) -> Value:
         surprisal: of a region, in bits.
         tie: bits within which the sides of ``<`` and ``>`` are equal.
     """
-    if isinstance(formula, float):
-        return formula
     if isinstance(formula, Region):
         return surprisal(formula)
+    if not isinstance(formula, Operation):
+        return formula
     left, right = value(formula.left, surprisal, tie), value(formula.right, surprisal, tie)
     if formula.sign in "&|":
         return _joined(formula.sign, left, right)

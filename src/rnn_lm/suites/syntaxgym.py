@@ -62,7 +62,7 @@ class Prediction(Question):
             return -float(found or 0.0) * math.log(2)
 
         holds = value(self.formula, surprisal, TIE / math.log(2))
-        assert not isinstance(holds, float)
+        assert holds is None or isinstance(holds, bool)
         if isinstance(self.formula, Operation) and self.formula.sign in "<>":
             left, right = nats(self.formula.left), nats(self.formula.right)
             return Judgement(*((left, right) if self.formula.sign == "<" else (right, left)), holds)
