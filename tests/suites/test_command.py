@@ -85,3 +85,17 @@ def test_a_format_from_elsewhere_is_read(monkeypatch, tmp_path):
     path.write_text("it is * it are\n")
     (suite,) = open_suite(path, SilentProgress())
     assert (suite.format, suite.questions[0].texts()) == ("stars", (("it is",), ("it are",)))
+
+
+def test_a_group_says_of_how_many_where_some_have_no_answer(capsys, pairs):
+    pairs.write_text(pairs.read_text().replace("\tunknown", "\tbackwards") + "the .\t. the\tanother\n")
+    assert main(["evaluate", MODELS[1], "--suite", str(pairs)]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("backwards"))
+    count = int(line.split()[1])
+    assert f" of {count - 1} " in line
+
+
+@pytest.mark.parametrize("flags", ["--split valid", "--text a.txt", "--surprisal a.tsv", "--adapt cache"])
+def test_what_belongs_to_a_text_is_refused_with_a_suite(capsys, pairs, flags):
+    said = refused(capsys, "evaluate", MODELS[0], "--suite", str(pairs), *flags.split())
+    assert f"{flags} does nothing with" in said

@@ -71,11 +71,7 @@ def _groups(suite: SuiteFigures) -> Iterator[Table]:
             (
                 groups[0].name,
                 f"{groups[0].all.count:,}",
-                *(
-                    cell
-                    for group in groups
-                    for cell in (_with_interval(group.all.accuracy), _of_covered(group.covered))
-                ),
+                *(cell for group in groups for cell in (_of_answered(group.all), _of_covered(group.covered))),
             )
             for groups in zip(*by_model, strict=True)
         )
@@ -86,6 +82,12 @@ def _with_interval(accuracy: Interval) -> str:
     if accuracy.low is None or accuracy.high is None:
         return MISSING
     return f"{100 * accuracy.value:.1f} [{100 * accuracy.low:.1f}, {100 * accuracy.high:.1f}]"
+
+
+def _of_answered(tally: Tally) -> str:
+    """The accuracy with its interval, and of how many where some have no answer."""
+    answered = f" of {tally.right + tally.wrong:,}" if 0 < tally.unanswered < tally.count else ""
+    return f"{_with_interval(tally.accuracy)}{answered}"
 
 
 def _of_covered(tally: Tally) -> str:
