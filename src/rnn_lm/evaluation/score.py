@@ -1,8 +1,32 @@
-"""What is written of a perplexity: in results.json, in what ``rnn-lm evaluate --json`` writes, and from Python."""
+"""What is written of a text, and of a perplexity on it: in results.json, in other files of figures, and from Python."""
 
 from __future__ import annotations
 
 from typing import TypedDict
+
+
+class SplitSizes(TypedDict):
+    """Size of one split; ``oov_rate`` is the share of its tokens outside the vocabulary."""
+
+    sentences: int
+    tokens: int
+    types: int
+    oov_rate: float
+    characters: int
+
+
+class CorpusResult(TypedDict):
+    """The text and how it was cut; ``tokens`` names the tokenization."""
+
+    name: str
+    source: str
+    licence: str
+    split: str
+    tokens: str
+    lowercase: bool
+    vocabulary_size: int
+    min_count: int
+    splits: dict[str, SplitSizes]
 
 
 class _Score(TypedDict):

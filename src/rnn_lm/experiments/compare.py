@@ -26,10 +26,10 @@ from rnn_lm.models.families import BASELINE
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import Progress
-from rnn_lm.report.results import Claim, CurvePoint, GradientNorms, MatchScore, ModelResult, Sample
+from rnn_lm.report.results import Claim, CurvePoint, MatchScore, ModelResult, Sample
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
-from rnn_lm.training.log import ValidationRecord, gradient_summary
+from rnn_lm.training.log import GradientNorms, ValidationRecord, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 
 HEADLINE: Policy = "stream"

@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.score import Score
+from rnn_lm.evaluation.score import CorpusResult, Score
 from rnn_lm.files import read_json
+from rnn_lm.gradients.results import GradientsPart
+from rnn_lm.probes.results import ProbesPart
 from rnn_lm.report import results_gradients, results_probes, results_theory
 from rnn_lm.report.limits import beyond_limits
-from rnn_lm.report.results_gradients import GradientsPart
-from rnn_lm.report.results_probes import ProbesPart
-from rnn_lm.report.results_theory import TheoryPart
 from rnn_lm.schema import first_problem
+from rnn_lm.theory.results import TheoryPart
+from rnn_lm.training.log import GradientNorms
 
 FORMAT = "rnn_lm results"
 VERSION = 1
@@ -39,30 +40,6 @@ class Made(TypedDict):
     platform: str
     threads: int
     seconds: float
-
-
-class SplitStatistics(TypedDict):
-    """Size of one split; ``oov_rate`` is the share of its tokens outside the vocabulary."""
-
-    sentences: int
-    tokens: int
-    types: int
-    oov_rate: float
-    characters: int
-
-
-class CorpusResult(TypedDict):
-    """The text and how it was cut; ``tokens`` names the tokenization."""
-
-    name: str
-    source: str
-    licence: str
-    split: str
-    tokens: str
-    lowercase: bool
-    vocabulary_size: int
-    min_count: int
-    splits: dict[str, SplitStatistics]
 
 
 class EmbeddingResult(TypedDict):
@@ -112,18 +89,6 @@ class Curve(TypedDict):
 
     seed: int
     points: list[CurvePoint]
-
-
-class GradientNorms(TypedDict):
-    """Gradient norms of one seed by training step; a norm that was not finite is None."""
-
-    seed: int
-    step: list[int]
-    before: list[float | None]
-    after: list[float | None]
-    layers: dict[str, list[float | None]]
-    clipped_share: float
-    loss_spikes: int
 
 
 class Sample(TypedDict):

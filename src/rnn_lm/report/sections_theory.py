@@ -6,9 +6,9 @@ from markupsafe import Markup as Safe
 
 from rnn_lm.report.figures_theory import theory_figures
 from rnn_lm.report.results import Results
-from rnn_lm.report.results_theory import Exercise
 from rnn_lm.report.sections import Block, Figure, Heading, Markup, Paragraph, Section, section
 from rnn_lm.theory.mathml import to_mathml
+from rnn_lm.theory.results import Exercise
 
 CAPTIONS = {
     "bptt": "The product of one-step Jacobians against autograd's derivative over the same steps, and what truncation "

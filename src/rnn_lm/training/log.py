@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import parse_json, read_text, user_errors, write_all, write_atomically
@@ -62,6 +62,18 @@ class ValidationRecord:
     learning_rate: float
     train_nll: float | None
     valid_nll: float
+
+
+class GradientNorms(TypedDict):
+    """Gradient norms of one seed by training step; a norm that was not finite is None."""
+
+    seed: int
+    step: list[int]
+    before: list[float | None]
+    after: list[float | None]
+    layers: dict[str, list[float | None]]
+    clipped_share: float
+    loss_spikes: int
 
 
 class TrainingLog:

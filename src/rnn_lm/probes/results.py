@@ -1,0 +1,144 @@
+"""The ``probes`` part of a results file: what ``probes.run`` makes, and natural pairs if they were asked."""
+
+from __future__ import annotations
+
+from typing import Literal, TypedDict
+
+
+class NamedModel(TypedDict):
+    """A model and what it is called."""
+
+    name: str
+    label: str
+
+
+class ProbedModel(NamedModel):
+    """A model with its size."""
+
+    parameters: int
+
+
+class _Accuracy(TypedDict):
+    accuracy: float
+    low: float | None
+    high: float | None
+
+
+class Accuracy(_Accuracy, total=False):
+    """A share of right answers; its interval's ends are None where there is none, and ``note`` says why."""
+
+    note: str
+
+
+class DistancePoint(Accuracy):
+    """One distance of a curve."""
+
+    distance: int
+    per_seed: list[float]
+
+
+class DistanceCurve(TypedDict):
+    """Accuracy by distance of one model."""
+
+    model: str
+    points: list[DistancePoint]
+
+
+class HalfLifeText(TypedDict):
+    """How far a model's accuracy reaches, in words."""
+
+    model: str
+    text: str
+
+
+class AttractorCell(Accuracy):
+    """One model at one distance with so many attractors."""
+
+    model: str
+    distance: int
+    attractors: int
+
+
+class Example(TypedDict):
+    """One question with its right answer and a wrong one."""
+
+    text: str
+    right: str
+    wrong: str
+
+
+class _ProbeClaim(TypedDict):
+    statement: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    verdict: Literal["supported", "not supported", "undecided", "not tested"]
+    note: str
+
+
+class ProbeClaim(_ProbeClaim, total=False):
+    """One expectation about a probe, tested; ``reason`` says why there is no interval, where there is none."""
+
+    reason: str
+
+
+class ProbeResult(TypedDict):
+    """One generated language: curves, half-lives, attractors and claims."""
+
+    name: str
+    label: str
+    question: str
+    distance_unit: str
+    chance: float
+    trained_distance: int
+    example: Example
+    models: list[ProbedModel]
+    curves: list[DistanceCurve]
+    half_lives: list[HalfLifeText]
+    attractors: list[AttractorCell]
+    claims: list[ProbeClaim]
+
+
+class NaturalExample(Example):
+    """An example of one construction."""
+
+    construction: str
+
+
+class ConstructionCell(Accuracy):
+    """One model on one construction."""
+
+    model: str
+    construction: str
+    items: int
+
+
+class NaturalAttractorCell(Accuracy):
+    """One model on all pairs with so many attractors."""
+
+    model: str
+    attractors: int
+    items: int
+
+
+class NaturalResult(TypedDict):
+    """Minimal pairs from the corpus' own vocabulary."""
+
+    chance: float
+    labels: dict[str, str]
+    examples: list[NaturalExample]
+    by_construction: list[ConstructionCell]
+    by_attractors: list[NaturalAttractorCell]
+
+
+class _Generated(TypedDict):
+    seeds: list[int]
+    models: list[NamedModel]
+    probes: list[ProbeResult]
+
+
+class ProbesPart(_Generated, total=False):
+    """All of it; ``natural`` is there where the corpus has the words for it."""
+
+    natural: NaturalResult
