@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from refusals import refused
+from rnn_lm.adaptation.figures import AdaptationJson
 from rnn_lm.cli import main
+from rnn_lm.schema import first_problem
 
 TRAINING = [
     "--tokens", "whitespace", "--embedding", "random", "--embedding-size", "8", "--hidden-size", "8",
@@ -61,6 +63,7 @@ def test_every_way_to_adapt_is_labelled_beside_the_static_figure(capsys, trained
     assert float(found["lstm with dynamic evaluation and cache"]) < float(found["lstm, static"])
     assert {path.name: path.read_bytes() for path in trained.iterdir() if path.is_file()} == before
     kept = json.loads(results.read_text())
+    assert first_problem(kept, AdaptationJson) is None
     assert kept["policy"] == "stream"
     assert kept["settings_chosen_on"] is None
     model = kept["models"][0]

@@ -15,6 +15,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
 if TYPE_CHECKING:
+    from rnn_lm.adaptation.figures import EvaluatedAdapting
     from rnn_lm.evaluation.figures import PolicyFigures
 
 
@@ -95,6 +96,7 @@ def run_text(options: Options) -> None:
     from rnn_lm.experiments.evaluate import evaluate_models, require_text, splits_for
     from rnn_lm.experiments.evaluate_adapted import check_adaptation, evaluate_adapted
     from rnn_lm.files import require_output, write_json
+    from rnn_lm.report.adaptation import newest_adapted
     from rnn_lm.report.evaluation import newest, note_lines
 
     progress = TerminalProgress()
@@ -114,14 +116,17 @@ def run_text(options: Options) -> None:
         for line in newest(figures):
             progress.say(line)
 
+    def tell_adapted(figures: EvaluatedAdapting) -> None:
+        for line in newest_adapted(figures):
+            progress.say(line)
+
     evaluated = evaluate_models(models, chosen, progress, tell)
     for line in note_lines(evaluated):
         progress.say(line)
     if options.json is not None:
         write_json(options.json, evaluated.to_json())
     if adaptation.adapt != "none":
-        for line in evaluate_adapted(models, chosen, adaptation, progress):
-            progress.say(line)
+        evaluate_adapted(models, chosen, adaptation, progress, tell_adapted)
     if options.surprisal is not None:
         lines = chosen[0].line_numbers() if chosen[0].line_numbers is not None else None
         rows = surprisal(models[0].model, chosen[0].sentences, models[0].vocabulary, options.policy, progress, lines)

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, root_mean_square_gradients
+from rnn_lm.adaptation.figures import AdaptedFigures, AdaptingModel, EvaluatedAdapting, Settings
 from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.figures import TextPerplexity
-from rnn_lm.evaluation.intervals import Effect, number_text
 from rnn_lm.evaluation.perplexity import TokenScores, score_text
-from rnn_lm.evaluation.significance import gain, perplexity_interval, perplexity_ratio
+from rnn_lm.evaluation.significance import gain
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.evaluate import reading_by
 from rnn_lm.files import require_output, write_json
-from rnn_lm.limits import flag
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
-from rnn_lm.report.evaluation import figures_text, p_value_text
 from rnn_lm.stream import EncodedText
 
 _DIVERGED = 100.0
@@ -45,26 +43,13 @@ class Pass:
     cache: CacheSettings | None
 
 
-@dataclass(frozen=True)
-class Adapted:
-    """What one way of adapting came to.
-
-    Attributes:
-        label: what stands beside the model's name wherever a figure of it is shown.
-        settings: of its parts, as the flags name them.
-        scores: of every token.
-        tokens_per_second: of the reading.
-    """
+class _Scored(NamedTuple):
+    """The text's scores with one way of adapting, and what that was; see ``AdaptedFigures``."""
 
     label: str
-    settings: dict[str, Any]
+    settings: Settings
     scores: TokenScores
     tokens_per_second: float
-
-    @property
-    def flags(self) -> str:
-        """What gives the same settings again."""
-        return " ".join(f"{flag(name)} {value}" for name, value in self.settings.items())
 
 
 def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *, overwrite: bool = False) -> None:
@@ -77,38 +62,51 @@ def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *,
 
 
 def evaluate_adapted(
-    models: Sequence[StoredModel], chosen: Sequence[Split], config: AdaptationConfig, progress: Progress
-) -> Iterator[str]:
-    """Lines to print: per model, under policy stream, its static figure and each way of adapting against it.
+    models: Sequence[StoredModel],
+    chosen: Sequence[Split],
+    config: AdaptationConfig,
+    progress: Progress,
+    told: Callable[[EvaluatedAdapting], None] | None = None,
+) -> EvaluatedAdapting:
+    """Return each model's static figure, under policy stream, and each way of adapting against it.
+
+    Args:
+        models: neural ones; see ``check_adaptation``.
+        chosen: one text, as each model's tokenizer cuts it.
+        config: how to adapt, and where the results go, if anywhere: they are written after each model.
+        progress: told how far the scoring is.
+        told: given, as soon as a model is scored, static or adapting, the figures up to it.
 
     Raises:
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
-    yield "context policy stream, adapting to the text while reading it (not comparable with static figures)"
-    results = []
+    figures = EvaluatedAdapting((), config.tune_tokens if config.tune else None)
     for stored, split in zip(models, chosen, strict=True):
-        model, text = stored.model, split.encoded(stored.vocabulary)
-        assert isinstance(model, NeuralLanguageModel)
-        splits, reading = _other_splits(stored, config), reading_by(stored, split)
-        static = score_text(model, text, "stream", progress=progress)
-        yield f"  {stored.name}, static: {figures_text(TextPerplexity.of([static], reading, BLOCKS))}"
-        found = []
-        for adapted in _adapted(model, text, config, splits, progress):
-            effect = gain([adapted.scores], [static], BLOCKS)
-            result = _result(adapted, effect)
-            perplexity = TextPerplexity.of([adapted.scores], reading, BLOCKS)
-            yield f"  {stored.name} {adapted.label}: {figures_text(perplexity)}"
-            yield (
-                f"    perplexity x {number_text(result['ratio'])} {perplexity_ratio(effect).text('.3f')} "
-                f"of its static one{p_value_text(effect.p_value)}; {adapted.tokens_per_second:,.0f} tokens/s"
-            )
-            yield f"    {'chosen on valid' if config.tune else 'settings'}: {adapted.flags}"
-            found.append(result)
-        results.append({"model": stored.name, "tokens": len(text), "static": _perplexity(static), "adapted": found})
+        before = figures.models
+        for model in _adapting(stored, split, config, progress):
+            figures = replace(figures, models=(*before, model))
+            if told is not None:
+                told(figures)
         if config.adapt_results is not None:
-            tuned = f"the first {config.tune_tokens} tokens of valid" if config.tune else None
-            report = {"policy": "stream", "settings_chosen_on": tuned, "models": results}
-            write_json(Path(config.adapt_results), report)
+            write_json(Path(config.adapt_results), figures.to_json())
+    return figures
+
+
+def _adapting(
+    stored: StoredModel, split: Split, config: AdaptationConfig, progress: Progress
+) -> Iterator[AdaptingModel]:
+    """One model as it is scored: static, then with one way of adapting after the other."""
+    model, text = stored.model, split.encoded(stored.vocabulary)
+    assert isinstance(model, NeuralLanguageModel)
+    splits, reading = _other_splits(stored, config), reading_by(stored, split)
+    static = score_text(model, text, "stream", progress=progress)
+    figures = AdaptingModel(stored.name, len(text), TextPerplexity.of([static], reading, BLOCKS))
+    yield figures
+    for one in _adapted(model, text, config, splits, progress):
+        perplexity, effect = TextPerplexity.of([one.scores], reading, BLOCKS), gain([one.scores], [static], BLOCKS)
+        found = AdaptedFigures(one.label, one.settings, perplexity, effect, one.tokens_per_second)
+        figures = replace(figures, adapted=(*figures.adapted, found))
+        yield figures
 
 
 def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, EncodedText]:
@@ -126,7 +124,7 @@ def _adapted(
     config: AdaptationConfig,
     splits: dict[str, EncodedText],
     progress: Progress,
-) -> Iterator[Adapted]:
+) -> Iterator[_Scored]:
     """Every way of adapting that ``--adapt`` names."""
     for one in _passes(model, config, splits, progress):
         started = time.monotonic()
@@ -137,13 +135,13 @@ def _adapted(
             rate = one.dynamic.settings.rate
             raise UserError(f"the model runs away from the text at --dynamic-rate {rate:g}: lower it")
         speed = len(text) / (time.monotonic() - started)
-        moving = asdict(one.dynamic.settings) if one.dynamic else {}
+        moving: Settings = asdict(one.dynamic.settings) if one.dynamic else {}
         if one.dynamic:
-            yield Adapted("with dynamic evaluation", moving, as_scores(text, reading.nll_n), speed)
+            yield _Scored("with dynamic evaluation", moving, as_scores(text, reading.nll_n), speed)
         if one.cache:
             scores = as_scores(text, reading.mixed_nll_n(0, one.cache.cache_weight))
             label = "with dynamic evaluation and cache" if one.dynamic else "with cache"
-            yield Adapted(label, moving | asdict(one.cache), scores, speed)
+            yield _Scored(label, moving | asdict(one.cache), scores, speed)
 
 
 def _passes(
@@ -168,22 +166,3 @@ def _passes(
         if valid is not None:
             dynamic = replace(dynamic, settings=best_dynamic(model, valid, dynamic, progress))
         yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)
-
-
-def _result(adapted: Adapted, effect: Effect) -> dict[str, Any]:
-    ratio = perplexity_ratio(effect)
-    return {
-        "label": adapted.label,
-        "settings": adapted.settings,
-        **_perplexity(adapted.scores),
-        "ratio": ratio.value,
-        "ratio_low": ratio.low,
-        "ratio_high": ratio.high,
-        "p_value": effect.p_value,
-        "verdict": effect.verdict,
-    }
-
-
-def _perplexity(scores: TokenScores) -> dict[str, float | None]:
-    interval = perplexity_interval([scores], BLOCKS)
-    return {"perplexity": interval.value, "low": interval.low, "high": interval.high}
