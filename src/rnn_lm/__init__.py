@@ -19,12 +19,21 @@ if TYPE_CHECKING:
     from rnn_lm import layers
     from rnn_lm.api.comparing import ClaimRow, Comparison, Models, Tables, compare, open_comparison
     from rnn_lm.api.evaluating import Evaluation, evaluate
-    from rnn_lm.api.model import NextToken, TextModel, load
-    from rnn_lm.api.registering import register_cell, register_corpus, register_tokenization
+    from rnn_lm.api.following import NextToken
+    from rnn_lm.api.loading import load
+    from rnn_lm.api.model import TextModel
+    from rnn_lm.api.registering import (
+        register_cell,
+        register_corpus,
+        register_model,
+        register_suite,
+        register_tokenization,
+    )
+    from rnn_lm.api.running import CurveRow, TrainingRun, open_run
     from rnn_lm.api.states import HiddenStates, LayerStates
     from rnn_lm.api.suites import SuiteEvaluation
     from rnn_lm.api.tables import Rows
-    from rnn_lm.api.training import CurveRow, TrainingRun, open_run, train, train_ngram
+    from rnn_lm.api.training import train, train_ngram
     from rnn_lm.errors import MissingFileError, SettingError, UserError
     from rnn_lm.evaluation.figures import Difference, ModelFigures, PolicyFigures, TextPerplexity
     from rnn_lm.evaluation.surprisal import SurprisalRow
@@ -62,6 +71,8 @@ __all__ = [
     "open_run",
     "register_cell",
     "register_corpus",
+    "register_model",
+    "register_suite",
     "register_tokenization",
     "train",
     "train_ngram",
@@ -70,12 +81,21 @@ __all__ = [
 _PLACES = {
     "rnn_lm.api.comparing": ("ClaimRow", "Comparison", "Models", "Tables", "compare", "open_comparison"),
     "rnn_lm.api.evaluating": ("Evaluation", "evaluate"),
-    "rnn_lm.api.model": ("NextToken", "TextModel", "load"),
-    "rnn_lm.api.registering": ("register_cell", "register_corpus", "register_tokenization"),
+    "rnn_lm.api.following": ("NextToken",),
+    "rnn_lm.api.loading": ("load",),
+    "rnn_lm.api.model": ("TextModel",),
+    "rnn_lm.api.registering": (
+        "register_cell",
+        "register_corpus",
+        "register_model",
+        "register_suite",
+        "register_tokenization",
+    ),
+    "rnn_lm.api.running": ("CurveRow", "TrainingRun", "open_run"),
     "rnn_lm.api.states": ("HiddenStates", "LayerStates"),
     "rnn_lm.api.suites": ("SuiteEvaluation",),
     "rnn_lm.api.tables": ("Rows",),
-    "rnn_lm.api.training": ("CurveRow", "TrainingRun", "open_run", "train", "train_ngram"),
+    "rnn_lm.api.training": ("train", "train_ngram"),
     "rnn_lm.errors": ("MissingFileError", "SettingError", "UserError"),
     "rnn_lm.evaluation.figures": ("Difference", "ModelFigures", "PolicyFigures", "TextPerplexity"),
     "rnn_lm.evaluation.surprisal": ("SurprisalRow",),

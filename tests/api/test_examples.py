@@ -11,6 +11,8 @@ import rnn_lm
 from rnn_lm.corpora import CORPORA
 from rnn_lm.labels import LOOKS
 from rnn_lm.layers import CELLS
+from rnn_lm.models.families import FAMILIES
+from rnn_lm.probes.tasks import PROBES
 from rnn_lm.text import TOKENIZERS
 
 NAMES = [name for name in rnn_lm.__all__ if name not in ("__version__", "layers")]
@@ -31,7 +33,7 @@ def test_it_has_an_example(name):
 @pytest.fixture
 def registries(monkeypatch):
     """The registries, which are as they were after an example has added to them."""
-    for registry in (CELLS, LOOKS, CORPORA, TOKENIZERS):
+    for registry in (CELLS, LOOKS, CORPORA, FAMILIES, PROBES, TOKENIZERS):
         monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 

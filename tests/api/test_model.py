@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import rnn_lm
 from rnn_lm.cli import main
 from rnn_lm.evaluation.perplexity import score_text
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.storage import StoredModel
+from rnn_lm.seeding import generator
 
 SENTENCES = ["the cat sees fish .", "a dog hears the sea ."]
 
@@ -178,3 +181,38 @@ def test_scores_are_those_of_the_library(house):  # noqa: ARG001
     model = rnn_lm.load("runs/tiny", progress=False)
     text = model.vocabulary.encode_text([sentence.split() for sentence in SENTENCES], characters=0)
     assert model.perplexity(SENTENCES) == pytest.approx(score_text(model.lm, text, "sentence").total.perplexity)
+
+
+def test_the_last_layer_of_a_model_of_another_kind_is_shown(house):  # noqa: ARG001
+    class Blurred(NeuralLanguageModel):
+        """What was read, the older the fainter."""
+
+        def __init__(self, vocabulary_size, embedding_size, config, generator):
+            super().__init__(vocabulary_size, embedding_size, embedding_size, config)
+            self.adaptive = self.make_adaptive()
+            self.initialize(generator)
+
+        def initial_state(self, batch):
+            return (self.embedding.weight.new_zeros(1, batch, self.embedding.embedding_dim),)
+
+        def restarted(self, state, where_b):
+            return (state[0].masked_fill(where_b.unsqueeze(1), 0.0),)
+
+        def hidden(self, input_tb, state, masks=None):
+            read, rows = state[0][0], []
+            for embedded_be in self.embed(input_tb, masks):
+                read = 0.5 * read + embedded_be
+                rows.append(read)
+            return torch.stack(rows), (read.unsqueeze(0),)
+
+    stored = rnn_lm.load("runs/tiny", progress=False).stored
+    blurred = Blurred(len(stored.vocabulary), 12, stored.model.config, generator(1, "start"))  # pyright: ignore
+    model = rnn_lm.TextModel(replace(stored, model=blurred), progress=False)
+    states = model.hidden("the cat sees fish")
+    assert len(states) == 1
+    ids = torch.tensor(model.vocabulary.encode(states.tokens)).unsqueeze(1)
+    with torch.no_grad():
+        whole_tbh, _ = blurred.hidden(ids, blurred.initial_state(1))
+    torch.testing.assert_close(states[-1].hidden, whole_tbh[:, 0])
+    assert states[0].cell is None
+    assert states[0].gates == {}

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from rnn_lm.api.errors import settings_named
-from rnn_lm.api.model import TextModel, load
+from rnn_lm.api.loading import load
+from rnn_lm.api.model import TextModel
 from rnn_lm.api.progress import progress_for
 from rnn_lm.api.settings import options_from
 from rnn_lm.api.tables import Rows

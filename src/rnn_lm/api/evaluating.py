@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 from markupsafe import Markup
 
 from rnn_lm.api.errors import settings_named
-from rnn_lm.api.model import TextModel, load
+from rnn_lm.api.loading import load
+from rnn_lm.api.model import TextModel
 from rnn_lm.api.progress import progress_for
 from rnn_lm.api.text import Text, split_of
 from rnn_lm.errors import UserError

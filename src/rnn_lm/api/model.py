@@ -6,16 +6,16 @@ its ``TextCodec``.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import torch
 from markupsafe import Markup
-from torch import Tensor, nn
+from torch import nn
 
 from rnn_lm.api.errors import settings_named
+from rnn_lm.api.following import NextToken, next_tokens
 from rnn_lm.api.progress import progress_for
 from rnn_lm.api.settings import options_from
 from rnn_lm.api.states import HiddenStates, layers_over
@@ -24,12 +24,11 @@ from rnn_lm.api.tables import Rows
 from rnn_lm.api.text import Text, split_of
 from rnn_lm.config import CorpusConfig, GenerationConfig, RuntimeConfig
 from rnn_lm.corpora import resolve
-from rnn_lm.errors import MissingFileError, SettingError
+from rnn_lm.errors import SettingError
 from rnn_lm.evaluation.figures import TextPerplexity
 from rnn_lm.evaluation.generation import check_prompt, generate
 from rnn_lm.evaluation.perplexity import Policy, evaluating, score_sentences
 from rnn_lm.evaluation.surprisal import SurprisalRow, surprisal
-from rnn_lm.experiments.arpa_models import open_model
 from rnn_lm.experiments.evaluate import reading_by, splits_for
 from rnn_lm.labels import label_of
 from rnn_lm.models.language_model import LanguageModel
@@ -40,20 +39,6 @@ from rnn_lm.progress import Progress
 from rnn_lm.runtime import start_runtime
 from rnn_lm.text import TextCodec
 from rnn_lm.vocabulary import UNK, Vocabulary
-
-
-class NextToken(NamedTuple):
-    """A token that may come next, with its probability.
-
-    >>> import rnn_lm
-    >>> following = rnn_lm.load("runs/tiny").next("the cat", top=3)
-    >>> [type(row).__name__ for row in following], following.columns
-    (['NextToken', 'NextToken', 'NextToken'], ('token', 'id', 'probability'))
-    """
-
-    token: str
-    id: int
-    probability: float
 
 
 class TextModel:
@@ -199,7 +184,6 @@ class TextModel:
         return ask([self.stored], suite, self._progress)
 
     @settings_named(prompt="text")
-    @torch.inference_mode()
     def next(self, text: str = "", *, top: int = 10) -> Rows[NextToken]:
         """Return the tokens that are most probable to come next, the most probable first.
 
@@ -214,15 +198,7 @@ class TextModel:
         if top < 1:
             raise SettingError("top must be at least 1")
         ids = [self.vocabulary.eos_id, *self._prompt(text)]
-        state, log_probs_v = _to(self.lm.initial_state(1), self.device), torch.empty(0)
-        with evaluating(self.lm):
-            for index in ids:
-                log_probs_bv, state = self.lm.step(torch.tensor([index], device=self.device), state)
-                log_probs_v = log_probs_bv[0]
-        probabilities_v = log_probs_v.cpu().double().exp()
-        order_c = probabilities_v.argsort(descending=True, stable=True)[:top].tolist()
-        tokens = self.vocabulary.tokens
-        return Rows(NextToken, [NextToken(tokens[index], index, float(probabilities_v[index])) for index in order_c])
+        return next_tokens(self.lm, ids, self.vocabulary, top, self.device)
 
     @settings_named(sample_seed="seed")
     def generate(
@@ -328,36 +304,7 @@ class TextModel:
         return Markup("<table><caption>{}</caption>{}</table>").format(self.name, rows)
 
 
-@settings_named()
-def load(path: str | os.PathLike[str], *, device: str | None = None, progress: bool | Progress = True) -> TextModel:
-    """Return the model in a folder that ``train``, ``compare`` or a command left, or in an ARPA file.
-
-    >>> import rnn_lm
-    >>> rnn_lm.load("runs/tiny").vocabulary.tokens[:3]
-    ('<unk>', '<eos>', '.')
-
-    Args:
-        path: the folder, or the file.
-        device: see ``TextModel.to``; default: the CPU.
-        progress: True: long work says how far it is, where it is called from; False: nothing is said.
-
-    Raises:
-        MissingFileError: there is nothing there.
-        UserError: there is no model in it, or it is damaged.
-        SettingError: there is no such device.
-    """
-    where, told = Path(path), progress_for(progress)
-    if not where.exists():
-        raise MissingFileError(f"{where}: there is no such file or folder; check the path")
-    model = TextModel(open_model(where, told), where, told)
-    return model if device is None else model.to(device)
-
-
 def require_policy(policy: str) -> None:
     """Raises ``SettingError`` where ``policy`` is no context policy."""
     if policy not in ("stream", "sentence"):
         raise SettingError(f"policy must be 'stream' or 'sentence', not {policy!r}")
-
-
-def _to(state: tuple[Tensor, ...], device: torch.device) -> tuple[Tensor, ...]:
-    return tuple(part.to(device) for part in state)

@@ -6,6 +6,7 @@
     states[0].gates["forget"]           (T, H): what let the cell state through as each was read
 
 Recurrent layers are run by their cells' equations, one step at a time, so that a gate is what the state was made with.
+Of a kind of model that another package brings, the last layer's output is shown: it stands as the only one.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionLanguageModel
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
@@ -128,6 +130,17 @@ def _(model: RecurrentLanguageModel, ids: Sequence[int], name: str) -> tuple[Lay
             held[layer].append(states[layer])
             signal_be = states[layer][0]
     return tuple(_layer(*both) for both in zip(held, gates, strict=True))
+
+
+@_layers_over.register
+def _(model: NeuralLanguageModel, ids: Sequence[int], name: str) -> tuple[LayerStates, ...]:  # noqa: ARG001
+    """Of a kind of model that is not known here: the last layer's output, which every kind has, token by token."""
+    state = tuple(part.to(model.device) for part in model.initial_state(1))
+    outputs: list[Tensor] = []
+    for index in ids:
+        hidden_tbh, state = model.hidden(torch.tensor([[index]], device=model.device), state)
+        outputs.append(hidden_tbh[0].cpu())
+    return (LayerStates(torch.cat(outputs)),)
 
 
 def _layer(held: list[State], gates: list[dict[str, Tensor]]) -> LayerStates:
