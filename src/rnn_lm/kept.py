@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from rnn_lm.files import read_json, write_json
 from rnn_lm.seal import SEAL, is_intact, sealed
 
 
-def write_kept(path: Path, key: Any, result: dict[str, Any]) -> None:
+def write_kept(path: Path, key: Any, result: Mapping[str, object]) -> None:
     """Keep ``result`` (plain JSON) with ``key``, all that it depends on, and a checksum of both."""
     write_json(path, sealed({"key": key, "result": result}))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -15,6 +14,7 @@ from rnn_lm.config import CorpusConfig, ResolvedCorpusConfig
 from rnn_lm.corpora import Corpus, Downloads, build_vocabulary, load_corpus, minimum_count, resolve, text_settings
 from rnn_lm.corpora.split import SplitStatistics, ids_of_types
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.score import CorpusResult, SplitSizes
 from rnn_lm.evaluation.unknown import Reading, reading_of
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.models.usual_unk import write_usual_share
@@ -86,7 +86,7 @@ class PreparedCorpus:
         usual = self.statistics["valid"].oov_rate
         return {name: reading_of(split, self.vocabulary, usual) for name, split in self.corpus.splits.items()}
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> CorpusResult:
         """The corpus part of a results file."""
         return {
             "name": self.corpus.name,
@@ -97,8 +97,19 @@ class PreparedCorpus:
             "lowercase": self.config.lowercase,
             "vocabulary_size": len(self.vocabulary),
             "min_count": minimum_count(self.corpus, self.config),
-            "splits": {name: asdict(statistics) for name, statistics in self.statistics.items()},
+            "splits": {name: _sizes(statistics) for name, statistics in self.statistics.items()},
         }
+
+
+def _sizes(statistics: SplitStatistics) -> SplitSizes:
+    return {
+        "sentences": statistics.sentences,
+        "tokens": statistics.tokens,
+        "types": statistics.types,
+        "oov_rate": statistics.oov_rate,
+        "characters": statistics.characters,
+        "words": statistics.words,
+    }
 
 
 def prepare(config: CorpusConfig, progress: Progress, folder: Path | None = None) -> PreparedCorpus:

@@ -24,8 +24,8 @@ def first_problem(value: Any, kind: Any, where: str = "") -> str | None:
     Args:
         value: what ``json.loads`` gives.
         kind: a TypedDict, a dataclass (its fields by name, those with defaults may be missing), ``list[...]``,
-            ``tuple[...]``, ``dict[str, ...]``, a union, a ``Literal``, ``float`` (whole numbers as well), ``int``,
-            ``str``, ``bool``, None or ``Any``.
+            ``tuple[...]``, ``dict[str, ...]`` or ``Mapping``, a union, a ``Literal``, ``float`` (whole numbers as
+            well), ``int``, ``str``, ``bool``, None or ``Any``.
         where: the place of ``value``, as "models[0].label".
     """
     return _problem(value, kind, where, 0)
@@ -43,7 +43,7 @@ def _problem(value: Any, kind: Any, where: str, depth: int) -> str | None:
         return _first(_problem(item, arguments[0], f"{where}[{i}]", depth + 1) for i, item in enumerate(value))
     if origin is tuple and isinstance(value, list | tuple):
         return _problem_in_tuple(value, arguments, where, depth)
-    if origin is dict and isinstance(value, Mapping):
+    if origin in (dict, Mapping) and isinstance(value, Mapping):
         return _first(_problem(item, arguments[1], f"{where}.{key}", depth + 1) for key, item in value.items())
     if origin in (typing.Union, types.UnionType):
         problems = [_problem(value, option, where, depth) for option in arguments]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class SplitSizes(TypedDict):
@@ -13,6 +13,7 @@ class SplitSizes(TypedDict):
     types: int
     oov_rate: float
     characters: int
+    words: NotRequired[int]
 
 
 class CorpusResult(TypedDict):

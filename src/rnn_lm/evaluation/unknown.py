@@ -19,7 +19,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -78,15 +77,6 @@ class Reading:
     def perplexity_per_word(self, total: Perplexity) -> float | None:
         """That of ``total``, where it means something."""
         return total.perplexity_per_word if self.spelled_out and self.spaced else None
-
-    def figures(self, total: Perplexity) -> dict[str, Any]:
-        """What a results file says of ``total`` besides its perplexity."""
-        return {
-            "bits_per_character": self.bits_per_character(total),
-            "perplexity_per_word": self.perplexity_per_word(total),
-            "unk_share": self.unk_share,
-            "perplexity_without_unk": total.perplexity_without_unk,
-        }
 
     def beside(self, total: Perplexity) -> str:
         """The share and the perplexity without it, to stand behind a perplexity; empty where nothing is ``<unk>``."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 from jaxtyping import Int
@@ -26,10 +25,10 @@ from rnn_lm.models.families import BASELINE
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.progress import Progress
-from rnn_lm.report.results import Claim, CurvePoint, MatchScore, ModelResult, Sample
+from rnn_lm.report.results import Claim, Compared, CurvePoint, MatchScore, ModelResult, Sample
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
-from rnn_lm.training.log import GradientNorms, ValidationRecord, gradient_summary
+from rnn_lm.training.log import ValidationRecord, gradient_summary
 from rnn_lm.training.trainer import LARGEST_NLL
 
 HEADLINE: Policy = "stream"
@@ -43,7 +42,7 @@ Matches = Mapping[Policy, Int[np.ndarray, "N"]]
 
 def run_compare(
     settings: CompareSettings, folder: Path, progress: Progress, runtime: Runtime | None = None, *, resume: bool
-) -> dict[str, Any]:
+) -> Compared:
     """Train, score and test everything; returns the parts of results.json that this job makes.
 
     Args:
@@ -114,8 +113,7 @@ def _model_result(member: Member, settings: CompareSettings, prepared: PreparedC
             for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "gradient_norms": [
-            cast(GradientNorms, gradient_summary(result.log.steps, seed))
-            for seed, result in zip(member.seeds, member.results, strict=False)
+            gradient_summary(result.log.steps, seed) for seed, result in zip(member.seeds, member.results, strict=False)
         ],
         "samples": _samples(member.models[0], settings.generation, prepared),
     }

@@ -17,7 +17,7 @@ from rnn_lm.files import write_json
 from rnn_lm.models.families import family_of
 from rnn_lm.progress import Progress
 from rnn_lm.report.html import write_report
-from rnn_lm.report.results import Results, check_results
+from rnn_lm.report.results import FORMAT, VERSION, Results, check_results
 from rnn_lm.runs import require_run_folder, start_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.sizes import require_model_fits
@@ -70,14 +70,15 @@ def run_comparison(
     start_run(folder, "compare", settings, resume)
     if begun is not None:
         begun()
-    results = {
-        "format": "rnn_lm results",
-        "version": 1,
+    found = run_compare(settings, folder, progress, runtime, resume=resume)
+    made = provenance(time.monotonic() - started, call)
+    results: Results = {
+        "format": FORMAT,
+        "version": VERSION,
         "config": to_json(settings),
-        **run_compare(settings, folder, progress, runtime, resume=resume),
+        **found,
+        "made": {**made, "device": str(runtime.device), "precision": runtime.precision},
     }
-    where = {"device": str(runtime.device), "precision": runtime.precision}
-    results["made"] = {**provenance(time.monotonic() - started, call), **where}
     write_json(folder / RESULTS, results)
     write_report(results, folder / REPORT)
     return check_results(results, str(folder / RESULTS))

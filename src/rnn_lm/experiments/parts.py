@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.experiments.members import Member
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
+from rnn_lm.gradients.results import GradientsPart
 from rnn_lm.gradients.run import run_gradients
 from rnn_lm.gradients.subjects import Subject
 from rnn_lm.layers.cells import CELLS
@@ -18,11 +18,14 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.probes import config as probe_config
 from rnn_lm.probes.natural import natural_results, natural_suite
+from rnn_lm.probes.results import AskedProbes
 from rnn_lm.probes.run import run_probe
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.progress import Progress
+from rnn_lm.report.results import Parts
 from rnn_lm.seeding import generator
 from rnn_lm.theory import config as theory_config
+from rnn_lm.theory.results import CheckedTheory
 from rnn_lm.theory.run import run_theory
 
 NATURAL_ITEMS = 200
@@ -41,7 +44,7 @@ class PartContext:
     suites: tuple[str, ...] = probe_config.SMALL.probes
 
 
-def probes(context: PartContext) -> dict[str, Any]:
+def probes(context: PartContext) -> AskedProbes:
     """Generated languages, and the compared models on minimal pairs from the corpus' own vocabulary."""
     config = replace(probe_config.SMALL, probes=context.suites)
     results = run_probe(config, context.folder, context.progress)
@@ -49,13 +52,13 @@ def probes(context: PartContext) -> dict[str, Any]:
     suite = natural_suite(vocabulary, NATURAL_ITEMS, generator(1, "natural pairs"))
     if suite is None:
         context.progress.say("note        the corpus has too few English nouns and verbs for minimal pairs of its own")
-        return results
+        return {**results}
     models = {member.name: member.models for member in context.members}
     natural = natural_results(models, suite, vocabulary)
     return {**results, "natural": {**natural, "labels": {name: context.labels[name] for name in models}}}
 
 
-def gradients(context: PartContext) -> dict[str, Any] | None:
+def gradients(context: PartContext) -> GradientsPart | None:
     """The first seed of each compared cell, beside its own fresh start."""
     subjects = []
     for member in context.members:
@@ -73,28 +76,40 @@ def gradients(context: PartContext) -> dict[str, Any] | None:
     return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects)
 
 
-def theory(context: PartContext) -> dict[str, Any]:
+def theory(context: PartContext) -> CheckedTheory:
     """Every identity, with short training for the recall experiment."""
     return run_theory(theory_config.SMALL, context.progress, context.folder)
 
 
-PARTS: dict[str, Callable[[PartContext], dict[str, Any] | None]] = {
-    "probes": probes,
-    "gradients": gradients,
-    "theory": theory,
+def _with_probes(results: Parts, context: PartContext) -> None:
+    results["probes"] = probes(context)
+
+
+def _with_gradients(results: Parts, context: PartContext) -> None:
+    found = gradients(context)
+    if found is not None:
+        results["gradients"] = found
+
+
+def _with_theory(results: Parts, context: PartContext) -> None:
+    results["theory"] = theory(context)
+
+
+PARTS: dict[str, Callable[[Parts, PartContext], None]] = {
+    "probes": _with_probes,
+    "gradients": _with_gradients,
+    "theory": _with_theory,
 }
-"""Part of results.json to what makes it; None where the models have nothing of it."""
+"""Part of results.json to what adds it; none is added where the models have nothing of it."""
 
 
-def run_parts(names: Sequence[str], context: PartContext) -> dict[str, Any]:
+def run_parts(names: Sequence[str], context: PartContext) -> Parts:
     """Run the parts called ``names``, each in a folder of its own."""
-    results = {}
+    results: Parts = {}
     for name in names:
         own = make_folder(context.folder / name)
         context.progress.say(f"{name}, on a small budget")
-        found = PARTS[name](replace(context, folder=own))
-        if found is not None:
-            results[name] = found
+        PARTS[name](results, replace(context, folder=own))
     return results
 
 

@@ -7,12 +7,13 @@ import importlib.metadata
 import platform
 import shlex
 import sys
-from typing import Any
 
 import torch
 
+from rnn_lm.report.results import Made
 
-def provenance(seconds: float, call: str | None = None) -> dict[str, Any]:
+
+def provenance(seconds: float, call: str | None = None) -> Made:
     """The ``made`` part of a results file; ``seconds`` is how long the run took in all, ``call`` what started it."""
     return {
         "command": call or shlex.join(["rnn-lm", *sys.argv[1:]]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from rnn_lm.embeddings import load_embedding
 from rnn_lm.errors import UserError
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
+from rnn_lm.report.results import EmbeddingResult
 from rnn_lm.seeding import generator
 
 KEPT = "embedding.safetensors"
@@ -34,9 +35,9 @@ class InputVectors:
 
     vectors_ve: Float[Tensor, "V E"] | None
     size: int
-    facts: dict[str, Any] | None
+    facts: EmbeddingResult | None
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> EmbeddingResult | None:
         """The embedding part of a results file."""
         return self.facts
 
@@ -70,7 +71,7 @@ def input_vectors(
         config, prepared.vocabulary, prepared.corpus.train.sentences, generator(seed, "word vectors"), progress
     )
     assert matrix is not None  # only a random start has none
-    facts = {
+    facts: EmbeddingResult = {
         "source": matrix.source,
         "algorithm": config.algorithm if config.embedding == "word2vec" else "",
         "dimensions": int(matrix.vectors_ve.shape[1]),
@@ -87,17 +88,6 @@ def input_vectors(
     return InputVectors(matrix.vectors_ve.to(torch.float32), facts["dimensions"], facts)
 
 
-class _Facts(TypedDict):
-    """What the header of the file says of the vectors."""
-
-    source: str
-    algorithm: str
-    dimensions: int
-    covered_types: float
-    covered_tokens: float
-    seconds: float
-
-
 def _dependencies(config: EmbeddingConfig, prepared: PreparedCorpus, seed: int) -> dict[str, Any]:
     """What vectors depend on, as it stands in the file."""
     digests = {name: prepared.digests[name] for name in ("train text", "vocabulary")}
@@ -109,7 +99,7 @@ def _read(path: Path, made_from: dict[str, Any], words: int) -> InputVectors:
     # Version 0.1 did not write down what they were made from: there, the number of words is what can be compared.
     if facts.get("made_from", made_from) != made_from:
         raise UserError(f"{path}: vectors of another text, vocabulary or setting")
-    require_facts(path, facts.get("embedding"), _Facts)
+    require_facts(path, facts.get("embedding"), EmbeddingResult)
     vectors_ve = tensors.get("vectors", torch.empty(0))
     if vectors_ve.shape != (words, facts["embedding"]["dimensions"]) or not vectors_ve.is_floating_point():
         raise UserError(f"{path}: vectors of another vocabulary")

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.evaluation.jackknife import mean_interval
+from rnn_lm.gradients.results import Band, SlopeJson
 from rnn_lm.gradients.unroll import Link, Trace, cell_path_only, unroll, warm_state, whole_state
 from rnn_lm.gradients.windows import Windows
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -134,7 +135,7 @@ def _norm(gradient_kbh: Tensor) -> Tensor:
     return torch.linalg.vector_norm(gradient_kbh, dim=-1)
 
 
-def geometric_summary(norms_kb: Float[Tensor, "K B"]) -> dict[str, list[float]]:
+def geometric_summary(norms_kb: Float[Tensor, "K B"]) -> Band:
     """Geometric mean over positions, and the 10th and 90th percentile.
 
     A product of k factors is averaged by its logarithm: the arithmetic mean would show the few largest alone.
@@ -156,6 +157,10 @@ class Slope:
     mean: float
     low: float | None
     high: float | None
+
+    def to_json(self) -> SlopeJson:
+        """Return it as plain values."""
+        return {"mean": self.mean, "low": self.low, "high": self.high}
 
 
 def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int, apart: int | None = None) -> Slope:

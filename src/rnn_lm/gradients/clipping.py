@@ -11,14 +11,16 @@ Between the runs of one seed everything but the clipping is equal: start, text, 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.gradients.by_lag import geometric_summary, norms_by_lag
+from rnn_lm.gradients.results import ClipJson, ClippingRow, Outcome, SettingJson, TrainedRun
 from rnn_lm.gradients.subjects import weights_digest
 from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.gradients.windows import spread_windows
@@ -56,6 +58,15 @@ class Setting:
     recurrent_gain: float
     learning_rate: float
 
+    def to_json(self) -> SettingJson:
+        """Return it as plain values."""
+        return {
+            "name": self.name,
+            "cell": self.cell,
+            "recurrent_gain": self.recurrent_gain,
+            "learning_rate": self.learning_rate,
+        }
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -70,6 +81,10 @@ class Clip:
     name: str
     clip: Literal["norm", "value", "none"]
     threshold: float
+
+    def to_json(self) -> ClipJson:
+        """Return it as plain values."""
+        return {"name": self.name, "clip": self.clip, "threshold": self.threshold}
 
 
 EXPLODING = Setting("exploding", "rnn-relu", recurrent_gain=1.5, learning_rate=2.0)
@@ -102,7 +117,7 @@ def _reduced(text: EncodedText, tokens: int, size: int) -> EncodedText:
     return EncodedText(ids_n.where(ids_n < size, Vocabulary.unk_id), text.eos_id, text.characters)
 
 
-def train_clipped(setting: Setting, clip: Clip, seed: int, steps: int, data: TrainingData) -> dict[str, Any]:
+def train_clipped(setting: Setting, clip: Clip, seed: int, steps: int, data: TrainingData) -> TrainedRun:
     """One run. It has diverged if the loss or the gradient stopped being a number, or the model ended up worse than
     guessing every token with the same probability.
 
@@ -136,7 +151,8 @@ def train_clipped(setting: Setting, clip: Clip, seed: int, steps: int, data: Tra
         "stopped_at": stopped,
         "final_perplexity": math.exp(nll) if ended_in_numbers and nll < 700 else None,
         "norms": {
-            name: [getattr(record, f"norm_{name}") for record in trainer.log.steps] for name in ("before", "after")
+            "before": [record.norm_before for record in trainer.log.steps],
+            "after": [record.norm_after for record in trainer.log.steps],
         },
         "weights": weights_digest(model),
         "by_lag": _by_lag(model, data.valid) if ended_in_numbers else None,
@@ -166,24 +182,26 @@ def _by_lag(model: RecurrentLanguageModel, valid: EncodedText) -> list[float]:
     return geometric_summary(norms_by_lag(in_float64(model), windows, LAG_ROWS)["hidden"])["mean"]
 
 
-def summarize(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def summarize(runs: Sequence[TrainedRun]) -> list[ClippingRow]:
     """One row per setting and way of clipping: the outcome over seeds, and whether clipping changed any weight."""
-    rows = []
+    rows: list[ClippingRow] = []
     for setting, clips in CLIPS.items():
         unclipped = {run["seed"]: run["weights"] for run in _of(runs, setting.name, clips[0].name)}
         for clip in clips:
             chosen = _of(runs, setting.name, clip.name)
-            rows.append({**_row(chosen, unclipped), "setting": asdict(setting), "clip": asdict(clip)})
+            rows.append({**_row(chosen, unclipped), "setting": setting.to_json(), "clip": clip.to_json()})
     return rows
 
 
-def _of(runs: list[dict[str, Any]], setting: str, clip: str) -> list[dict[str, Any]]:
+def _of(runs: Sequence[TrainedRun], setting: str, clip: str) -> list[TrainedRun]:
     return [run for run in runs if (run["setting"], run["clip"]) == (setting, clip)]
 
 
-def _row(runs: list[dict[str, Any]], unclipped: dict[int, str]) -> dict[str, Any]:
-    kept = sorted(run["final_perplexity"] for run in runs if not run["diverged"])
-    lags = [run["by_lag"][-1] / run["by_lag"][0] for run in runs if run["by_lag"]]
+def _row(runs: Sequence[TrainedRun], unclipped: dict[int, str]) -> Outcome:
+    kept = sorted(
+        run["final_perplexity"] for run in runs if not run["diverged"] and run["final_perplexity"] is not None
+    )
+    lags = [by_lag[-1] / by_lag[0] for run in runs if (by_lag := run["by_lag"])]
     count = len(runs)
     return {
         "runs": count,
@@ -196,7 +214,7 @@ def _row(runs: list[dict[str, Any]], unclipped: dict[int, str]) -> dict[str, Any
     }
 
 
-def _clipped_share(run: dict[str, Any]) -> float:
+def _clipped_share(run: TrainedRun) -> float:
     """Share of steps that clipping shortened, by more than rounding."""
     pairs = list(zip(run["norms"]["before"], run["norms"]["after"], strict=True))
     return sum(after < before * (1 - 1e-5) for before, after in pairs) / max(1, len(pairs))

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.evaluation.jackknife import mean_interval
+from rnn_lm.gradients.results import SpectrumJson
 
 QR_EVERY = 2
 """Jacobians multiplied before each decomposition: few enough that no direction is lost to rounding."""
@@ -38,6 +39,10 @@ class Spectrum:
     exponents: list[float]
     low: list[float | None]
     high: list[float | None]
+
+    def to_json(self) -> SpectrumJson:
+        """Return it as plain values."""
+        return {"exponents": self.exponents, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True)

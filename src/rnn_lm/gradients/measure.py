@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from itertools import islice
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from rnn_lm.gradients.by_lag import SMALLEST, fitted_slope, geometric_summary, l
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.gradients.jacobians import along, jacobian_by_autograd, log_product_norms, singular_values, spectral_radius
 from rnn_lm.gradients.lyapunov import LyapunovRun, lyapunov_run, predicted_norms
+from rnn_lm.gradients.results import Band, ByLag, ByLags, Jacobians, OneStep, Prediction, Product
 from rnn_lm.gradients.truncation import truncation
 from rnn_lm.gradients.unroll import LayerTrace, unroll
 from rnn_lm.gradients.windows import Windows, spread_windows
@@ -26,7 +26,7 @@ PRODUCT_POINTS = 9
 """Lengths at which the norm of a product is taken, evenly spread on a log scale."""
 
 
-def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: GradientsConfig) -> dict[str, Any]:
+def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: GradientsConfig) -> ByLags:
     """Norms by lag and what truncation cuts off, averaged over ``config.positions`` places in ``text``.
 
     Args:
@@ -40,15 +40,15 @@ def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: Gradi
     cut = truncation(model, windows, config.lags, config.bptt_lengths)
     return {
         "positions": windows.input_tb.shape[1],
-        "by_lag": {path: geometric_summary(norms_kb) for path, norms_kb in norms.items()},
-        "slope": asdict(slope),
-        "truncation": asdict(cut),
+        "by_lag": _bands(norms),
+        "slope": slope.to_json(),
+        "truncation": cut.to_json(),
     }
 
 
 def measure_jacobians(
     model: RecurrentLanguageModel, text: EncodedText, tokens: tuple[str, ...], config: GradientsConfig
-) -> dict[str, Any]:
+) -> Jacobians:
     """Jacobians, their products and Lyapunov exponents of the last layer at some of the places of ``measure_lags``.
 
     Args:
@@ -67,11 +67,21 @@ def measure_jacobians(
     return {
         "trajectories": windows.input_tb.shape[1],
         "closed_form_error": _closed_form_error(trace, cell),
-        "lyapunov": {**asdict(spectrum), "steps": config.lags + 1},
+        "lyapunov": {**spectrum.to_json(), "steps": config.lags + 1},
         "prediction": _prediction(model, windows, run, config),
         "one_step": _one_step(trace, cell, windows, tokens, config),
         "product": _product(trace, cell, config),
     }
+
+
+def _bands(norms: Mapping[str, Tensor]) -> ByLag:
+    """The norms of ``norms_by_lag``, each path over its positions."""
+    bands: ByLag = {"hidden": geometric_summary(norms["hidden"]), "state": geometric_summary(norms["state"])}
+    if "cell" in norms:
+        bands["cell"] = geometric_summary(norms["cell"])
+        bands["cell only"] = geometric_summary(norms["cell only"])
+        bands["cell rest"] = geometric_summary(norms["cell rest"])
+    return bands
 
 
 def _windows(text: EncodedText, config: GradientsConfig) -> Windows:
@@ -98,7 +108,7 @@ def _closed_form_error(trace: LayerTrace, cell: str) -> float:
 
 def _prediction(
     model: RecurrentLanguageModel, windows: Windows, run: LyapunovRun, config: GradientsConfig
-) -> dict[str, Any]:
+) -> Prediction:
     """The norm by lag that the exponents foretell, beside the one that autograd measures at the same positions."""
     gradients_kbn = lag_gradients(model, windows, config.lags).state_kbn
     measured_kb = torch.linalg.vector_norm(gradients_kbn, dim=-1).clamp_min(SMALLEST)
@@ -117,7 +127,7 @@ def _prediction(
 
 def _one_step(
     trace: LayerTrace, cell: str, windows: Windows, tokens: tuple[str, ...], config: GradientsConfig
-) -> dict[str, Any]:
+) -> OneStep:
     """Eigenvalues and singular values of the last steps of the first trajectory, each beside the token it reads."""
     start = len(trace.input_tbe) - config.jacobians
     first = [jacobian_bnn[:1] for jacobian_bnn in along(trace, cell, start)]
@@ -130,12 +140,12 @@ def _one_step(
     }
 
 
-def _summary(values_kn: Tensor) -> dict[str, list[float]]:
+def _summary(values_kn: Tensor) -> Band:
     low, high = torch.quantile(values_kn, torch.tensor([0.1, 0.9], dtype=values_kn.dtype), dim=0)
     return {"mean": values_kn.mean(0).tolist(), "low": low.tolist(), "high": high.tolist()}
 
 
-def _product(trace: LayerTrace, cell: str, config: GradientsConfig) -> dict[str, Any]:
+def _product(trace: LayerTrace, cell: str, config: GradientsConfig) -> Product:
     """log of the norm of the product of the first k Jacobians after the warm-up, for k up to ``lags``."""
     steps = sorted({round(config.lags ** (share / PRODUCT_POINTS)) for share in range(PRODUCT_POINTS + 1)})
     first = (jacobian_bnn[:1] for jacobian_bnn in along(trace, cell, config.warm_up))

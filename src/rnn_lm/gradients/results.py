@@ -13,7 +13,7 @@ class Band(TypedDict):
     high: list[float]
 
 
-class Slope(TypedDict):
+class SlopeJson(TypedDict):
     """Decay in nats per token, with its interval; the ends are None where there is none."""
 
     mean: float
@@ -22,12 +22,12 @@ class Slope(TypedDict):
 
 
 ByLag = TypedDict(
-    "ByLag", {"hidden": Band, "cell": Band, "cell only": Band, "cell rest": Band}, total=False
+    "ByLag", {"hidden": Band, "state": Band, "cell": Band, "cell only": Band, "cell rest": Band}, total=False
 )  # fmt: skip
-"""Norms by lag along each path; ``hidden`` is always there."""
+"""Norms by lag along each path; ``hidden`` is always there, and those of the cell with an LSTM."""
 
 
-class Truncation(TypedDict):
+class TruncationJson(TypedDict):
     """What truncated BPTT cuts off, by its length."""
 
     bptt_length: list[int]
@@ -37,7 +37,7 @@ class Truncation(TypedDict):
     segments_error: list[float]
 
 
-class Lyapunov(TypedDict):
+class SpectrumJson(TypedDict):
     """Exponents, the largest first, with the ends of their intervals; older files have standard errors instead."""
 
     exponents: list[float]
@@ -46,11 +46,18 @@ class Lyapunov(TypedDict):
     standard_errors: NotRequired[list[float]]
 
 
+class Lyapunov(SpectrumJson):
+    """The exponents of so many steps."""
+
+    steps: NotRequired[int]
+
+
 class Prediction(TypedDict):
     """Norms by lag, measured and foretold."""
 
     measured: list[float]
     predicted: list[float]
+    measured_slope: NotRequired[float]
     predicted_slope: float
     factor: float
     decades: float
@@ -72,17 +79,30 @@ class Product(TypedDict):
     log_norm: list[float]
 
 
-class GradientModel(TypedDict):
-    """One model, as initialized or as trained."""
+class Described(TypedDict):
+    """Which model it is; ``facts`` are what a reader should know of its training, whatever that was."""
 
     name: str
     label: str
     weights: Literal["fresh", "trained"]
+    hidden_size: NotRequired[int]
+    layers: NotRequired[int]
     facts: dict[str, Any]
+
+
+class ByLags(TypedDict):
+    """How far back the gradients of so many positions reach."""
+
     positions: int
     by_lag: ByLag
-    slope: Slope
-    truncation: Truncation
+    slope: SlopeJson
+    truncation: TruncationJson
+
+
+class Jacobians(TypedDict):
+    """Jacobians along some of the trajectories, and what they foretell."""
+
+    trajectories: NotRequired[int]
     closed_form_error: float
     lyapunov: Lyapunov
     prediction: Prediction
@@ -90,7 +110,11 @@ class GradientModel(TypedDict):
     product: Product
 
 
-class Setting(TypedDict):
+class GradientModel(Described, ByLags, Jacobians):
+    """One model, as initialized or as trained."""
+
+
+class SettingJson(TypedDict):
     """What was trained in the clipping experiment."""
 
     name: str
@@ -99,11 +123,12 @@ class Setting(TypedDict):
     learning_rate: float
 
 
-class Clip(TypedDict):
+class ClipJson(TypedDict):
     """A way of clipping."""
 
     name: str
     clip: str
+    threshold: NotRequired[float]
 
 
 class Spread(TypedDict):
@@ -114,8 +139,8 @@ class Spread(TypedDict):
     high: float
 
 
-class ClippingRow(TypedDict):
-    """One setting with one way of clipping, seeds together."""
+class Outcome(TypedDict):
+    """What runs came to that differ in their seed alone."""
 
     runs: int
     diverged: int
@@ -124,8 +149,13 @@ class ClippingRow(TypedDict):
     clipped_share: float
     same_weights_as_unclipped: bool
     long_lag_share: float | None
-    setting: Setting
-    clip: Clip
+
+
+class ClippingRow(Outcome):
+    """One setting with one way of clipping, seeds together."""
+
+    setting: SettingJson
+    clip: ClipJson
 
 
 class Norms(TypedDict):
@@ -148,6 +178,12 @@ class ClippingRun(TypedDict):
     by_lag: list[float] | None
 
 
+class TrainedRun(ClippingRun):
+    """One seed as it was just trained, with the digest of its weights."""
+
+    weights: str
+
+
 class Clipping(TypedDict):
     """The clipping experiment."""
 
@@ -157,8 +193,9 @@ class Clipping(TypedDict):
 
 
 class GradientsPart(TypedDict):
-    """All of it."""
+    """All of it, and the settings that it was made with."""
 
+    config: NotRequired[dict[str, Any]]
     text: str
     models: list[GradientModel]
     clipping: Clipping

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rnn_lm.config import to_json
 from rnn_lm.gradients.clipping import CLIPS, small_data, summarize, train_clipped
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.gradients.measure import measure_jacobians, measure_lags
 from rnn_lm.gradients.parts import Parts, rounded
+from rnn_lm.gradients.results import Clipping, Described, GradientModel, GradientsPart, TrainedRun
 from rnn_lm.gradients.subjects import Subject, fresh_like, train_subject, weights_digest
 from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.prepare import PreparedCorpus
@@ -28,7 +28,7 @@ def run_gradients(
     folder: Path,
     progress: Progress,
     trained: Sequence[Subject] = (),
-) -> dict[str, Any]:
+) -> GradientsPart:
     """Measure gradients by lag, Jacobians, exponents and the effect of clipping.
 
     Finished parts are kept in ``folder`` and read back by the next call with the same settings and models.
@@ -53,7 +53,7 @@ def run_gradients(
     ]
     subjects = [subject for one in trained for subject in (fresh_like(one, config.gradients_seed), one)]
     parts = Parts(folder / "parts")
-    results = {
+    results: GradientsPart = {
         "config": to_json(config),
         "text": f"valid split of {prepared.corpus.name}",
         "models": _look_into(subjects, config, prepared, parts, progress),
@@ -64,9 +64,9 @@ def run_gradients(
 
 def _look_into(
     subjects: Sequence[Subject], config: GradientsConfig, prepared: PreparedCorpus, parts: Parts, progress: Progress
-) -> list[dict[str, Any]]:
+) -> list[GradientModel]:
     text, tokens = prepared.texts["valid"], prepared.vocabulary.tokens
-    results = []
+    results: list[GradientModel] = []
     with progress.task("gradients", 2.0 * len(subjects)) as task:
         for subject in subjects:
             key = {"config": to_json(config), "weights": weights_digest(subject.model), "corpus": prepared.describe()}
@@ -75,12 +75,12 @@ def _look_into(
             lags = parts.get(f"{name}-lags", key, partial(measure_lags, model, text, config))
             _show(task, len(results) * 2 + 1, f"{name}: Jacobians")
             jacobians = parts.get(f"{name}-jacobians", key, partial(measure_jacobians, model, text, tokens, config))
-            results.append(_described(subject) | lags | jacobians)
+            results.append({**_described(subject), **lags, **jacobians})
             _say(results[-1], progress)
     return results
 
 
-def _described(subject: Subject) -> dict[str, Any]:
+def _described(subject: Subject) -> Described:
     config = subject.model.config
     return {
         "name": subject.name,
@@ -92,7 +92,7 @@ def _described(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progress: Progress) -> dict[str, Any]:
+def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progress: Progress) -> Clipping:
     small = small_data(data)
     planned = [
         (setting, clip, config.gradients_seed + index)
@@ -101,7 +101,7 @@ def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progres
         if setting.name == "exploding" or index < IDENTICAL_SEEDS
         for clip in clips
     ]
-    runs = []
+    runs: list[TrainedRun] = []
     with progress.task("clipping", float(len(planned))) as task:
         for setting, clip, seed in planned:
             _show(task, len(runs), f"{setting.name}, {clip.name}, seed {seed}")
@@ -114,14 +114,14 @@ def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progres
         progress.say(
             f"clipping    {row['setting']['name']}, {row['clip']['name']}: {row['diverged']} of {row['runs']} diverged"
         )
-    return {"rows": rows, "runs": runs, "vocabulary_size": len(small.counts_v)}
+    return {"rows": rows, "runs": [*runs], "vocabulary_size": len(small.counts_v)}
 
 
 def _show(task: Task, done: int, what: str) -> None:
     task.update(float(done), now=what)
 
 
-def _say(result: dict[str, Any], progress: Progress) -> None:
+def _say(result: GradientModel, progress: Progress) -> None:
     slope, exponent = result["slope"]["mean"], result["lyapunov"]["exponents"][0]
     progress.say(
         f"gradients   {result['label']:<5} {result['weights']:<8} norm by lag {slope:+.4f} nats/step, foretold "

@@ -30,6 +30,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.gradients.by_lag import LagGradients, column_chunks, lag_gradients
+from rnn_lm.gradients.results import TruncationJson
 from rnn_lm.gradients.windows import Windows
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
@@ -43,6 +44,16 @@ class Truncation:
     segments_share: list[float]
     window_error: list[float]
     segments_error: list[float]
+
+    def to_json(self) -> TruncationJson:
+        """Return it as plain values."""
+        return {
+            "bptt_length": self.bptt_length,
+            "window_share": self.window_share,
+            "segments_share": self.segments_share,
+            "window_error": self.window_error,
+            "segments_error": self.segments_error,
+        }
 
 
 def truncation(model: RecurrentLanguageModel, windows: Windows, lags: int, lengths: Sequence[int]) -> Truncation:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from rnn_lm.evaluation.intervals import FEWEST, Measurements
 from rnn_lm.evaluation.jackknife import Part, effect_of, left_out, too_few
 from rnn_lm.probes.curves import LEARNED, MERGED, SHORTEST, fit
+from rnn_lm.probes.results import ProbeClaim
 
 SHORT, LONG = 2, 16
 """Short range: up to this many tokens. Long range: from this many on."""
@@ -107,7 +107,7 @@ CLAIMS = (
 )
 
 
-def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chance: float) -> list[dict[str, Any]]:
+def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chance: float) -> list[ProbeClaim]:
     """Every claim whose models are there, with effect, interval, p-value and verdict.
 
     Where the distances do not reach from short to long range there is nothing to test, and the claims say so.
@@ -128,19 +128,22 @@ def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chanc
     return [_judged(claim, [tables[name] for name in claim.models], ranges) for claim in made]
 
 
-def _untested(claim: Claim, reason: str) -> dict[str, Any]:
-    missing = dict.fromkeys(("effect", "low", "high", "p_value", "over"))
+def _untested(claim: Claim, reason: str) -> ProbeClaim:
     return {
         "statement": claim.statement,
         "unit": claim.unit,
-        **missing,
+        "effect": None,
+        "low": None,
+        "high": None,
+        "p_value": None,
+        "over": None,
         "verdict": "not tested",
         "note": claim.note,
         "reason": reason,
     }
 
 
-def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> dict[str, Any]:
+def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> ProbeClaim:
     found = left_out([member.merged(MERGED) for member in members])
     effect_r = claim.effect(found.means, ranges)
     note = too_few(found.units, "questions") if found.units < FEWEST else ""
@@ -148,9 +151,20 @@ def _judged(claim: Claim, members: Sequence[Measurements], ranges: _Ranges) -> d
     if parts and claim.unit == "accuracy":
         parts = _with_doubt(parts, members, ranges)
     effect = effect_of(effect_r[0], parts, found, note)
-    numbers = {key: getattr(effect, key) for key in ("effect", "low", "high", "p_value", "verdict", "over")}
-    reason = {"reason": note} if note else {}
-    return {"statement": claim.statement, "unit": claim.unit, **numbers, "note": claim.note, **reason}
+    answer: ProbeClaim = {
+        "statement": claim.statement,
+        "unit": claim.unit,
+        "effect": effect.effect,
+        "low": effect.low,
+        "high": effect.high,
+        "p_value": effect.p_value,
+        "verdict": effect.verdict,
+        "over": effect.over,
+        "note": claim.note,
+    }
+    if note:
+        answer["reason"] = note
+    return answer
 
 
 def _with_doubt(parts: list[Part], members: Sequence[Measurements], ranges: _Ranges) -> list[Part]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -21,6 +20,7 @@ from rnn_lm.evaluation.intervals import CONFIDENCE, FEWEST, Measurements
 from rnn_lm.evaluation.jackknife import effective_units, half_width, left_out, share_interval
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.outcomes import Outcome
+from rnn_lm.probes.results import Accuracy, DistancePoint, HalfLifeJson
 
 SHAPES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0)
 """Shapes s that are tried."""
@@ -45,7 +45,7 @@ def measured(outcomes: Sequence[Outcome], suite: Suite, name: str, *factors: str
     return Measurements(sums_ksg, np.ones(sums_ksg.shape[1:], dtype=np.int64))
 
 
-def curve(measurements: Measurements, distances: Sequence[int]) -> list[dict[str, Any]]:
+def curve(measurements: Measurements, distances: Sequence[int]) -> list[DistancePoint]:
     """One point per distance: accuracy, its interval over items and seeds, and each seed's own."""
     per_seed_kd = measurements.sums_ksg.mean(axis=1)
     return [
@@ -54,16 +54,18 @@ def curve(measurements: Measurements, distances: Sequence[int]) -> list[dict[str
     ]
 
 
-def accuracies(measurements: Measurements) -> list[dict[str, Any]]:
+def accuracies(measurements: Measurements) -> list[Accuracy]:
     """Per group, the share of right answers with its interval over questions and seeds."""
     found, questions_g = left_out([measurements]), measurements.counts_sg.sum(axis=0)
-    facts = []
+    facts: list[Accuracy] = []
     for group, questions in enumerate(questions_g.tolist()):
         rows_r = found.means[0][:, group]
         parts = found.parts(rows_r, effective_units(measurements, group)) if questions >= FEWEST else []
         interval = share_interval(float(rows_r[0]), parts, questions, measurements.seeds)
-        note = {"note": interval.note} if interval.note else {}
-        facts.append({"accuracy": interval.value, "low": interval.low, "high": interval.high, **note})
+        fact: Accuracy = {"accuracy": interval.value, "low": interval.low, "high": interval.high}
+        if interval.note:
+            fact["note"] = interval.note
+        facts.append(fact)
     return facts
 
 
@@ -92,6 +94,18 @@ class HalfLife:
         if self.value is None:
             return "not learned"
         return f"> {self.longest}" if self.value > self.longest else f"{self.value:.2g}"
+
+    def to_json(self) -> HalfLifeJson:
+        """Return it as plain values."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "longest": self.longest,
+            "start": self.start,
+            "shape": self.shape,
+            "text": self.text,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ alone decides. A word is used only if the corpus has it often enough in both of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from rnn_lm.evaluation.intervals import Measurements
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.probes.curves import accuracies
 from rnn_lm.probes.minimal_pairs import Suite, right_choices
+from rnn_lm.probes.results import Accuracy, NaturalFindings
 from rnn_lm.vocabulary import Vocabulary
 
 T = TypeVar("T")
@@ -146,7 +147,7 @@ def natural_results(
     models: Mapping[str, Sequence[LanguageModel]],
     suite: Suite,
     vocabulary: Vocabulary,
-) -> dict[str, Any]:
+) -> NaturalFindings:
     """Accuracy of models that were trained on the corpus, as plain JSON.
 
     Args:
@@ -164,33 +165,42 @@ def natural_results(
         "chance": suite.chance,
         "items": len(suite),
         "examples": [
-            {"construction": name, "text": " ".join(chain(vocabulary.decode(suite.prefixes[index]), ["..."])),
+            {"construction": str(name), "text": " ".join(chain(vocabulary.decode(suite.prefixes[index]), ["..."])),
              "right": vocabulary.tokens[int(suite.choices_nc[index, 0])],
              "wrong": vocabulary.tokens[int(suite.choices_nc[index, 1])]}
             for name, index in examples.items()
         ],
-        "by_construction": _by(right, suite, ("construction",), constructions),
-        "by_attractors": _by(right, suite, ("attractors",), None),
+        "by_construction": [
+            {"model": group.model, "construction": str(group.key), "items": group.items, **group.accuracy}
+            for group in _by(right, suite, "construction", constructions)
+        ],
+        "by_attractors": [
+            {"model": group.model, "attractors": int(group.key), "items": group.items, **group.accuracy}
+            for group in _by(right, suite, "attractors", None)
+        ],
     }  # fmt: skip
 
 
+class _Group(NamedTuple):
+    """One model on the items that are alike in one condition, whose value there is ``key``."""
+
+    model: str
+    key: int | str
+    items: int
+    accuracy: Accuracy
+
+
 def _by(
-    right: Mapping[str, np.ndarray],
-    suite: Suite,
-    factors: tuple[str, ...],
-    order: Sequence[int | str] | None,
-) -> list[dict[str, Any]]:
+    right: Mapping[str, np.ndarray], suite: Suite, factor: str, order: Sequence[int | str] | None
+) -> Iterator[_Group]:
     """Accuracy per model and group, each item an observation of its group."""
-    groups = suite.groups(*factors)
-    keys = list(groups) if order is None else [(name,) for name in order]
+    groups = {key: items for (key,), items in suite.groups(factor).items()}
+    keys = list(groups) if order is None else order
     member_ng = np.zeros((len(suite), len(keys)), dtype=np.int64)
     for index, key in enumerate(keys):
         member_ng[groups[key].numpy(), index] = 1
     as_number_ng = member_ng.astype(np.float64)
-    rows = []
     for name, right_kn in right.items():
         table = Measurements(right_kn[:, :, None] * as_number_ng, member_ng)
         for index, (key, facts) in enumerate(zip(keys, accuracies(table), strict=True)):
-            cell = {"model": name, **dict(zip(factors, key, strict=True)), "items": int(member_ng[:, index].sum())}
-            rows.append({**cell, **facts})
-    return rows
+            yield _Group(name, key, int(member_ng[:, index].sum()), facts)

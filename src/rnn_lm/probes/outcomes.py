@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -74,6 +74,15 @@ class Outcome:
         return np.array([float(answer) for answer in self.right[suite]])
 
 
+class _Facts(TypedDict):
+    """What an outcome says of its training; see ``Outcome``."""
+
+    parameters: int
+    loss: float | None
+    clipped_share: float | None
+    tokens: int
+
+
 def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
     """Train and ask, on one thread whatever the machine, and keep the outcome in ``folder``."""
     started = time.monotonic()
@@ -90,19 +99,26 @@ def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
     return outcome
 
 
-def _trained(
-    job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: int
-) -> tuple[LanguageModel, dict[str, Any]]:
+def _trained(job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: int) -> tuple[LanguageModel, _Facts]:
     if job.model == "ngram":
         encoded = text.encoded()
         ngram = NgramLanguageModel.train(encoded, vocabulary_size, NGRAM)
-        facts = {"parameters": ngram.parameters_count, "loss": None, "clipped_share": None, "tokens": len(encoded)}
-        return ngram, facts
+        return ngram, {
+            "parameters": ngram.parameters_count,
+            "loss": None,
+            "clipped_share": None,
+            "tokens": len(encoded),
+        }
     preset = PRESETS[job.model]
     model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"))
     order = generator(job.seed, "probe order")
     summary = train(model, text, config.steps, training_config(preset.setting(job.probe), config.batch_size), order)
-    return model, {"parameters": parameter_count(model), **asdict(summary)}
+    return model, {
+        "parameters": parameter_count(model),
+        "loss": summary.loss,
+        "clipped_share": summary.clipped_share,
+        "tokens": summary.tokens,
+    }
 
 
 def training_config(setting: Setting, batch_size: int) -> TrainingConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class NamedModel(TypedDict):
@@ -13,9 +13,13 @@ class NamedModel(TypedDict):
 
 
 class ProbedModel(NamedModel):
-    """A model with its size."""
+    """A model with its size and its training, seeds together; the last two by seed, where there was a loss."""
 
     parameters: int
+    seconds: NotRequired[float]
+    tokens: NotRequired[int]
+    train_loss: NotRequired[list[float]]
+    clipped_share: NotRequired[list[float]]
 
 
 class _Accuracy(TypedDict):
@@ -44,11 +48,22 @@ class DistanceCurve(TypedDict):
     points: list[DistancePoint]
 
 
-class HalfLifeText(TypedDict):
-    """How far a model's accuracy reaches, in words."""
+class HalfLifeJson(TypedDict):
+    """How far accuracy reaches: in words, and the figures of ``curves.HalfLife``."""
+
+    value: NotRequired[float | None]
+    low: NotRequired[float | None]
+    high: NotRequired[float | None]
+    longest: NotRequired[int]
+    start: NotRequired[float]
+    shape: NotRequired[float]
+    text: str
+
+
+class ModelHalfLife(HalfLifeJson):
+    """That of one model."""
 
     model: str
-    text: str
 
 
 class AttractorCell(Accuracy):
@@ -69,10 +84,12 @@ class Example(TypedDict):
 
 class _ProbeClaim(TypedDict):
     statement: str
+    unit: NotRequired[str]
     effect: float | None
     low: float | None
     high: float | None
     p_value: float | None
+    over: NotRequired[str | None]
     verdict: Literal["supported", "not supported", "undecided", "not tested"]
     note: str
 
@@ -92,10 +109,11 @@ class ProbeResult(TypedDict):
     distance_unit: str
     chance: float
     trained_distance: int
+    items_per_distance: NotRequired[int]
     example: Example
     models: list[ProbedModel]
     curves: list[DistanceCurve]
-    half_lives: list[HalfLifeText]
+    half_lives: list[ModelHalfLife]
     attractors: list[AttractorCell]
     claims: list[ProbeClaim]
 
@@ -122,14 +140,20 @@ class NaturalAttractorCell(Accuracy):
     items: int
 
 
-class NaturalResult(TypedDict):
-    """Minimal pairs from the corpus' own vocabulary."""
+class NaturalFindings(TypedDict):
+    """Minimal pairs from the corpus' own vocabulary, models by name."""
 
     chance: float
-    labels: dict[str, str]
+    items: NotRequired[int]
     examples: list[NaturalExample]
     by_construction: list[ConstructionCell]
     by_attractors: list[NaturalAttractorCell]
+
+
+class NaturalResult(NaturalFindings):
+    """The same with what the models are called."""
+
+    labels: dict[str, str]
 
 
 class _Generated(TypedDict):
@@ -140,5 +164,19 @@ class _Generated(TypedDict):
 
 class ProbesPart(_Generated, total=False):
     """All of it; ``natural`` is there where the corpus has the words for it."""
+
+    natural: NaturalResult
+
+
+class GeneratedResult(_Generated):
+    """The generated languages as they were just asked: with the settings and the seconds that it took."""
+
+    settings: dict[str, Any]
+    seconds: float
+    training_seconds: float
+
+
+class AskedProbes(GeneratedResult, total=False):
+    """The same with natural pairs, where the corpus has the words for them."""
 
     natural: NaturalResult

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
@@ -22,6 +21,7 @@ from rnn_lm.limits import flag
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Job, Outcome, load_outcome, run_job
+from rnn_lm.probes.results import GeneratedResult
 from rnn_lm.probes.summary import probe_summary
 from rnn_lm.progress import Progress
 
@@ -29,7 +29,7 @@ _FREE_SETTINGS = ("probes", "models", "seeds", "workers")
 """Settings that say which outcomes there are, not what is in them."""
 
 
-def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> dict[str, Any]:
+def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> GeneratedResult:
     """Run what has not been run; return the whole as plain JSON (the "probes" of results.json) and write it to
     ``probes.json`` in the folder.
 
@@ -45,7 +45,7 @@ def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> dict[str
     make_folder(folder / "runs")
     _require_same_settings(config, folder)
     outcomes = _outcomes(config, folder, progress)
-    results = {
+    results: GeneratedResult = {
         "settings": to_json(config),
         "seeds": list(seeds(config)),
         "models": [{"name": name, "label": probe_label(name)} for name in config.models],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
 from rnn_lm.evaluation.intervals import Measurements
 from rnn_lm.probes.claims import judged
@@ -13,18 +11,21 @@ from rnn_lm.probes.curves import accuracies, curve, half_life, measured
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Outcome
+from rnn_lm.probes.results import AttractorCell, Example, ModelHalfLife, ProbedModel, ProbeResult
 from rnn_lm.probes.tasks import PROBES, Probe
 
 
-def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -> ProbeResult:
     """Everything a reader sees of one probe."""
     probe = PROBES[name](config)
     suite = probe.suites["distance"]
     by_model = {model: [one for one in outcomes if one.model == model] for model in config.models}
     tables = {model: measured(members, suite, "distance") for model, members in by_model.items()}
-    facts = {"name": name, "label": probe.label, "question": probe.question, "distance_unit": probe.distance_unit}
     return {
-        **facts,
+        "name": name,
+        "label": probe.label,
+        "question": probe.question,
+        "distance_unit": probe.distance_unit,
         "chance": suite.chance,
         "trained_distance": config.trained_distance,
         "items_per_distance": config.items,
@@ -37,13 +38,13 @@ def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -
     }
 
 
-def _example(probe: Probe, suite: Suite, index: int) -> dict[str, str]:
+def _example(probe: Probe, suite: Suite, index: int) -> Example:
     """One item in words, with the right answer and a wrong one."""
     right, wrong = (probe.tokens[choice] for choice in suite.choices_nc[index, :2].tolist())
     return {"text": " ".join(probe.tokens[token] for token in suite.prefixes[index]), "right": right, "wrong": wrong}
 
 
-def _model_facts(model: str, members: Sequence[Outcome]) -> dict[str, Any]:
+def _model_facts(model: str, members: Sequence[Outcome]) -> ProbedModel:
     losses = [one.loss for one in members if one.loss is not None]
     clipped = [one.clipped_share for one in members if one.clipped_share is not None]
     return {
@@ -57,17 +58,18 @@ def _model_facts(model: str, members: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def _half_life(model: str, table: Measurements, config: ProbeConfig, suite: Suite) -> dict[str, Any]:
-    fitted = half_life(table, config.distances, suite.chance)
-    return {"model": model, **asdict(fitted), "text": fitted.text}
+def _half_life(model: str, table: Measurements, config: ProbeConfig, suite: Suite) -> ModelHalfLife:
+    return {"model": model, **half_life(table, config.distances, suite.chance).to_json()}
 
 
-def _attractors(by_model: dict[str, list[Outcome]], suite: Suite) -> list[dict[str, Any]]:
+def _attractors(by_model: dict[str, list[Outcome]], suite: Suite) -> list[AttractorCell]:
     """Accuracy by number of attractors at each distance, per model."""
     factors = ("distance", "attractors")
-    groups = suite.groups(*factors)
+    cells = suite.groups(*factors)
     return [
-        {"model": model, **dict(zip(factors, key, strict=True)), **facts}
+        {"model": model, "distance": int(distance), "attractors": int(attractors), **facts}
         for model, members in by_model.items()
-        for key, facts in zip(groups, accuracies(measured(members, suite, "attractors", *factors)), strict=True)
+        for (distance, attractors), facts in zip(
+            cells, accuracies(measured(members, suite, "attractors", *factors)), strict=True
+        )
     ]

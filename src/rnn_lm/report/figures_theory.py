@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,16 @@ from rnn_lm.report.panels import (
     side_by_side,
 )
 from rnn_lm.report.style import INK, MUTED, Say, save_charts
+from rnn_lm.theory.results import (
+    BpttCurves,
+    CapacityCurves,
+    ClippingCurves,
+    Landscape,
+    Name,
+    Network,
+    PathPoint,
+    TheoryPart,
+)
 
 SMALLEST_SHOWN = 0.1
 """Bits recalled below this are drawn at it: the axis is logarithmic."""
@@ -38,9 +48,9 @@ NETWORKS = ("rnn", "gru", "lstm", "attention")
 """The networks that recall, in the order of the legend."""
 
 
-def theory_figures(results: dict[str, Any]) -> dict[str, AnyChart]:
+def theory_figures(results: TheoryPart) -> dict[str, AnyChart]:
     """The figure of every exercise in ``run_theory``'s results, by the exercise's name."""
-    drawers: dict[str, Callable[[dict[str, Any]], AnyChart]] = {
+    drawers: dict[Name, Callable[[Any], AnyChart]] = {  # each takes the curves of its own exercise
         "bptt": bptt_figure,
         "spectral": spectral_figure,
         "gating": gating_figure,
@@ -50,12 +60,12 @@ def theory_figures(results: dict[str, Any]) -> dict[str, AnyChart]:
     return {entry["name"]: drawers[entry["name"]](entry["curves"]) for entry in results["exercises"]}
 
 
-def draw_theory(results: dict[str, Any], folder: Path, say: Say) -> list[Path]:
+def draw_theory(results: TheoryPart, folder: Path, say: Say) -> list[Path]:
     """Write every figure as SVG to ``folder``; returns the files (see ``save_charts``)."""
     return save_charts(theory_figures(results).items(), folder, ".svg", say)
 
 
-def bptt_figure(curves: dict[str, Any]) -> AnyChart:
+def bptt_figure(curves: BpttCurves) -> AnyChart:
     """Norm of the Jacobian by lag for three recurrent gains; error of the truncated gradient by ``bptt_length``."""
     gains = sorted({point["gain"] for point in curves["lags"]})
     series = ordered_series([f"gain {gain}" for gain in gains])
@@ -79,7 +89,7 @@ def bptt_figure(curves: dict[str, Any]) -> AnyChart:
     return side_by_side(left, right)
 
 
-def spectral_figure(curves: dict[str, Any]) -> AnyChart:
+def spectral_figure(curves: Mapping[str, Any]) -> AnyChart:
     """Rate of growth by spectral radius, linear and tanh; powers of a non-normal matrix with radius 0.9."""
     series = [
         Series("linear", "#0072b2", (1, 0), "circle"),
@@ -118,7 +128,7 @@ def spectral_figure(curves: dict[str, Any]) -> AnyChart:
     return side_by_side(left, right)
 
 
-def gating_figure(curves: dict[str, Any]) -> AnyChart:
+def gating_figure(curves: Mapping[str, Any]) -> AnyChart:
     """Gradient by lag along the direct path and along all paths; half-life by bias of the keeping gate."""
     names = {
         ("lstm", "total"): model_series("lstm", "LSTM, all paths"),
@@ -171,16 +181,19 @@ _LIFE_SERIES = (
 """Legend, field of the points, field of the line, cell. With weights of 0 LSTM and GRU are the same."""
 
 
-def clipping_figure(curves: dict[str, Any]) -> AnyChart:
+def clipping_figure(curves: ClippingCurves) -> AnyChart:
     """Two descents on a cliff, with and without clipping; the angle by which clipping by value turns a gradient."""
     series = [
         Series("by value", "#d55e00", (1, 0), "triangle-up"),
         Series("by norm", "#0072b2", (7, 3), "circle"),
     ]
     angles = [
-        {"threshold": point["threshold"], "series": label, "predicted": predicted, "measured": point[field]}
+        {"threshold": point["threshold"], "series": label, "predicted": predicted, "measured": measured}
         for point in curves["angles"]
-        for label, field, predicted in (("by value", "measured", point["predicted"]), ("by norm", "norm", 0.0))
+        for label, measured, predicted in (
+            ("by value", point["measured"], point["predicted"]),
+            ("by norm", point["norm"], 0.0),
+        )
     ]
     right = panel(
         angles,
@@ -192,7 +205,7 @@ def clipping_figure(curves: dict[str, Any]) -> AnyChart:
     return side_by_side(_landscape(curves), right)
 
 
-def _landscape(curves: dict[str, Any]) -> AnyChart:
+def _landscape(curves: ClippingCurves) -> AnyChart:
     """The loss of a one-unit network over (w, b) as shades, and the two ways down from one start."""
     grid = curves["landscape"]
     x_domain, y_domain = [grid["w"][0], grid["w"][-1]], [grid["b"][0], grid["b"][-1]]
@@ -212,7 +225,7 @@ def _landscape(curves: dict[str, Any]) -> AnyChart:
     return surface + _descents(curves["paths"], x, y) + _departure(curves["paths"], x, y, x_domain, y_domain)
 
 
-def _cells(grid: dict[str, Any]) -> Rows:
+def _cells(grid: Landscape) -> Rows:
     """The grid as rectangles of one shade, as tall as that shade goes on, and a little too large: no seams show."""
     half_w, half_b = (0.54 * (axis[1] - axis[0]) for axis in (grid["w"], grid["b"]))
     cells = []
@@ -225,7 +238,7 @@ def _cells(grid: dict[str, Any]) -> Rows:
     return cells
 
 
-def _descents(paths: Rows, x: alt.X, y: alt.Y) -> alt.LayerChart | alt.FacetChart:
+def _descents(paths: list[PathPoint], x: alt.X, y: alt.Y) -> alt.LayerChart | alt.FacetChart:
     names = {"none": "no clipping", "norm": "clipped by norm"}
     steps = [{**point, "series": names[point["clip"]]} for point in paths]
     legend = alt.Legend(title=None, orient="top", symbolType="circle", symbolStrokeWidth=0, symbolSize=100)
@@ -235,7 +248,7 @@ def _descents(paths: Rows, x: alt.X, y: alt.Y) -> alt.LayerChart | alt.FacetChar
     return base.mark_line(clip=True, strokeWidth=2) + base.mark_point(clip=True, size=30)
 
 
-def _departure(paths: Rows, x: alt.X, y: alt.Y, x_domain: list[float], y_domain: list[float]) -> alt.Chart:
+def _departure(paths: list[PathPoint], x: alt.X, y: alt.Y, x_domain: list[float], y_domain: list[float]) -> alt.Chart:
     """Where the unclipped descent has gone by its end: far outside the picture."""
     last = [point for point in paths if point["clip"] == "none"][-1]
     where = {
@@ -248,7 +261,7 @@ def _departure(paths: Rows, x: alt.X, y: alt.Y, x_domain: list[float], y_domain:
     )  # fmt: skip
 
 
-def capacity_figure(curves: dict[str, Any]) -> AnyChart:
+def capacity_figure(curves: CapacityCurves) -> AnyChart:
     """Bits recalled: trained networks by list length and by bits of state; linear memory; machines read through."""
     top = side_by_side(_by_length(curves["recall"]), _by_state(curves["recall"]))
     return alt.vconcat(
@@ -256,7 +269,7 @@ def capacity_figure(curves: dict[str, Any]) -> AnyChart:
     )
 
 
-def _by_length(networks: Rows) -> AnyChart:
+def _by_length(networks: list[Network]) -> AnyChart:
     sizes = sorted({network["numbers"] for network in networks if network["name"] != "attention"})
     shown = sizes[-1]
     rows = [
@@ -284,7 +297,7 @@ def _by_length(networks: Rows) -> AnyChart:
     return chart + interval
 
 
-def _by_state(networks: Rows) -> AnyChart:
+def _by_state(networks: list[Network]) -> AnyChart:
     rows = [
         {
             "state_bits": point["state_bits"],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import altair as alt
 
 from rnn_lm.report.style import model_styles
 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart | alt.HConcatChart | alt.VConcatChart
-Rows = list[dict[str, Any]]
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 PANEL_WIDTH = 290
 PANEL_HEIGHT = 240

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.score import CorpusResult, Score
@@ -40,6 +40,8 @@ class Made(TypedDict):
     platform: str
     threads: int
     seconds: float
+    device: NotRequired[str]
+    precision: NotRequired[str]
 
 
 class EmbeddingResult(TypedDict):
@@ -142,23 +144,34 @@ class Claim(_Claim, total=False):
     reason: str
 
 
-class _Required(TypedDict):
-    format: str
-    version: int
-    made: Made
-    config: dict[str, Any]
+class Parts(TypedDict, total=False):
+    """What is added about the models, each where that experiment was run."""
+
+    probes: ProbesPart
+    gradients: GradientsPart
+    theory: TheoryPart
+
+
+class _Compared(TypedDict):
     corpus: CorpusResult
     embedding: EmbeddingResult | None
     models: list[ModelResult]
     claims: list[Claim]
 
 
-class Results(_Required, total=False):
-    """A results file. The last three are there where those experiments were run."""
+class Compared(_Compared, Parts):
+    """What a comparison found."""
 
-    probes: ProbesPart
-    gradients: GradientsPart
-    theory: TheoryPart
+
+class _Head(TypedDict):
+    format: str
+    version: int
+    made: Made
+    config: dict[str, Any]
+
+
+class Results(_Head, Compared):
+    """A results file: what a comparison found, with its settings and where it was made."""
 
 
 def read_results(path: Path) -> Results:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import cast
 
 from rnn_lm.schema import first_problem
 from rnn_lm.theory.mathml import to_mathml
-from rnn_lm.theory.results import CURVES, Network, TheoryPart
+from rnn_lm.theory.results import CURVES, ClippingCurves, Network, TheoryPart
 
 LONGEST_FORMULA = 400
 """Characters of a formula; the longest of ours has about a hundred."""
@@ -33,7 +33,7 @@ def inconsistencies(part: TheoryPart) -> Iterator[str]:
             yield f"{where}.curves.{empty[0]} is empty"
             return
         if exercise["name"] == "clipping":
-            yield from _landscape_inconsistencies(curves, f"{where}.curves")
+            yield from _landscape_inconsistencies(cast(ClippingCurves, curves), f"{where}.curves")
         if exercise["name"] == "capacity":
             yield from _recall_inconsistencies(curves["recall"], f"{where}.curves.recall")
 
@@ -48,7 +48,7 @@ def _is_formula(formula: str) -> bool:
     return True
 
 
-def _landscape_inconsistencies(curves: dict[str, Any], where: str) -> Iterator[str]:
+def _landscape_inconsistencies(curves: ClippingCurves, where: str) -> Iterator[str]:
     grid = curves["landscape"]
     if min(len(grid["w"]), len(grid["b"])) < 2 or len(grid["loss"]) != len(grid["w"]):
         yield f"{where}.landscape is no grid"

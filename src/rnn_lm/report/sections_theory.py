@@ -30,7 +30,7 @@ def theory(results: Results) -> Section | None:
     part = results.get("theory")
     if not part:
         return None
-    charts = theory_figures(dict(part))
+    charts = theory_figures(part)
     blocks: list[Block] = [
         Paragraph(
             "Each statement is derived on paper in docs/theory/ and checked here by numbers, in float64, against "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rnn_lm.theory.mathml import to_text
+from rnn_lm.theory.results import StatementJson, TheoryPart
 
 NAME_WIDTH = 64
 
 
-def lines(results: dict[str, Any]) -> Iterator[str]:
+def lines(results: TheoryPart) -> Iterator[str]:
     """Every statement under its exercise: measured, how it must stand to predicted, predicted, and the error."""
     for number, exercise in enumerate(results["exercises"], start=1):
         heading = f"{number}. {exercise['title']} (docs/theory/{exercise['page']})"
@@ -21,7 +21,7 @@ def lines(results: dict[str, Any]) -> Iterator[str]:
     yield summary(results)
 
 
-def summary(results: dict[str, Any]) -> str:
+def summary(results: TheoryPart) -> str:
     """How many statements hold."""
     verdicts = [statement["holds"] for exercise in results["exercises"] for statement in exercise["statements"]]
     wrong = len(verdicts) - sum(verdicts)
@@ -34,7 +34,7 @@ def _row(mark: str, name: str, measured: str, relation: str, predicted: str, err
     return f"  {mark:<5}  {name:<{NAME_WIDTH}}  {measured:>11} {relation} {predicted:<11}  {error}".rstrip()
 
 
-def _statement(statement: dict[str, Any]) -> Iterator[str]:
+def _statement(statement: StatementJson) -> Iterator[str]:
     mark = "holds" if statement["holds"] else "WRONG"
     measured, predicted, error = (_figure(statement[side]) for side in ("measured", "predicted", "error"))
     exact = statement["relation"] == "="

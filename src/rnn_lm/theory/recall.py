@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -28,6 +28,7 @@ from rnn_lm.progress import Progress, Task
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import fano_bits, quantize
 from rnn_lm.theory.config import TheoryConfig
+from rnn_lm.theory.results import Network, NetworkName, RecallPoint, RoundedPoint
 from rnn_lm.training.log import StepRecord
 from rnn_lm.training.loop import Batch, Callback, Loss, Random, TrainingLoop
 from rnn_lm.training.position import Position
@@ -49,7 +50,7 @@ class Contestant(NamedTuple):
         numbers: how many numbers its state is made of; for attention, per position read.
     """
 
-    name: str
+    name: NetworkName
     numbers: int
 
 
@@ -75,7 +76,8 @@ class Score(NamedTuple):
 
 def contestants(config: TheoryConfig) -> list[Contestant]:
     """The networks to train: each cell at each size of state, and the attention control once."""
-    recurrent = [Contestant(name, size) for name in ("rnn", "gru", "lstm") for size in config.recall_sizes]
+    cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm")
+    recurrent = [Contestant(name, size) for name in cells for size in config.recall_sizes]
     return [*recurrent, Contestant("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
 
 
@@ -187,15 +189,15 @@ def reach(model: LanguageModel, lists: Lists) -> State:
     return tuple(part.abs().amax(dim=1).squeeze(0).clamp_min(1e-6) for part in state)
 
 
-def compete(contestant: Contestant, config: TheoryConfig, progress: Progress) -> dict[str, Any]:
+def compete(contestant: Contestant, config: TheoryConfig, progress: Progress) -> Network:
     """Train one network and measure it: bits recalled by list length, and, for a recurrent one, by rounding."""
     model = train(contestant, config, progress)
     random = generator(config.theory_seed, f"theory: recall lists: {contestant.name} {contestant.numbers}")
-    by_length = []
+    by_length: list[RecallPoint] = []
     for length in range(1, config.recall_length + 1):
         lists = draw_lists(config.recall_symbols, length, LISTS, random)
         by_length.append(_point(measure(model, lists, config.recall_symbols, lambda state: state), config, length))
-    found = {"name": contestant.name, "numbers": contestant.numbers, "by_length": by_length, "by_rounding": []}
+    found: Network = {"name": contestant.name, "numbers": contestant.numbers, "by_length": by_length, "by_rounding": []}
     if contestant.name != "attention":
         found["by_rounding"] = _by_rounding(model, contestant, config, random)
     return found
@@ -203,12 +205,12 @@ def compete(contestant: Contestant, config: TheoryConfig, progress: Progress) ->
 
 def _by_rounding(
     model: LanguageModel, contestant: Contestant, config: TheoryConfig, random: torch.Generator
-) -> list[dict[str, Any]]:
+) -> list[RoundedPoint]:
     """The most bits recalled over all list lengths, with the state rounded to ever more bits per number."""
     lengths = range(1, config.recall_length + 1)
     ranges = {k: reach(model, draw_lists(config.recall_symbols, k, LISTS, random)) for k in lengths}
     lists = {k: draw_lists(config.recall_symbols, k, LISTS, random) for k in lengths}
-    points = []
+    points: list[RoundedPoint] = []
     for bits in ROUNDINGS:
         scores = [
             _point(measure(model, lists[k], config.recall_symbols, rounding(ranges[k], bits)), config, k)
@@ -219,9 +221,11 @@ def _by_rounding(
     return points
 
 
-def _point(score: Score, config: TheoryConfig, length: int) -> dict[str, Any]:
+def _point(score: Score, config: TheoryConfig, length: int) -> RecallPoint:
     """Mean bits recalled with a 95% interval over lists, and what Fano's inequality gives from the errors alone."""
     found = mean_interval(score.bits_b.double().numpy(), "lists")
+    assert found.low is not None  # of LISTS lists there is an interval
+    assert found.high is not None
     return {
         "length": length,
         "stored": length * math.log2(config.recall_symbols),

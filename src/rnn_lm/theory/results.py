@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, TypedDict
+
+Relation: TypeAlias = Literal["=", "≤", "≥"]
+Name: TypeAlias = Literal["bptt", "spectral", "gating", "clipping", "capacity"]
+GatedName: TypeAlias = Literal["lstm", "gru"]
+CellName: TypeAlias = Literal["lstm", "gru", "rnn"]
+PathName: TypeAlias = Literal["total", "direct"]
+NetworkName: TypeAlias = Literal["rnn", "gru", "lstm", "attention"]
 
 
-class Statement(TypedDict):
+class StatementJson(TypedDict):
     """One statement with what was predicted and measured; infinity stands there as text."""
 
     name: str
     formula: str
+    relation: Relation
     predicted: float | str
     measured: float | str
+    error: float | str
+    tolerance: float
+    detail: str
     holds: bool
+    mathml: str
 
 
 class _Measured(TypedDict):
@@ -20,11 +33,16 @@ class _Measured(TypedDict):
     measured: float
 
 
-class GainLag(_Measured):
+class MeasuredLag(_Measured):
+    """What was predicted and measured so many steps back."""
+
+    lag: int
+
+
+class GainLag(MeasuredLag):
     """Exercise 1."""
 
     gain: float
-    lag: int
 
 
 class CutLength(_Measured):
@@ -40,15 +58,26 @@ class BpttCurves(TypedDict):
     truncation: list[CutLength]
 
 
-class Rate(TypedDict):
-    """Exercise 2."""
+class LinearRate(TypedDict):
+    """Exercise 2, the linear network."""
 
     radius: float
     predicted_linear: float
     measured_linear: float
+
+
+class TanhRate(TypedDict):
+    """Exercise 2, the tanh network."""
+
+    radius: float
     predicted_tanh: float
     measured_tanh: float
+    bound_tanh: float
     largest_tanh: float
+
+
+class Rate(LinearRate, TanhRate):
+    """Exercise 2, both."""
 
 
 class Power(_Measured):
@@ -68,15 +97,15 @@ class SpectralCurves(TypedDict):
 class GateLag(_Measured):
     """Exercise 3."""
 
-    cell: Literal["lstm", "gru", "rnn"]
-    path: Literal["total", "direct"]
+    cell: CellName
+    path: PathName
     lag: int
 
 
 class HalfLife(_Measured):
     """Exercise 3."""
 
-    cell: Literal["lstm", "gru"]
+    cell: GatedName
     bias: float
     fresh: float
 
@@ -110,6 +139,8 @@ class PathPoint(TypedDict):
     update: int
     w: float
     b: float
+    loss: float
+    norm: float
 
 
 class ClippingCurves(TypedDict):
@@ -138,44 +169,52 @@ class Machine(TypedDict):
 class RecallPoint(TypedDict):
     """Exercise 5."""
 
+    length: int
     stored: float
     bits: float
     low: float
     high: float
+    fano: float
 
 
-class RoundedPoint(TypedDict):
+class RoundedPoint(RecallPoint):
     """Exercise 5."""
 
+    bits_per_number: int
     state_bits: int
-    bits: float
 
 
 class Network(TypedDict):
     """Exercise 5."""
 
-    name: Literal["rnn", "gru", "lstm", "attention"]
+    name: NetworkName
     numbers: int
     by_length: list[RecallPoint]
     by_rounding: list[RoundedPoint]
 
 
-class CapacityCurves(TypedDict):
-    """Exercise 5."""
+class ExactCurves(TypedDict):
+    """Exercise 5, what is computed."""
 
     memory: list[Delay]
     units: int
     machines: list[Machine]
+
+
+class CapacityCurves(ExactCurves):
+    """Exercise 5, with what is trained."""
+
     recall: list[Network]
 
 
 class Exercise(TypedDict):
     """One exercise; ``curves`` as ``CURVES`` says."""
 
-    name: Literal["bptt", "spectral", "gating", "clipping", "capacity"]
+    name: Name
     title: str
-    statements: list[Statement]
-    curves: dict[str, Any]
+    page: str
+    statements: list[StatementJson]
+    curves: Mapping[str, Any]
 
 
 class TheoryPart(TypedDict):
@@ -184,7 +223,14 @@ class TheoryPart(TypedDict):
     exercises: list[Exercise]
 
 
-CURVES: dict[str, Any] = {
+class CheckedTheory(TheoryPart):
+    """All of it, as it was just made: with its settings and the seconds that it took."""
+
+    config: dict[str, Any]
+    seconds: float
+
+
+CURVES: dict[Name, type] = {
     "bptt": BpttCurves,
     "spectral": SpectralCurves,
     "gating": GatingCurves,

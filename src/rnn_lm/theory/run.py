@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -17,11 +17,13 @@ from rnn_lm.progress import Progress
 from rnn_lm.theory import recall
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, spectral
+from rnn_lm.theory.results import CheckedTheory, Name, Network, StatementJson, TheoryPart
+from rnn_lm.theory.results import Exercise as ExerciseJson
 from rnn_lm.theory.statement import Statement
 
-Exercise = Callable[[TheoryConfig], tuple[list[Statement], dict[str, Any]]]
+Exercise = Callable[[TheoryConfig], tuple[list[Statement], Mapping[str, Any]]]
 
-EXERCISES: dict[str, tuple[str, str, Exercise]] = {
+EXERCISES: dict[Name, tuple[str, str, Exercise]] = {
     "bptt": ("Backpropagation through time", "1-bptt.md", bptt.run),
     "spectral": ("The spectral radius", "2-spectral-radius.md", spectral.run),
     "gating": ("Gates", "3-gating.md", gating.run),
@@ -31,7 +33,7 @@ EXERCISES: dict[str, tuple[str, str, Exercise]] = {
 """Key, title, page in ``docs/theory/``, and what computes it."""
 
 
-def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = None) -> dict[str, Any]:
+def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = None) -> CheckedTheory:
     """Check every statement of the theory, and collect the curves of its figures.
 
     Args:
@@ -48,7 +50,7 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
         UserError: a file kept in ``folder`` is damaged, or the folder cannot be written.
     """
     started = time.monotonic()
-    exercises = []
+    exercises: list[ExerciseJson] = []
     for key, (title, page, compute) in EXERCISES.items():
         progress.say(f"theory: {title.lower()}")
         with _one_thread():
@@ -56,13 +58,13 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
             if key == "capacity":
                 networks = [_finished(one, config, progress, folder) for one in recall.contestants(config)]
                 statements += capacity.judge(config, networks)
-                curves["recall"] = networks
+                curves = {**curves, "recall": networks}
         checked = [statement.to_json() for statement in statements]
         exercises.append({"name": key, "title": title, "page": page, "statements": checked, "curves": curves})
     return {"config": to_json(config), "seconds": time.monotonic() - started, "exercises": exercises}
 
 
-def failed(results: dict[str, Any]) -> list[dict[str, Any]]:
+def failed(results: TheoryPart) -> list[StatementJson]:
     """The statements that do not hold; ``rnn-lm theory`` exits with code 1 where there is one."""
     return [
         statement for exercise in results["exercises"] for statement in exercise["statements"] if not statement["holds"]
@@ -80,16 +82,15 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _finished(
-    contestant: recall.Contestant, config: TheoryConfig, progress: Progress, folder: Path | None
-) -> dict[str, Any]:
+def _finished(contestant: recall.Contestant, config: TheoryConfig, progress: Progress, folder: Path | None) -> Network:
     """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now."""
     if folder is None:
         return recall.compete(contestant, config, progress)
     path = make_folder(folder) / f"recall-{contestant.name}-{contestant.numbers}.json"
     settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
-    network = read_kept(path, settings)
-    if network is None:
-        network = recall.compete(contestant, config, progress)
-        write_kept(path, settings, network)
+    kept = read_kept(path, settings)
+    if kept is not None:
+        return cast(Network, kept)  # sealed with its checksum by the lines below, in an earlier run
+    network = recall.compete(contestant, config, progress)
+    write_kept(path, settings, network)
     return network

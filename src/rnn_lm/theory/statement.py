@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from rnn_lm.theory.mathml import to_mathml
-
-Relation = Literal["=", "≤", "≥"]
+from rnn_lm.theory.results import Relation, StatementJson
 
 EXACT = 1e-10
 """Tolerance of an identity between two float64 computations: a hundred times tighter than the 1e-8 we promise."""
@@ -48,10 +45,20 @@ class Statement:
         """Whether prediction and measurement agree; never true of a NaN."""
         return self.error <= self.tolerance
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> StatementJson:
         """Plain values for results.json, with the verdict and the formula as MathML."""
-        finite = {name: value if _is_json(value) else str(value) for name, value in dataclasses.asdict(self).items()}
-        return {**finite, "holds": self.holds, "mathml": to_mathml(self.formula)}
+        return {
+            "name": self.name,
+            "formula": self.formula,
+            "relation": self.relation,
+            "predicted": _for_json(self.predicted),
+            "measured": _for_json(self.measured),
+            "error": _for_json(self.error),
+            "tolerance": self.tolerance,
+            "detail": self.detail,
+            "holds": self.holds,
+            "mathml": to_mathml(self.formula),
+        }
 
 
 def equal(
@@ -96,5 +103,6 @@ def _figure(value: Tensor) -> float:
     return float(value) if value.numel() == 1 else float(torch.linalg.vector_norm(value))
 
 
-def _is_json(value: Any) -> bool:
-    return not isinstance(value, float) or math.isfinite(value)
+def _for_json(value: float) -> float | str:
+    """JSON has no word for infinity and NaN: they stand there as text."""
+    return value if math.isfinite(value) else str(value)

@@ -188,7 +188,7 @@ def _record(line: str, source: str) -> StepRecord | ValidationRecord:
     return kind(**values)
 
 
-def gradient_summary(steps: list[StepRecord], seed: int) -> dict[str, Any]:
+def gradient_summary(steps: list[StepRecord], seed: int) -> GradientNorms:
     """The gradient-norm curves of a run with the share of steps clipped and the number of loss spikes."""
     return {
         "seed": seed,

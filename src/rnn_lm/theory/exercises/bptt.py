@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -21,10 +19,11 @@ from rnn_lm.theory.bptt import (
 )
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.measure import autograd_gradients, jacobians_by_lag, truncated_gradients
+from rnn_lm.theory.results import BpttCurves, CutLength, GainLag, MeasuredLag
 from rnn_lm.theory.statement import Statement, equal
 
 
-def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
+def run(config: TheoryConfig) -> tuple[list[Statement], BpttCurves]:
     """The exercise's statements and the curves of its figure."""
     random = generator(config.theory_seed, "theory: bptt")
     input_tb, target_tb = (torch.randint(VOCABULARY, (config.theory_steps, 2), generator=random) for _ in range(2))
@@ -33,11 +32,11 @@ def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
         *_each_parameter(models[1.0], input_tb, target_tb, random),
         *_stacked(config, input_tb, target_tb, random),
     ]
-    lags = []
+    lags: list[GainLag] = []
     for gain, model in models.items():
         statement, curve = _jacobians(model, input_tb[:, :1])
         statements.append(statement)
-        lags += [{"gain": gain, **point} for point in curve]
+        lags += [GainLag(gain=gain, **point) for point in curve]
     truncation, cuts = _truncation(models[1.0], input_tb, target_tb)
     return [*statements, *truncation], {"lags": lags, "truncation": cuts}
 
@@ -98,7 +97,7 @@ def _stacked(config: TheoryConfig, input_tb: Tensor, target_tb: Tensor, random: 
     return [equal("gradient of a stack of layers", "g_t^{(l)} = W_ih^{(l+1)⊤} δ_t^{(l+1)}", predicted, found, detail)]
 
 
-def _jacobians(model: RecurrentLanguageModel, input_t1: Tensor) -> tuple[Statement, list[dict[str, Any]]]:
+def _jacobians(model: RecurrentLanguageModel, input_t1: Tensor) -> tuple[Statement, list[MeasuredLag]]:
     layer = model.torch_cells[0]
     with torch.no_grad():
         hidden_tbh, _ = layer(model.embedding.weight[input_t1], tuple(part[0] for part in model.initial_state(1)))
@@ -110,13 +109,15 @@ def _jacobians(model: RecurrentLanguageModel, input_t1: Tensor) -> tuple[Stateme
     detail = f"recurrent gain {gain}, every lag from 0 to {len(input_t1)}; norm of all products together"
     formula = "{∂h_T}//{∂h_k} = ∏_{t=k+1}^T diag(1 - h_t^2) W_hh"
     norms = zip(*(torch.linalg.matrix_norm(products, 2).tolist() for products in (predicted, measured)), strict=True)
-    curve = [{"lag": lag, "predicted": left, "measured": right} for lag, (left, right) in enumerate(norms)]
+    curve: list[MeasuredLag] = [
+        {"lag": lag, "predicted": left, "measured": right} for lag, (left, right) in enumerate(norms)
+    ]
     return equal(f"product of Jacobians, gain {gain}", formula, predicted, measured, detail), curve
 
 
 def _truncation(
     model: RecurrentLanguageModel, input_tb: Tensor, target_tb: Tensor
-) -> tuple[list[Statement], list[dict[str, Any]]]:
+) -> tuple[list[Statement], list[CutLength]]:
     """Full and truncated gradients of W_hh as sums over pairs of steps, against autograd with a detached state."""
     name = "layers.0.weight_hh"
     steps = len(input_tb)

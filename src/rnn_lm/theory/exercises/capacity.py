@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -24,6 +23,8 @@ from rnn_lm.theory.capacity import (
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises.spectral import orthogonal
 from rnn_lm.theory.recall import FLOAT_BITS
+from rnn_lm.theory.results import Delay, ExactCurves, Network
+from rnn_lm.theory.results import Machine as MachineJson
 from rnn_lm.theory.statement import Statement, at_least, at_most, equal
 
 DELAYS = 300
@@ -31,7 +32,7 @@ DELAYS = 300
 MACHINE_BITS = (1, 2, 3)
 
 
-def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
+def run(config: TheoryConfig) -> tuple[list[Statement], ExactCurves]:
     """The exact part: linear memory, the shift register, and a machine whose every text is read."""
     random = generator(config.theory_seed, "theory: capacity")
     memory, curve = _linear(config.theory_size, random)
@@ -39,7 +40,7 @@ def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
     return [*memory, *_registers(random), *machines], {"memory": curve, "units": config.theory_size, "machines": points}
 
 
-def _linear(size: int, random: torch.Generator) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _linear(size: int, random: torch.Generator) -> tuple[list[Statement], list[Delay]]:
     """Jaeger's memory function of a linear network, against the best linear reader of the Elman cell near rest."""
     weight_hh = 0.9 * orthogonal(size, random)
     input_h = torch.randn(size, generator=random, dtype=torch.float64)
@@ -92,7 +93,7 @@ def _registers(random: torch.Generator) -> list[Statement]:
     ]
 
 
-def _machines(random: torch.Generator) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _machines(random: torch.Generator) -> tuple[list[Statement], list[MachineJson]]:
     """Tanh networks with a rounded state, every text of every length read, against counting and Fano."""
     units, choices, longest = 3, 2, 12
     parameters = CellParameters(
@@ -101,7 +102,8 @@ def _machines(random: torch.Generator) -> tuple[list[Statement], list[dict[str, 
         torch.zeros(units, dtype=torch.float64),
         torch.zeros(units, dtype=torch.float64),
     )
-    statements, points = [], []
+    statements: list[Statement] = []
+    points: list[MachineJson] = []
     for bits in MACHINE_BITS:
         machine = Machine(parameters, bits)
         for length in range(1, longest + 1):
@@ -139,7 +141,7 @@ def _filled(machine: Machine, choices: int) -> list[Statement]:
     ]
 
 
-def judge(config: TheoryConfig, networks: list[dict[str, Any]]) -> list[Statement]:
+def judge(config: TheoryConfig, networks: list[Network]) -> list[Statement]:
     """What the trained networks must show: no more than their states hold, and less than attention recalls."""
     longest = config.recall_length
     stored = longest * math.log2(config.recall_symbols)
@@ -157,10 +159,10 @@ def judge(config: TheoryConfig, networks: list[dict[str, Any]]) -> list[Statemen
     ]
 
 
-def _within_counting(network: dict[str, Any], config: TheoryConfig) -> Statement:
+def _within_counting(network: Network, config: TheoryConfig) -> Statement:
     """The rounding at which a network comes nearest to what its state can hold."""
     tightest = max(network["by_rounding"], key=lambda point: point["bits"] / point["state_bits"])
-    bound = counting_bound(config.recall_symbols, int(tightest["length"]), tightest["state_bits"])
+    bound = counting_bound(config.recall_symbols, tightest["length"], tightest["state_bits"])
     return at_most(
         f"{network['name'].upper()} of {network['numbers']} numbers: recalled bits",
         "I ≤ min(k log_2 K, b n)",
@@ -171,7 +173,7 @@ def _within_counting(network: dict[str, Any], config: TheoryConfig) -> Statement
     )
 
 
-def _growth(config: TheoryConfig, networks: list[dict[str, Any]]) -> list[Statement]:
+def _growth(config: TheoryConfig, networks: list[Network]) -> list[Statement]:
     """For every cell, the largest state recalls at least as much as the smallest."""
     statements = []
     for name in ("rnn", "gru", "lstm"):

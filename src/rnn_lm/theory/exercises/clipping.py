@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from rnn_lm.theory.bptt import decoder_gradients, pair_gradients
 from rnn_lm.theory.clipping import Cliff, cosine, gaussian_cosine, norm_factor, spike_cosine
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises.bptt import EMBEDDING_SIZE, VOCABULARY
+from rnn_lm.theory.results import Angle, ClippingCurves, Landscape, PathPoint
 from rnn_lm.theory.statement import Statement, at_least, at_most, equal
 from rnn_lm.training.optimizer import clip_gradients, global_norm
 
@@ -63,12 +64,16 @@ def descend(
     return Descent(torch.stack(path), torch.stack(losses), torch.stack(norms))
 
 
-def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
+def run(config: TheoryConfig) -> tuple[list[Statement], ClippingCurves]:
     """The exercise's statements and the curves of its figure."""
     random = generator(config.theory_seed, "theory: clipping")
     by_value, angles = _by_value(random)
-    cliff, curves = _cliff()
-    return [*_by_norm(random), *_by_lag(config, random), *by_value, *cliff], {"angles": angles, **curves}
+    cliff, landscape, paths = _cliff()
+    return [*_by_norm(random), *_by_lag(config, random), *by_value, *cliff], {
+        "angles": angles,
+        "landscape": landscape,
+        "paths": paths,
+    }
 
 
 def _by_norm(random: torch.Generator) -> list[Statement]:
@@ -152,14 +157,14 @@ def _lag_gradients(config: TheoryConfig, random: torch.Generator) -> Float[Tenso
     return torch.stack([pairs_tkn.diagonal(-lag).sum(-1) for lag in range(steps)])
 
 
-def _by_value(random: torch.Generator) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _by_value(random: torch.Generator) -> tuple[list[Statement], list[Angle]]:
     size = 1_000_000
     normal_n = torch.randn(size, generator=random, dtype=torch.float64)
     thresholds = [0.05, *(0.25 * step for step in range(1, 17))]
     predicted = [gaussian_cosine(threshold) for threshold in thresholds]
     measured = [cosine(clipped(normal_n, "value", threshold), normal_n) for threshold in thresholds]
     by_norm = [cosine(clipped(normal_n, "norm", threshold), normal_n) for threshold in thresholds]
-    curve = [
+    curve: list[Angle] = [
         {"threshold": threshold, "predicted": _degrees(a), "measured": _degrees(b), "norm": _degrees(c)}
         for threshold, a, b, c in zip(thresholds, predicted, measured, by_norm, strict=True)
     ]
@@ -206,7 +211,7 @@ SHOWN = (1.4, -0.18)
 """The start (w, b) whose two paths the figure shows."""
 
 
-def _cliff() -> tuple[list[Statement], dict[str, Any]]:
+def _cliff() -> tuple[list[Statement], Landscape, list[PathPoint]]:
     """Descent on the cliff from a grid of starts, with clipping by norm and without."""
     cliff, threshold = Cliff(), 1.0
     grid = [SHOWN, *itertools.product((1.3 + 0.1 * i for i in range(15)), (-0.9 + 0.1 * j for j in range(12)))]
@@ -244,10 +249,10 @@ def _cliff() -> tuple[list[Statement], dict[str, Any]]:
             f"{detail}; share whose last 10 losses are below 0.01",
         ),
     ]
-    return statements, {"landscape": _landscape(cliff), "paths": _paths(free, kept)}
+    return statements, _landscape(cliff), _paths(free, kept)
 
 
-def _landscape(cliff: Cliff) -> dict[str, Any]:
+def _landscape(cliff: Cliff) -> Landscape:
     """The loss over a grid of (w, b), for the figure: loss[i][j] belongs to w[i], b[j]."""
     weights = [round(1.0 + 0.02 * i, 2) for i in range(56)]
     biases = [round(-0.5 + 0.02 * j, 2) for j in range(46)]
@@ -256,11 +261,12 @@ def _landscape(cliff: Cliff) -> dict[str, Any]:
     return {"w": weights, "b": biases, "loss": [[round(loss, 4) for loss in row] for row in loss_wb.tolist()]}
 
 
-def _paths(free: Descent, kept: Descent) -> list[dict[str, Any]]:
+def _paths(free: Descent, kept: Descent) -> list[PathPoint]:
     """The two ways that descent takes from the start shown."""
+    descents: tuple[tuple[Literal["none", "norm"], Descent], ...] = (("none", free), ("norm", kept))
     return [
         {"clip": clip, "update": update, "w": w, "b": b, "loss": loss, "norm": norm}
-        for clip, descent in (("none", free), ("norm", kept))
+        for clip, descent in descents
         for update, ((w, b), loss, norm) in enumerate(
             zip(
                 descent.path_usn[:, 0].tolist(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +13,11 @@ from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.gating import by_hand, half_life, mixed_paths, products, scale_rows
 from rnn_lm.theory.measure import EQUATIONS, cell_path_only, jacobians_by_lag
+from rnn_lm.theory.results import CellName, GatedName, GateLag, GatingCurves, HalfLife, PathName
 from rnn_lm.theory.statement import Statement, equal
+
+GATED: tuple[GatedName, ...] = ("lstm", "gru")
+"""The cells with a gate that keeps the state."""
 
 
 def random_parameters(
@@ -32,14 +35,14 @@ def random_parameters(
     return parameters
 
 
-def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
+def run(config: TheoryConfig) -> tuple[list[Statement], GatingCurves]:
     """The exercise's statements and the curves of its figure."""
     random = generator(config.theory_seed, "theory: gating")
     size, steps = config.theory_size, config.theory_steps
     input_te = torch.randn(steps, size, generator=random, dtype=torch.float64)
     statements: list[Statement] = []
-    curves: list[dict[str, Any]] = []
-    for name in ("lstm", "gru"):
+    curves: list[GateLag] = []
+    for name in GATED:
         parameters = random_parameters(name, size, size, KEEP_BIAS, random)
         found, curve = _paths(name, parameters, input_te)
         statements += found
@@ -65,7 +68,7 @@ _DIRECT = {
 _KEEPING_GATE = {"lstm": "forget gates", "gru": "update gates"}
 
 
-def _paths(name: str, parameters: CellParameters, input_te: Tensor) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _paths(name: GatedName, parameters: CellParameters, input_te: Tensor) -> tuple[list[Statement], list[GateLag]]:
     """The total derivative and its direct path, by hand and by autograd, at every lag."""
     cell = EQUATIONS[name]
     steps, size = len(input_te), parameters.weight_hh.shape[1]
@@ -91,8 +94,10 @@ def _paths(name: str, parameters: CellParameters, input_te: Tensor) -> tuple[lis
             f"{size} units, {steps} steps; norm of total less direct",
         ),
     ]
-    pairs = {"total": (predicted_total[:, -size:, -size:], total[:, -size:, -size:]),
-             "direct": (predicted_direct, measured_direct)}  # fmt: skip
+    pairs: dict[PathName, tuple[Tensor, Tensor]] = {
+        "total": (predicted_total[:, -size:, -size:], total[:, -size:, -size:]),
+        "direct": (predicted_direct, measured_direct),
+    }
     return statements, [point for path, (a, b) in pairs.items() for point in _curve(name, path, a, b)]
 
 
@@ -130,14 +135,14 @@ def _gru_direct(parameters: CellParameters, input_t1e: Tensor, start: tuple[Tens
 DIRECT_PATH = {"lstm": _lstm_direct, "gru": _gru_direct}
 
 
-def _curve(name: str, path: str, predicted: Tensor, measured: Tensor) -> list[dict[str, Any]]:
+def _curve(name: CellName, path: PathName, predicted: Tensor, measured: Tensor) -> list[GateLag]:
     """Norm by lag as the root mean square over directions: ||J||_F / sqrt(H), 1 at lag 0."""
     scale = predicted.shape[-1] ** -0.5
     pairs = zip(*((torch.linalg.matrix_norm(part) * scale).tolist() for part in (predicted, measured)), strict=True)
     return [{"cell": name, "path": path, "lag": lag, "predicted": a, "measured": b} for lag, (a, b) in enumerate(pairs)]
 
 
-def _without_gates(parameters: CellParameters, input_te: Tensor) -> list[dict[str, Any]]:
+def _without_gates(parameters: CellParameters, input_te: Tensor) -> list[GateLag]:
     """The Elman cell at the same start, for comparison in the figure."""
     size = parameters.weight_hh.shape[1]
     hidden_h, matrices = torch.zeros(size, dtype=torch.float64), []
@@ -150,11 +155,12 @@ def _without_gates(parameters: CellParameters, input_te: Tensor) -> list[dict[st
     return _curve("rnn", "total", products(matrices), measured)
 
 
-def _half_lives(input_te: Tensor, random: torch.Generator) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _half_lives(input_te: Tensor, random: torch.Generator) -> tuple[list[Statement], list[HalfLife]]:
     """The keeping gate's half-life against its bias: with the weights at 0 exactly, with a fresh start nearly."""
     biases = [0.5 * step for step in range(-4, 13)]
-    points, statements = [], []
-    for name in ("lstm", "gru"):
+    points: list[HalfLife] = []
+    statements: list[Statement] = []
+    for name in GATED:
         exact = [_measured_life(name, bias, torch.zeros_like(input_te), 0.0, random) for bias in biases]
         predicted = torch.tensor([half_life(bias) for bias in biases], dtype=torch.float64)
         detail = f"weights 0, bias {biases[0]} ... {biases[-1]}; steps, norm over the {len(biases)} biases"
@@ -170,8 +176,7 @@ def _half_lives(input_te: Tensor, random: torch.Generator) -> tuple[list[Stateme
         )
         fresh = [_measured_life(name, bias, input_te, 1.0, random) for bias in biases]
         for bias, life, drawn in zip(biases, exact, fresh, strict=True):
-            point = {"cell": name, "bias": bias, "predicted": half_life(bias), "measured": life, "fresh": drawn}
-            points.append(point)
+            points.append({"cell": name, "bias": bias, "predicted": half_life(bias), "measured": life, "fresh": drawn})
     return statements, points
 
 

@@ -6,7 +6,7 @@ Where every h_t is 0, tanh has slope 1, and that cell is the linear network.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from rnn_lm.layers.cells import CellParameters
 from rnn_lm.seeding import generator
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.measure import jacobians_by_lag, step_jacobians
+from rnn_lm.theory.results import LinearRate, Power, Rate, SpectralCurves, TanhRate
 from rnn_lm.theory.spectral import (
     chain,
     chain_power,
@@ -93,14 +94,14 @@ def follow(
     )
 
 
-def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
+def run(config: TheoryConfig) -> tuple[list[Statement], SpectralCurves]:
     """The exercise's statements and the curves of its figure."""
     random = generator(config.theory_seed, "theory: spectral")
     size, steps = config.theory_size, config.theory_steps
     still_th = torch.zeros(steps, size, dtype=torch.float64)
     drive_th = INPUT_SCALE * torch.randn(steps, size, generator=random, dtype=torch.float64)
     base_hh = orthogonal(size, random)
-    linear, rates = _linear(base_hh, still_th)
+    linear, linear_rates = _linear(base_hh, still_th)
     driven, driven_rates = _driven(base_hh, drive_th)
     statements = [
         *linear,
@@ -111,18 +112,18 @@ def run(config: TheoryConfig) -> tuple[list[Statement], dict[str, Any]]:
         _diagonal_scaling(size, drive_th, random),
     ]
     transient, curves = _transient(3 * steps)
-    rates = [left | right for left, right in zip(rates, driven_rates, strict=True)]
+    rates: list[Rate] = [{**left, **right} for left, right in zip(linear_rates, driven_rates, strict=True)]
     return [*statements, *transient], {"rates": rates, "transient": curves}
 
 
-def _linear(base_hh: Tensor, still_th: Tensor) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _linear(base_hh: Tensor, still_th: Tensor) -> tuple[list[Statement], list[LinearRate]]:
     predicted = [math.log(radius) for radius in RADII]
     measured = [follow(radius * base_hh, still_th).largest_rate() for radius in RADII]
     detail = f"orthogonal W scaled to radius {RADII[0]} ... {RADII[-1]}, {len(still_th)} steps; norm of the 11 rates"
     formula = "{1}//{k} log ‖{∂h_k}//{∂h_0}‖ = log ρ"
     name = "linear network: rate is the log of the radius"
     left, right = (torch.tensor(values, dtype=torch.float64) for values in (predicted, measured))
-    curve = [
+    curve: list[LinearRate] = [
         {"radius": radius, "predicted_linear": a, "measured_linear": b}
         for radius, a, b in zip(RADII, predicted, measured, strict=True)
     ]
@@ -155,9 +156,10 @@ def _any_matrix(weight_hh: Tensor, still_th: Tensor) -> list[Statement]:
     ]
 
 
-def _driven(base_hh: Tensor, drive_th: Tensor) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _driven(base_hh: Tensor, drive_th: Tensor) -> tuple[list[Statement], list[TanhRate]]:
     """The tanh's share, for an orthogonal matrix at every radius, driven by noise."""
-    curve, beyond = [], -math.inf
+    curve: list[TanhRate] = []
+    beyond = -math.inf
     for radius in RADII:
         trajectory = follow(radius * base_hh, drive_th)
         share = float(trajectory.slope_th.log().mean())
@@ -173,8 +175,8 @@ def _driven(base_hh: Tensor, drive_th: Tensor) -> tuple[list[Statement], list[di
         )
         beyond = max(beyond, trajectory.largest_rate() - math.log(radius) - highest)
     predicted, measured = (
-        torch.tensor([point[key] for point in curve], dtype=torch.float64)
-        for key in ("predicted_tanh", "measured_tanh")
+        torch.tensor(values, dtype=torch.float64)
+        for values in ([one["predicted_tanh"] for one in curve], [one["measured_tanh"] for one in curve])
     )
     detail = f"orthogonal W, 11 radii, {len(drive_th)} steps, input of standard deviation {INPUT_SCALE} per unit"
     return [
@@ -263,11 +265,12 @@ def _diagonal_scaling(size: int, drive_th: Tensor, random: torch.Generator) -> S
     )
 
 
-def _transient(steps: int) -> tuple[list[Statement], list[dict[str, Any]]]:
+def _transient(steps: int) -> tuple[list[Statement], list[Power]]:
     """Radius 0.9 and yet growth at first: a chain of units, measured by autograd and by the binomial theorem."""
     radius, size = 0.9, CHAIN_UNITS
     still_th = torch.zeros(steps, size, dtype=torch.float64)
-    statements, curves = [], []
+    statements: list[Statement] = []
+    curves: list[Power] = []
     for forward in (0.0, 0.2, 0.4):
         weight_hh = chain(size, radius, forward)
         measured = follow(weight_hh, still_th).product_khh
@@ -277,7 +280,7 @@ def _transient(steps: int) -> tuple[list[Statement], list[dict[str, Any]]]:
         formula = "W^k = ∑_j C(k, j) ρ^{k-j} a^j N^j"
         statements.append(equal(f"powers of a chain, a = {forward}", formula, predicted, measured, detail))
         curves += [
-            {"forward": forward, "lag": lag, "predicted": a, "measured": b}
+            Power(forward=forward, lag=lag, predicted=a, measured=b)
             for lag, (a, b) in enumerate(zip(left.tolist(), right.tolist(), strict=True))
         ]
     peak = float(right.max())
