@@ -1,10 +1,10 @@
 import math
-from typing import Any
 
 import pytest
 import torch
 
 from rnn_lm.gradients.clipping import CLIPS, EXPLODING, VANISHING, small_data, summarize, train_clipped
+from rnn_lm.gradients.results import TrainedRun
 from rnn_lm.stream import EncodedText
 from rnn_lm.training.trainer import TrainingData
 
@@ -21,24 +21,24 @@ def text(tokens: int, seed: int) -> EncodedText:
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[dict[str, Any]]:
+def runs() -> list[TrainedRun]:
     train = text(6000, 1)
     data = small_data(TrainingData(train, text(600, 2), torch.bincount(train.ids_n, minlength=40)))
     return [train_clipped(setting, clip, 1, STEPS, data) for setting, clips in CLIPS.items() for clip in clips]
 
 
-def test_without_clipping_the_exploding_run_ends_and_with_it_it_does_not(runs: list[dict[str, Any]]) -> None:
+def test_without_clipping_the_exploding_run_ends_and_with_it_it_does_not(runs: list[TrainedRun]) -> None:
     unclipped, *clipped = [row for row in summarize(runs) if row["setting"]["name"] == EXPLODING.name]
     assert unclipped["diverged"] == unclipped["runs"] == 1
     assert unclipped["perplexity"] is None
     for row in clipped:
         assert row["diverged"] == 0
-        assert row["perplexity"]["median"] < 40
+        assert row["perplexity"]["median"] < 40  # pyright: ignore
         assert row["largest_norm"] > 1
         assert not row["same_weights_as_unclipped"]
 
 
-def test_a_threshold_that_is_never_reached_changes_no_bit(runs: list[dict[str, Any]]) -> None:
+def test_a_threshold_that_is_never_reached_changes_no_bit(runs: list[TrainedRun]) -> None:
     unclipped, by_norm, by_value, reached = [run for run in runs if run["setting"] == VANISHING.name]
     assert max(unclipped["norms"]["before"]) < 100
     for run in (by_norm, by_value):
@@ -47,13 +47,13 @@ def test_a_threshold_that_is_never_reached_changes_no_bit(runs: list[dict[str, A
     assert reached["weights"] != unclipped["weights"]
 
 
-def test_clipping_does_not_bring_back_a_vanished_gradient(runs: list[dict[str, Any]]) -> None:
+def test_clipping_does_not_bring_back_a_vanished_gradient(runs: list[TrainedRun]) -> None:
     rows = [row for row in summarize(runs) if row["setting"]["name"] == VANISHING.name]
     assert [row["clipped_share"] for row in rows] == [0, 0, 0, 1]
-    assert all(row["long_lag_share"] < 1e-6 for row in rows)
+    assert all(row["long_lag_share"] < 1e-6 for row in rows)  # pyright: ignore
 
 
-def test_norms_after_clipping_keep_to_the_threshold(runs: list[dict[str, Any]]) -> None:
+def test_norms_after_clipping_keep_to_the_threshold(runs: list[TrainedRun]) -> None:
     for run in runs:
         clip = next(clip for clips in CLIPS.values() for clip in clips if clip.name == run["clip"])
         if clip.clip == "norm":
@@ -77,7 +77,7 @@ def test_the_small_text_keeps_the_most_frequent_tokens_and_reads_the_rest_as_unk
     assert int(small.counts_v.sum()) == len(small.train)
 
 
-def test_a_run_worse_than_guessing_counts_as_diverged(runs: list[dict[str, Any]]) -> None:
+def test_a_run_worse_than_guessing_counts_as_diverged(runs: list[TrainedRun]) -> None:
     for run in runs:
         worse = run["final_perplexity"] is None or run["final_perplexity"] >= 40
         assert run["diverged"] == worse

@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(prepared: PreparedCorpus, folder: Path) -> dict[str, Any]:
-    return run_gradients(SMALL, prepared, folder, SilentProgress())
+    return run_gradients(SMALL, prepared, folder, SilentProgress())  # pyright: ignore
 
 
 def forbidden(*_: Any) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_what_was_never_learned_has_none() -> None:
 def verdicts(rnn: np.ndarray, lstm: np.ndarray, attention: np.ndarray) -> dict[str, str]:
     table = {"rnn": curves(rnn), "lstm": curves(lstm), "attention": curves(attention)}
     claims = judged(table, DISTANCES, CHANCE)
-    assert all(claim["p_value"] < 0.01 for claim in claims if claim["verdict"] == "supported")
+    assert all(claim["p_value"] < 0.01 for claim in claims if claim["verdict"] == "supported")  # pyright: ignore
     return {claim["statement"]: claim["verdict"] for claim in claims}
 
 
@@ -86,4 +86,4 @@ def test_without_long_range_the_claims_say_that_they_are_not_tested() -> None:
     assert (claim["statement"], claim["effect"], claim["verdict"]) == (
         "the RNN falls with distance", None, "not tested"
     )  # fmt: skip
-    assert claim["reason"].startswith("not tested: the distances asked, 0 to 7,")
+    assert claim["reason"].startswith("not tested: the distances asked, 0 to 7,")  # pyright: ignore

@@ -30,7 +30,7 @@ TINY = ProbeConfig(
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict:
-    return run_probe(TINY, tmp_path_factory.mktemp("probe"), SilentProgress())
+    return {**run_probe(TINY, tmp_path_factory.mktemp("probe"), SilentProgress())}
 
 
 def test_a_probe_and_a_model_that_were_registered_elsewhere_are_run(

@@ -10,7 +10,7 @@ from rnn_lm.theory.statement import Statement, at_most, equal
 
 def printed(*statements: Statement) -> list[str]:
     exercise = {"title": "A title", "page": "1-bptt.md", "statements": [one.to_json() for one in statements]}
-    return list(lines({"exercises": [exercise]}))
+    return list(lines({"exercises": [exercise]}))  # pyright: ignore
 
 
 def test_a_statement_that_holds_takes_one_line_with_both_figures() -> None:

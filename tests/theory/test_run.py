@@ -45,7 +45,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def results(kept: Path) -> dict[str, Any]:
-    return run.run_theory(SMALL, SilentProgress(), kept)
+    return {**run.run_theory(SMALL, SilentProgress(), kept)}
 
 
 def test_results_are_plain_json(results: dict[str, Any]) -> None:
