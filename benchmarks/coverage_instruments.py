@@ -46,7 +46,10 @@ def shares(random: np.random.Generator, count: int, share: float, trials: int) -
     found = []
     for _ in range(trials):
         facts = accuracies(answers(random, share_d, count, 100, spread))[0]
-        found.append(facts["low"] <= truth <= facts["high"])
+        low, high = facts["low"], facts["high"]
+        assert low is not None
+        assert high is not None
+        found.append(low <= truth <= high)
     return summary(f"accuracy near {share:.1%}, {count} seeds, 100 questions", found)
 
 

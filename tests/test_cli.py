@@ -180,6 +180,7 @@ def test_a_cache_that_cannot_be_written_names_the_variable(capsys, tmp_path, mir
     assert "set RNN_LM_CACHE to another folder" in refused(capsys, "ngram", "--corpus", "tiny-shakespeare")
 
 
+@pytest.mark.slow
 def test_a_named_corpus_is_read_in_its_usual_way(capsys, ptb_folder, tmp_path):
     out = tmp_path / "ngram"
     arguments = ["--corpus", "ptb", "--data-dir", str(ptb_folder), "--order", "2", "--out", str(out)]

@@ -92,6 +92,7 @@ def test_stored_and_in_memory_are_equal(
     assert len(folders(cache)) == 1
 
 
+@pytest.mark.slow
 def test_subwords_are_keyed_by_the_tokenizer_that_was_trained(
     text: Path, cache: Downloads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,6 +148,7 @@ def test_other_content_or_settings_have_another_key(text: Path, cache: Downloads
     assert len(folders(cache)) == 5
 
 
+@pytest.mark.slow
 def test_text_without_files_is_keyed_by_itself(cache: Downloads) -> None:
     stored = load_corpus(CorpusConfig(), cache, stored_from=0)
     assert is_stored(stored)

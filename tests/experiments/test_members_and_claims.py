@@ -66,7 +66,7 @@ def settings(**changed) -> CompareSettings:
 
 
 def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_paired():
-    specs = settings().specs(100, InputVectors(torch.ones(100, 30), 30, {}))
+    specs = settings().specs(100, InputVectors(torch.ones(100, 30), 30, None))
     assert [(spec.name, spec.training.seed) for spec in specs] == [
         ("rnn", 5), ("lstm", 5), ("lstm-random", 5), ("rnn", 6), ("lstm", 6), ("lstm-random", 6),
     ]  # fmt: skip

@@ -32,7 +32,7 @@ CORPORA = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None)  # the first example waits for torch
+@settings(deadline=None, max_examples=30)  # the first example waits for torch
 @given(CORPORA, EMBEDDINGS, MODELS, TRAININGS)
 def test_the_command_line_gives_back_every_setting(texts, embedding, model, training):
     corpus = CorpusConfig(**texts)

@@ -119,6 +119,7 @@ def cmdline(pid: str) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_every_process_refuses_is_said_once(corpus: Path, tmp_path: Path) -> None:
     done = run(arguments(corpus, tmp_path / "out", "--processes", "6"))
     assert done.returncode == 2
