@@ -37,6 +37,7 @@ def test_packaged_corpora(name: str) -> None:
     check_corpus(name)
 
 
+@pytest.mark.slow
 def test_a_corpus_whose_files_are_here_already(ptb_folder: Path) -> None:
     check_corpus("ptb", data_dir=ptb_folder)
 

@@ -80,6 +80,7 @@ def test_one_way_to_adapt_is_done_alone(capsys, trained, adapt, labels):
     assert [name.removeprefix("lstm").strip(", ") for name in found] == ["static", *labels]
 
 
+@pytest.mark.slow
 def test_chosen_settings_given_as_flags_give_the_same_figures(capsys, trained, tmp_path):
     results = tmp_path / "adapted.json"
     tuned = evaluated(

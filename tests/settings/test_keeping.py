@@ -115,6 +115,7 @@ def test_a_run_keeps_its_settings_from_its_beginning_and_repeats_to_the_bit(corp
     assert (tmp_path / "ngram" / SETTINGS).is_file()
 
 
+@pytest.mark.slow
 def test_a_comparison_is_repeated_from_its_run_json(corpus, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     arguments = [

@@ -77,6 +77,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
     monkeypatch.setattr(Trainer, "step", counted)
 
 
+@pytest.mark.slow
 def test_a_sweep_repeats_itself_also_when_it_was_interrupted(arguments, tmp_path, monkeypatch, capsys):
     whole = results_of([*arguments, "--trials", "12"])
     assert found(whole) == found(results_of([*_elsewhere(arguments, tmp_path / "again"), "--trials", "12"]))

@@ -139,8 +139,8 @@ def assert_killed_run_ends_as_a_whole_one(data, folder: Path, kills: int) -> Non
     assert len(validations) == 20
 
 
-def test_three_sigkills_then_resume_gives_the_same_bits(tiny_data, tmp_path):
-    assert_killed_run_ends_as_a_whole_one(tiny_data, tmp_path, kills=3)
+def test_a_sigkill_then_resume_gives_the_same_bits(tiny_data, tmp_path):
+    assert_killed_run_ends_as_a_whole_one(tiny_data, tmp_path, kills=1)
 
 
 @pytest.mark.slow
