@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -73,11 +74,13 @@ def generate(
     """
     random = generator(config.sample_seed, "sampling")
     struck_out = torch.tensor([] if config.allow_unk else [vocabulary.unk_id], dtype=torch.int64)
-    model = for_stepping(model)
+    given, model = model, for_stepping(model)
+    # A copy is nobody else's, and in evaluation mode already.
+    mode = evaluating if model is given else _as_it_is
     state = model.initial_state(1)
-    log_probs_v, state = _read(model, vocabulary.eos_id, state)
+    log_probs_v, state = _read(model, vocabulary.eos_id, state, mode)
     for token in prompt_ids:
-        log_probs_v, state = _read(model, token, state)
+        log_probs_v, state = _read(model, token, state, mode)
     sentences = 0
     for _ in range(config.length):
         log_probs_v = log_probs_v.index_fill(0, struck_out, -math.inf)
@@ -88,7 +91,7 @@ def generate(
         sentences += token == vocabulary.eos_id
         if sentences == config.sentences:
             return
-        log_probs_v, state = _read(model, token, state)
+        log_probs_v, state = _read(model, token, state, mode)
 
 
 class Repetition:
@@ -184,14 +187,20 @@ def _nucleus(ids_c: Tensor, probabilities_c: Tensor, top_p: float) -> Candidates
     return Candidates(ids_c[: len(kept_c)], kept_c / kept_c.sum())
 
 
+def _as_it_is(model: LanguageModel) -> AbstractContextManager[None]:  # noqa: ARG001
+    return nullcontext()
+
+
 @torch.inference_mode()
-def _read(model: LanguageModel, token: int, state: State) -> tuple[Tensor, State]:
+def _read(
+    model: LanguageModel, token: int, state: State, mode: Callable[[LanguageModel], AbstractContextManager[None]]
+) -> tuple[Tensor, State]:
     """log P(next) (V,) on the CPU after reading ``token``, and the state.
 
     Modes are set per step, not around the loop: a generator is suspended between tokens, and whoever consumes it must
     not find itself in inference mode.
     """
     device = state[0].device if state else torch.device("cpu")
-    with evaluating(model):
+    with mode(model):
         log_probs_bv, state = model.step(torch.tensor([token], device=device), state)
     return log_probs_bv[0].cpu(), state
