@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from jaxtyping import Float, Int
@@ -23,7 +23,7 @@ from rnn_lm.layers.cells import Cell, LSTMCell, TorchCell
 from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
-from rnn_lm.layers.stack import Bidirectional, Recurrent, reverse
+from rnn_lm.layers.stack import Bidirectional, Recurrent
 from rnn_lm.layers.state import State
 
 MakeCell: TypeAlias = Callable[[int, int], Cell]
@@ -108,12 +108,16 @@ class Network(nn.Module):
         state = self.initial_state(input_tbe.shape[1]) if state is None else state
         before = [tuple(part[index] for part in state) for index in range(len(state[0]))]
         signal, after = input_tbe, []
-        for index in range(len(self.layers)):
+        for index, layer in enumerate(self.layers):
             if index > 0:
                 signal = self.dropout(signal)
-            own = slice(index * self.directions, (index + 1) * self.directions)
-            signal, states = _read(self.runs[own], signal, before[own], lengths_b)
-            after += states
+            own = before[index * self.directions : (index + 1) * self.directions]
+            if isinstance(layer, Bidirectional):
+                signal, states = layer.read(signal, own, lengths_b)
+                after += states
+            else:
+                signal, one = layer(signal, *own, lengths_b)
+                after.append(one)
         return signal, _joined(after)
 
     @torch.no_grad()
@@ -158,8 +162,10 @@ class RNN(Network):
         super().__init__(cell, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=dropout)
 
 
-class GRU(Network):
-    """The gated recurrent unit, as torch and cuDNN compute it. See ``Network`` and ``GRUCell``."""
+class _OfOneCell(Network):
+    """A network whose class says what its cell is."""
+
+    cell: ClassVar[type[TorchCell]]
 
     def __init__(
         self,
@@ -171,11 +177,17 @@ class GRU(Network):
         dropout: float = 0.0,
         engine: str = "auto",
     ) -> None:
-        cell = partial(GRUCell, engine=engine)
+        cell = partial(self.cell, engine=engine)
         super().__init__(cell, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=dropout)
 
 
-class LSTM(Network):
+class GRU(_OfOneCell):
+    """The gated recurrent unit, as torch and cuDNN compute it. See ``Network`` and ``GRUCell``."""
+
+    cell = GRUCell
+
+
+class LSTM(_OfOneCell):
     """The long short-term memory with a forget gate, whose bias starts at 1. See ``Network`` and ``LSTMCell``.
 
     >>> import torch
@@ -185,18 +197,7 @@ class LSTM(Network):
     (torch.Size([5, 3, 16]), torch.Size([2, 3, 16]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        layers: int = 1,
-        *,
-        bidirectional: bool = False,
-        dropout: float = 0.0,
-        engine: str = "auto",
-    ) -> None:
-        cell = partial(LSTMCell, engine=engine)
-        super().__init__(cell, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=dropout)
+    cell = LSTMCell
 
 
 class Mogrifier(Network):
@@ -215,17 +216,6 @@ class Mogrifier(Network):
     ) -> None:
         cell = partial(MogrifierCell, rounds=rounds, rank=rank)
         super().__init__(cell, input_size, hidden_size, layers, bidirectional=bidirectional, dropout=dropout)
-
-
-def _read(
-    runs: Sequence[Recurrent], signal: Tensor, states: Sequence[State], lengths_b: Tensor | None
-) -> tuple[Tensor, list[State]]:
-    """One layer over time: forward, and backward where there is such a run; their outputs side by side."""
-    there_tbh, there = runs[0](signal, states[0], lengths_b)
-    if len(runs) == 1:
-        return there_tbh, [there]
-    back_tbh, back = runs[1](reverse(signal, lengths_b), states[1], lengths_b)
-    return torch.cat([there_tbh, reverse(back_tbh, lengths_b)], dim=2), [there, back]
 
 
 def _joined(states: Sequence[State]) -> State:

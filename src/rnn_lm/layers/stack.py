@@ -100,9 +100,24 @@ class Bidirectional(nn.Module):
             input_tbe: what is read.
             lengths_b: see ``Recurrent.forward``.
         """
-        there_tbh, _ = self.forward_layer(input_tbe, lengths_b=lengths_b)
-        back_tbh, _ = self.backward_layer(reverse(input_tbe, lengths_b), lengths_b=lengths_b)
-        return torch.cat([there_tbh, reverse(back_tbh, lengths_b)], dim=2)
+        return self.read(input_tbe, (None, None), lengths_b)[0]
+
+    def read(
+        self,
+        input_tbe: Float[Tensor, "T B E"],
+        states: Sequence[State | None],
+        lengths_b: Int[Tensor, "B"] | None = None,
+    ) -> tuple[Float[Tensor, "T B H"], list[State]]:
+        """Return the same from given states, and the states after it: forward, then backward.
+
+        Args:
+            input_tbe: what is read.
+            states: of the two directions before it; None: the initial one.
+            lengths_b: see ``Recurrent.forward``.
+        """
+        there_tbh, there = self.forward_layer(input_tbe, states[0], lengths_b)
+        back_tbh, back = self.backward_layer(reverse(input_tbe, lengths_b), states[1], lengths_b)
+        return torch.cat([there_tbh, reverse(back_tbh, lengths_b)], dim=2), [there, back]
 
 
 def reverse(input_tbe: Float[Tensor, "T B E"], lengths_b: Int[Tensor, "B"] | None = None) -> Float[Tensor, "T B E"]:
