@@ -183,10 +183,12 @@ class AttentionLanguageModel(NeuralLanguageModel):
         between = (None,) * len(self.between_sizes) if masks is None else masks.between_lbh
         *memories, counts_pb1 = state
         counts_pb1 = torch.cat([counts_pb1, counts_pb1.new_ones(*input_tb.shape, 1)])
+        # Where no column was restarted, all see the same. A compiler does not know whether: it takes the long way.
+        differing = counts_pb1 if torch.compiler.is_compiling() or not bool(counts_pb1.all()) else None
         after = []
         for index, (layer, past_pbf) in enumerate(zip(self.layers, memories, strict=True)):
             dropped = between[2 * index : 2 * index + 2]
-            hidden_tbh, memory_pbf = layer(hidden_tbh, past_pbf, counts_pb1, dropped)
+            hidden_tbh, memory_pbf = layer(hidden_tbh, past_pbf, differing, dropped)
             after.append(memory_pbf)
         longest = max(map(len, after))
         return self.norm(hidden_tbh), (*after, counts_pb1[len(counts_pb1) - longest :])
@@ -213,7 +215,7 @@ class AttentionLayer(nn.Module):
         self,
         hidden_tbe: Float[Tensor, "T B E"],
         past_pbf: Float[Tensor, "P B F"],
-        counts_qb1: Float[Tensor, "Q B 1"],
+        counts_qb1: Float[Tensor, "Q B 1"] | None,
         dropped: tuple[Tensor | None, ...] = (None, None),
     ) -> tuple[Float[Tensor, "T B E"], Float[Tensor, "R B F"]]:
         """The layer's output for T new positions, and the memory of past and new ones (the latest in the window).
@@ -221,19 +223,20 @@ class AttentionLayer(nn.Module):
         Args:
             hidden_tbe: what is read.
             past_pbf: keys and values of the past, side by side.
-            counts_qb1: 1 where a position counts, of P + T or more, the latest last.
+            counts_qb1: 1 where a position counts, of P + T or more, the latest last; None: all of them do.
             dropped: dropout masks of what attention and the feed-forward layer add.
         """
         width = hidden_tbe.shape[-1]
         query_tbe, new_tbf = self.project(self.attention_norm(hidden_tbe)).split([width, 2 * width], dim=-1)
         memory_pbf = torch.cat([past_pbf, new_tbf])
-        attended_tbe = self._attend(query_tbe, memory_pbf, counts_qb1[len(counts_qb1) - len(memory_pbf) :])
+        counts_pb1 = None if counts_qb1 is None else counts_qb1[len(counts_qb1) - len(memory_pbf) :]
+        attended_tbe = self._attend(query_tbe, memory_pbf, counts_pb1)
         hidden_tbe = hidden_tbe + times(self.merge(attended_tbe), dropped[0])
         middle = functional.gelu(self.expand(self.feed_forward_norm(hidden_tbe)))
         kept = memory_pbf if self.view.window is None else memory_pbf[-self.view.window :]
         return hidden_tbe + times(self.contract(middle), dropped[1]), kept
 
-    def _attend(self, query_tbe: Tensor, memory_pbf: Tensor, counts_pb1: Tensor) -> Tensor:
+    def _attend(self, query_tbe: Tensor, memory_pbf: Tensor, counts_pb1: Tensor | None) -> Tensor:
         """softmax(c q k / sqrt(d) - slope * distance) v per head, over the n positions up to the query's own.
 
         Of these, those that do not count are left out. c is log(1 + n) or 1.
@@ -249,8 +252,7 @@ class AttentionLayer(nn.Module):
         if self.view.window is not None:
             visible_tp = visible_tp & (distance_tp < self.view.window)
         visible = visible_tp
-        # Where the columns differ in what they see. A compiler does not know whether they do: it takes the long way.
-        if torch.compiler.is_compiling() or not bool(counts_pb1.all()):
+        if counts_pb1 is not None:
             visible = visible_tp & (counts_pb1.squeeze(2).T > 0)[:, None, None, :]
         if self.view.sharpened:
             query = query * visible.sum(-1).to(query.dtype).log1p()[..., None]
