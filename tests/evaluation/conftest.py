@@ -19,6 +19,8 @@ from rnn_lm.vocabulary import Vocabulary
 class TableModel:
     """P(next | last token) looked up in a table: a bigram model without a state. Records what it was asked."""
 
+    device = torch.device("cpu")
+
     def __init__(self, probabilities_vv: Tensor) -> None:
         self.vocabulary_size = len(probabilities_vv)
         self.log_probs_vv = probabilities_vv.double().log()
@@ -41,6 +43,8 @@ class TableModel:
 
 class TinyGRU(nn.Module):
     """A GRU language model with dropout, which evaluation must switch off."""
+
+    device = torch.device("cpu")
 
     def __init__(self, vocabulary_size: int, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

@@ -225,6 +225,7 @@ class Certain:
     """Gives <unk> all the probability there is."""
 
     vocabulary_size = 5
+    device = torch.device("cpu")
 
     def initial_state(self, batch):
         return (torch.zeros(1, batch),)

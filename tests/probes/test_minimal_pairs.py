@@ -54,6 +54,7 @@ def test_the_ngram_knows_agreement_as_far_as_it_sees() -> None:
 
 class Uniform:
     vocabulary_size = len(TOKENS)
+    device = torch.device("cpu")
 
     def initial_state(self, batch: int) -> tuple[torch.Tensor, ...]:
         return (torch.zeros(1, batch),)

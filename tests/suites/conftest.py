@@ -20,6 +20,8 @@ from rnn_lm.vocabulary import Vocabulary
 class SmallModel(nn.Module):
     """A GRU with random parameters: what it prefers is arbitrary, and depends on all that it has read."""
 
+    device = torch.device("cpu")
+
     def __init__(self, size: int) -> None:
         super().__init__()
         self.vocabulary_size = size

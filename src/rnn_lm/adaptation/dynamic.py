@@ -112,7 +112,7 @@ def root_mean_square_gradients(
     mean_squares = [torch.zeros_like(parameter) for parameter in parameters.values()]
     input_n, target_n = train.inputs_and_targets()
     count = min(_SEGMENTS, max(1, len(train) // length))
-    device = model.embedding.weight.device
+    device = model.device
     with evaluating(model), progress.task("gradients", count) as task:
         for number in range(count):
             first = number * max(0, len(train) - length) // count

@@ -73,7 +73,7 @@ def read_adapting(
     nll_n = torch.zeros(len(text), dtype=torch.float64)
     cached_cn = torch.zeros(len(caches), len(text), dtype=torch.float64)
     kept: list[NeuralCache] = []
-    device, nll_sum = model.embedding.weight.device, 0.0
+    device, nll_sum = model.device, 0.0
     reporter = (progress or SilentProgress()).task(name, float(len(text)))
     with evaluating(model), _following(model, dynamic) as adapt, reporter as task:
         state = model.initial_state(1)

@@ -28,9 +28,7 @@ class NextToken(NamedTuple):
 
 
 @torch.inference_mode()
-def next_tokens(
-    model: LanguageModel, ids: Sequence[int], vocabulary: Vocabulary, top: int, device: torch.device
-) -> Rows[NextToken]:
+def next_tokens(model: LanguageModel, ids: Sequence[int], vocabulary: Vocabulary, top: int) -> Rows[NextToken]:
     """Return the ``top`` tokens that are most probable after ``ids``, the most probable first.
 
     Args:
@@ -38,12 +36,11 @@ def next_tokens(
         ids: at least one.
         vocabulary: the model's.
         top: how many.
-        device: where the model computes.
     """
-    state, log_probs_v = tuple(part.to(device) for part in model.initial_state(1)), torch.empty(0)
+    state, log_probs_v = model.initial_state(1), torch.empty(0)
     with evaluating(model):
         for index in ids:
-            log_probs_bv, state = model.step(torch.tensor([index], device=device), state)
+            log_probs_bv, state = model.step(torch.tensor([index], device=model.device), state)
             log_probs_v = log_probs_bv[0]
     probabilities_v = log_probs_v.cpu().double().exp()
     order_c = probabilities_v.argsort(descending=True, stable=True)[:top].tolist()

@@ -105,9 +105,7 @@ class TextModel:
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        if isinstance(self.lm, nn.Module):
-            return next(self.lm.parameters()).device
-        return torch.device("cpu")
+        return self.lm.device
 
     @settings_named()
     def to(self, device: str) -> TextModel:
@@ -198,7 +196,7 @@ class TextModel:
         if top < 1:
             raise SettingError("top must be at least 1")
         ids = [self.vocabulary.eos_id, *self._prompt(text)]
-        return next_tokens(self.lm, ids, self.vocabulary, top, self.device)
+        return next_tokens(self.lm, ids, self.vocabulary, top)
 
     @settings_named(sample_seed="seed")
     def generate(

@@ -135,7 +135,7 @@ def _(model: RecurrentLanguageModel, ids: Sequence[int], name: str) -> tuple[Lay
 @_layers_over.register
 def _(model: NeuralLanguageModel, ids: Sequence[int], name: str) -> tuple[LayerStates, ...]:  # noqa: ARG001
     """Of a kind of model that is not known here: the last layer's output, which every kind has, token by token."""
-    state = tuple(part.to(model.device) for part in model.initial_state(1))
+    state = model.initial_state(1)
     outputs: list[Tensor] = []
     for index in ids:
         hidden_tbh, state = model.hidden(torch.tensor([[index]], device=model.device), state)
@@ -160,9 +160,8 @@ def _(model: AttentionLanguageModel, ids: Sequence[int], name: str) -> tuple[Lay
 
     hooks = [layer.register_forward_hook(keep) for layer in model.layers]
     try:
-        device = next(model.parameters()).device
-        input_tb = torch.tensor(list(ids), device=device).unsqueeze(1)
-        state = tuple(part.to(device) for part in model.initial_state(1))
+        input_tb = torch.tensor(list(ids), device=model.device).unsqueeze(1)
+        state = model.initial_state(1)
         model.score(input_tb, input_tb, state)
     finally:
         for hook in hooks:

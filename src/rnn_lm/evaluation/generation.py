@@ -200,7 +200,6 @@ def _read(
     Modes are set per step, not around the loop: a generator is suspended between tokens, and whoever consumes it must
     not find itself in inference mode.
     """
-    device = state[0].device if state else torch.device("cpu")
     with mode(model):
-        log_probs_bv, state = model.step(torch.tensor([token], device=device), state)
+        log_probs_bv, state = model.step(torch.tensor([token], device=model.device), state)
     return log_probs_bv[0].cpu(), state

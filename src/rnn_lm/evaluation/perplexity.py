@@ -307,7 +307,7 @@ def _score_batch(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Positions in the text and their NLL (float64), segment by segment, for the columns of one batch."""
     state = model.initial_state(len(batch.start_b))
-    device = state[0].device if state else torch.device("cpu")
+    device = model.device
     for row in range(0, batch.rows, segment_length):
         row_t = torch.arange(row, min(row + segment_length, batch.rows))
         position_tb = batch.start_b[None, :] + row_t[:, None]

@@ -1,9 +1,10 @@
-"""The one seam: everything that scores, probes, generates or serves sees a model through these three methods."""
+"""The one seam: what scores, probes, generates or serves sees a model through these three methods and its device."""
 
 from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -19,6 +20,11 @@ class LanguageModel(Protocol):
     """
 
     vocabulary_size: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where ids and states have to be."""
+        ...
 
     def initial_state(self, batch: int) -> State:
         """The state before any token has been read, for ``batch`` texts."""

@@ -89,6 +89,11 @@ class NgramLanguageModel:
         write_table(path, self.table, {"config": to_json(self.config), "eos_id": self.eos_id, "discounts": discounts})
 
     @property
+    def device(self) -> torch.device:
+        """The CPU, where the table is."""
+        return torch.device("cpu")
+
+    @property
     def ngram_counts(self) -> tuple[int, ...]:
         """How many n-grams of each length are stored."""
         return tuple(len(level.keys_g) for level in self.table.levels)

@@ -41,9 +41,8 @@ def valid_nll(model: LanguageModel, text: EncodedText, tokens: int, runtime: Run
     input_tb, target_tb = validation_columns(text, tokens)
     count, own = target_tb.numel(), runtime.share(input_tb.shape[1])
     state, total = model.initial_state(own.stop - own.start), 0.0
-    device = runtime.device
     for inputs, targets in zip(input_tb[:, own].split(ROWS), target_tb[:, own].split(ROWS), strict=True):
-        nll_tb, state = model.score(inputs.to(device), targets.to(device), state)
+        nll_tb, state = model.score(inputs.to(model.device), targets.to(model.device), state)
         # On the CPU, since not every accelerator has float64.
         total += float(nll_tb.cpu().sum(dtype=torch.float64))
     return runtime.totals(total)[0] / count
