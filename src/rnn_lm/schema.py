@@ -31,6 +31,22 @@ def first_problem(value: Any, kind: Any, where: str = "") -> str | None:
     return _problem(value, kind, where, 0)
 
 
+def first_fault(value: Any, kind: Any, form: str, version: int) -> str | None:
+    """The first way in which a JSON value is not a ``kind`` that calls itself ``form`` and is of ``version``.
+
+    Args:
+        value: what ``json.loads`` gives.
+        kind: see ``first_problem``.
+        form: what ``format`` must be.
+        version: what ``version`` must be.
+    """
+    if not isinstance(value, dict) or value.get("format") != form:
+        return f'no "format": "{form}"'
+    if value.get("version") != version:
+        return f"version {str(value.get('version'))[:20]} where this program reads version {version}"
+    return first_problem(value, kind)
+
+
 def _problem(value: Any, kind: Any, where: str, depth: int) -> str | None:
     if depth > _DEEPEST:
         return f"{_named(where)} is nested too deep"

@@ -16,7 +16,7 @@ from jaxtyping import Int64
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
-from rnn_lm.schema import first_problem
+from rnn_lm.schema import first_fault
 from rnn_lm.stream import EncodedText
 
 UNK = "<unk>"
@@ -187,11 +187,7 @@ class _File(TypedDict):
 
 def _fault(value: Any) -> str | None:
     """What is wrong with a vocabulary read from JSON, if its parts have the wrong types."""
-    if not isinstance(value, dict) or value.get("format") != _FORMAT:
-        return f'no "format": "{_FORMAT}"'
-    if value.get("version") != _VERSION:
-        return f"version {str(value.get('version'))[:20]} where this program reads version {_VERSION}"
-    problem = first_problem(value, _File)
+    problem = first_fault(value, _File, _FORMAT, _VERSION)
     if problem is None and not all(0 <= count < 2**63 for count in value["counts"]):
         problem = "counts holds what is no count"
     return problem

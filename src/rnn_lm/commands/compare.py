@@ -19,6 +19,7 @@ from rnn_lm.config import (
     TrainingConfig,
 )
 from rnn_lm.errors import UserError
+from rnn_lm.probes.config import SMALL
 from rnn_lm.progress import TerminalProgress, duration
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Options:
     matched to the parameter count of --cell with --hidden-size."""
     parts: tuple[str, ...] = ("probes", "gradients", "theory")
     """What to add about the models, on a small budget: probes, gradients, theory. --parts alone adds nothing."""
-    suites: tuple[str, ...] = field(default=("agreement", "reference"), metadata=only(parts=holding("probes")))
+    suites: tuple[str, ...] = field(default=SMALL.probes, metadata=only(parts=holding("probes")))
     """Generated suites that --parts probes trains on and asks: agreement, recall, reference, or what other packages
     offer."""
     rnn_learning_rate: float = field(default=1.5e-3, metadata=only(models=_ELMAN))

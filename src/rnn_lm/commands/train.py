@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,7 +39,7 @@ def run(options: Options) -> None:
     from rnn_lm.runtime import start_runtime
     from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.training.log import gradient_summary
-    from rnn_lm.training.trainer import LARGEST_NLL
+    from rnn_lm.training.validation import shown_perplexity
 
     settings = TrainSettings(options.corpus, options.embedding, options.model, options.training)
     check_train(settings, options.out, resume=options.resume)
@@ -51,7 +50,7 @@ def run(options: Options) -> None:
     if not runtime.first:
         return
     position, summary = result.position, gradient_summary(result.log.steps, options.training.seed)
-    best = math.exp(min(position.best_valid_nll, LARGEST_NLL))
+    best = shown_perplexity(position.best_valid_nll)
     progress.say(
         f"trained {position.step:,} steps in {duration(position.seconds)}; best valid perplexity "
         f"{best:.2f} at step {position.best_step:,}; gradient clipped in "

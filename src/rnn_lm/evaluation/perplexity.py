@@ -21,19 +21,18 @@ import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor, nn
 
+from rnn_lm.evaluation.score import Policy
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.padding import IGNORE
 from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.stream import EncodedText
-
-Policy: TypeAlias = Literal["stream", "sentence"]
 
 
 @dataclass(frozen=True)

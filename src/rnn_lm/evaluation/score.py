@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
+
+Policy: TypeAlias = Literal["stream", "sentence"]
+"""What a model has read when it predicts a token: see ``perplexity.py``."""
 
 
 class SplitSizes(TypedDict):

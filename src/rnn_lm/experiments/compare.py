@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,7 +28,7 @@ from rnn_lm.report.results import Claim, Compared, CurvePoint, MatchScore, Model
 from rnn_lm.runs import MANIFEST, bind_run, read_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.log import ValidationRecord, gradient_summary
-from rnn_lm.training.trainer import LARGEST_NLL
+from rnn_lm.training.validation import shown_perplexity
 
 HEADLINE: Policy = "stream"
 """The policy under which the breakdown by seen context is shown."""
@@ -146,8 +145,8 @@ def curve_of(log: Sequence[ValidationRecord]) -> list[CurvePoint]:
             "tokens": record.tokens,
             "seconds": record.seconds,
             "learning_rate": record.learning_rate,
-            "train_perplexity": None if record.train_nll is None else math.exp(min(record.train_nll, LARGEST_NLL)),
-            "valid_perplexity": math.exp(min(record.valid_nll, LARGEST_NLL)),
+            "train_perplexity": None if record.train_nll is None else shown_perplexity(record.train_nll),
+            "valid_perplexity": shown_perplexity(record.valid_nll),
         }
         for record in log
     ]

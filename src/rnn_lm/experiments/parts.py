@@ -41,7 +41,7 @@ class PartContext:
     labels: Mapping[str, str]
     folder: Path
     progress: Progress
-    suites: tuple[str, ...] = probe_config.SMALL.probes
+    suites: tuple[str, ...]
 
 
 def probes(context: PartContext) -> AskedProbes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,8 @@ from rnn_lm.models.storage import load_model
 from rnn_lm.progress import Progress
 from rnn_lm.seeding import generator
 from rnn_lm.training.log import gradient_summary
-from rnn_lm.training.trainer import LARGEST_NLL, Trainer, TrainingData
+from rnn_lm.training.trainer import Trainer, TrainingData
+from rnn_lm.training.validation import shown_perplexity
 from rnn_lm.vocabulary import Vocabulary
 
 
@@ -91,7 +91,7 @@ def train_subject(cell: str, config: GradientsConfig, data: TrainingData, folder
         "steps": result.position.step,
         "learning_rate": rate,
         "bptt_length": training.bptt_length,
-        "valid_perplexity": math.exp(min(result.position.best_valid_nll, LARGEST_NLL)),
+        "valid_perplexity": shown_perplexity(result.position.best_valid_nll),
         "gradient_norms": gradient_summary(result.log.steps, config.gradients_seed),
     }
     return Subject(cell, "trained", model, facts)

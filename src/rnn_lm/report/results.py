@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.score import CorpusResult, Score
+from rnn_lm.evaluation.score import CorpusResult, Policy, Score
 from rnn_lm.files import read_json
 from rnn_lm.gradients.results import GradientsPart
 from rnn_lm.probes.results import ProbesPart
@@ -25,7 +25,6 @@ from rnn_lm.training.log import GradientNorms
 FORMAT = "rnn_lm results"
 VERSION = 1
 
-Policy = Literal["stream", "sentence"]
 Verdict = Literal["supported", "not supported", "undecided", "not tested"]
 
 

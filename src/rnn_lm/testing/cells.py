@@ -9,8 +9,7 @@ the same numbers from          run, and forward           with gradients that fi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from itertools import pairwise
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -19,18 +18,19 @@ from torch import Tensor
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.layers import CELLS, Cell, Recurrent, State
-from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.seeding import generator
 from rnn_lm.testing.claims import claim, claim_close
+from rnn_lm.testing.models import check_model
 
-INPUT, HIDDEN, STEPS, BATCH, WORDS = 3, 4, 5, 3, 11
+INPUT, HIDDEN, STEPS, BATCH = 3, 4, 5, 3
 
 
 def check_cell(cell: type[Cell] | str, **settings: Any) -> None:
     """Check that a cell is one: in float64, with few units.
 
     Args:
-        cell: its class, or its name in ``CELLS``; with a name, a language model with it is checked, too.
+        cell: its class, or its name in ``CELLS``; with a name, a language model with it is checked,
+            too, of one layer and of two: see ``check_model``.
         settings: of ``ModelConfig``, where others than the default ones are to be checked.
 
     Raises:
@@ -48,7 +48,8 @@ def check_cell(cell: type[Cell] | str, **settings: Any) -> None:
     _check_mask(made)
     _check_kept(made, _drawn(kind, values, seed=2))
     if isinstance(cell, str):
-        _check_language_model(config)
+        for layers in (1, 2):
+            check_model(cell, **{**settings, "layers": layers})
 
 
 def _drawn(kind: type[Cell], settings: Mapping[str, Any], seed: int) -> Cell:
@@ -159,21 +160,3 @@ def _check_kept(cell: Cell, other: Cell) -> None:
     other.load_state_dict(load(save(cell.state_dict())))
     after_tbh, _ = other(input_tbe, state)
     claim_close([after_tbh], [before_tbh], "state_dict does not hold all that the cell is", tolerance=0)
-
-
-def _check_language_model(config: ModelConfig) -> None:
-    """A model with the cell, of one layer and of two: score is the sum of steps, and parameters are counted right."""
-    for layers in (1, 2):
-        config = replace(config, layers=layers)
-        model = RecurrentLanguageModel(WORDS, INPUT, config, generator(1, "start")).double()
-        counted = count_parameters(WORDS, INPUT, config)
-        held = sum(parameter.numel() for parameter in model.parameters())
-        claim(counted == held, f"count_parameters says {counted}, the model of {layers} layers has {held}")
-        ids_tb = torch.randint(WORDS, (STEPS + 1, BATCH), generator=generator(6, "contract"))
-        with torch.no_grad():
-            nll_tb, last = model.score(ids_tb[:-1], ids_tb[1:], model.initial_state(BATCH))
-            state, steps = model.initial_state(BATCH), []
-            for token_b, target_b in pairwise(ids_tb):
-                log_probs_bv, state = model.step(token_b, state)
-                steps.append(-log_probs_bv.gather(1, target_b[:, None]).squeeze(1))
-        claim_close([nll_tb, *last], [torch.stack(steps), *state], "score is not the sum of steps")

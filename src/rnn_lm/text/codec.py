@@ -19,7 +19,7 @@ from typing import Any, TypedDict
 
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.files import make_folder, read_json, write_json
-from rnn_lm.schema import first_problem
+from rnn_lm.schema import first_fault
 from rnn_lm.seal import is_intact, sealed
 from rnn_lm.text.base import TOKENIZER, TOKENIZERS, Joiner, Tokenization
 from rnn_lm.text.forms import Normalize, prepared
@@ -217,9 +217,5 @@ class _File(TypedDict):
 
 
 def _fault(facts: Any) -> str | None:
-    if not isinstance(facts, dict) or facts.get("format") != _FORMAT:
-        return f'no "format": "{_FORMAT}"'
-    if facts.get("version") != _VERSION:
-        return f"version {str(facts.get('version'))[:20]} where this program reads version {_VERSION}"
-    problem = first_problem(facts, _File)
+    problem = first_fault(facts, _File, _FORMAT, _VERSION)
     return problem if problem or is_intact(facts) else "it was changed since it was written"

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,7 @@ from rnn_lm.training.log import StepRecord, TrainingLog
 from rnn_lm.training.loop import Callback, TrainingLoop
 from rnn_lm.training.plan import CALIBRATION_STEPS, LAST_PLAN, PLAN_SHARE, Costs, steps_for_time
 from rnn_lm.training.position import Position
-from rnn_lm.training.validation import LARGEST_NLL
+from rnn_lm.training.validation import shown_perplexity
 
 
 class Averaging(Callback):
@@ -133,6 +132,6 @@ class Showing(Callback):
         position = self.loop.position
         figures: dict[str, float | str] = {"loss": record.loss, "gradient": record.norm_before}
         if self.log.validations:
-            figures["valid ppl"] = math.exp(min(self.log.validations[-1].valid_nll, LARGEST_NLL))
+            figures["valid ppl"] = shown_perplexity(self.log.validations[-1].valid_nll)
         figures["tokens/s"] = position.tokens / max(position.seconds, 1e-9)
         self.task.update(self.loop.progress_share, **figures)

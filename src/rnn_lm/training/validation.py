@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,13 @@ from rnn_lm.training.plan import validation_steps
 
 LARGEST_NLL = 700.0
 """Nats per token at validation beyond which a run has diverged: the perplexity is more than a float holds."""
+
+
+def shown_perplexity(nll: float) -> float:
+    """The perplexity of a mean NLL in nats, the largest that a float holds where it is beyond."""
+    return math.exp(min(nll, LARGEST_NLL))
+
+
 OnValidation: TypeAlias = Callable[[ValidationRecord], None]
 """Told of each validation as it is made; what it raises ends the run there, and comes out of ``Trainer.run``."""
 
