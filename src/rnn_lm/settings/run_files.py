@@ -6,13 +6,13 @@ where a flag gives that of all Elman cells, a search its space by setting. Here 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rnn_lm.config import from_json
 from rnn_lm.errors import UserError
+from rnn_lm.models.families import BASELINE, FAMILIES
 from rnn_lm.runs import MANIFEST, Run, read_manifest
 from rnn_lm.settings.catalogue import catalogue, command_of, tables_of
 from rnn_lm.settings.reading import Commands, FileSettings, read_toml
@@ -65,20 +65,14 @@ def _by_part(run: Run) -> Mapping[str, Any]:
 
 def _is_trained(kind: str) -> bool:
     """Whether a run is that of one neural model, whose family gives the run its kind."""
-    if kind in ("compare", "ngram", "probe", "gradients", "theory", "sweep"):
-        return False  # without importing what families need
-    return kind in _families()
-
-
-def _families() -> Any:
-    return importlib.import_module("rnn_lm.models.families").FAMILIES
+    return kind != BASELINE and kind in FAMILIES
 
 
 def _own(config: Mapping[str, Any], kind: type[Any], path: Path) -> dict[str, Any]:
     """A command's own settings, of which a run keeps some in another form."""
     config = dict(config)
     if isinstance(config.get("cells"), list) and "models" in catalogue(kind):  # as version 0.1 called them
-        config["models"] = ["ngram", *config.pop("cells")]
+        config["models"] = [BASELINE, *config.pop("cells")]
     if isinstance(config.get("space"), Mapping):
         config["space"] = [f"{name}={values}" for name, values in config["space"].items()]
     for kept, name in (("learning_rates", "rnn_learning_rate"), ("dropout_scales", "rnn_dropout_scale")):
@@ -101,7 +95,7 @@ def _of_elman_cells(by_model: Any, kept: str, name: str, path: Path) -> dict[str
     """The one value that ``--rnn-...`` gave all Elman cells; nothing where there were none."""
     values = by_model if isinstance(by_model, Mapping) else {}
     # What a family of models wants lower than --learning-rate follows from both.
-    values = {model: value for model, value in values.items() if model not in _families()}
+    values = {model: value for model, value in values.items() if model not in FAMILIES}
     first = next(iter(values.values()), None)
     if any(not model.startswith("rnn") or value != first for model, value in values.items()):
         shown = ", ".join(values)
