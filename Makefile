@@ -55,4 +55,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@# KenLM, which two tests compare against, is built from source: where there is no compiler they are skipped.
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[kenlm]' 2>/dev/null || echo "no KenLM: its tests will be skipped"
+	@# So are those that other people's programs run, where these cannot be had.
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[interop]' 2>/dev/null || echo "no lm-eval or minicons: their tests will be skipped"
 	touch $@
