@@ -4,7 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo test test-slow check lint bench readme docs clean
+SITE := .venv/site
+
+.PHONY: demo test test-slow check lint bench readme docs site clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -46,6 +48,9 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 	$(BIN)/python docs/update_tables.py docs/gradients.md runs/gradients/results.json
 	$(BIN)/rnn-lm theory --out runs/theory --resume --figures docs/theory/figures
 
+site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:  ## remove what the targets above made, but for runs/
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
 
@@ -57,4 +62,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[kenlm]' 2>/dev/null || echo "no KenLM: its tests will be skipped"
 	@# So are those that other people's programs run, where these cannot be had.
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[interop]' 2>/dev/null || echo "no lm-eval or minicons: their tests will be skipped"
+	touch $@
+
+$(SITE): $(INSTALLED)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[site]'
 	touch $@
