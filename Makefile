@@ -37,8 +37,9 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	$(BIN)/python benchmarks/coverage.py --json benchmarks/results/coverage.json
 	$(BIN)/python benchmarks/tables.py
 
-readme: demo  ## the demo's tables into README.md
+readme: demo  ## the demo's tables into README.md and docs/results.md
 	$(BIN)/python docs/update_tables.py README.md runs/demo/results.json
+	$(BIN)/python docs/update_tables.py docs/results.md runs/demo/results.json
 
 docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tables and figures into docs/
 	$(BIN)/rnn-lm probe --out runs/probe --resume

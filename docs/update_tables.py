@@ -2,8 +2,8 @@
 
     python docs/update_tables.py PAGE RESULTS.json
 
-A page says with ``<!-- results -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with a slash below) where
-the tables of that part belong. ``make readme`` and ``make docs`` call this for every page that has some.
+A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with a
+slash below) where the tables of that part belong. ``make readme`` and ``make docs`` call this for every page that has some.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rnn_lm.files import read_json
 from rnn_lm.report.markdown import results_markdown, table_markdown
 from rnn_lm.report.notes_probes import undecided_because
 from rnn_lm.report.results import read_results
-from rnn_lm.report.tables import Table
+from rnn_lm.report.tables import Table, perplexity_table, policies
 from rnn_lm.report.tables_gradients import gradients_tables
 from rnn_lm.report.tables_probes import probes_tables
 
@@ -28,7 +28,10 @@ def parts_of(path: Path) -> dict[str, str]:
     found: dict[str, Any] = read_json(path)
     parts = {}
     if "models" in found:
-        parts["results"] = f"{results_markdown(read_results(path))}\n{provenance(found)}"
+        results = read_results(path)
+        parts["results"] = f"{results_markdown(results)}\n{provenance(found)}"
+        first = perplexity_table(results, policies(results)[0])
+        parts["summary"] = f"{table_markdown(first)}\n\n{provenance(found)}"
     if "probes" in found:
         reasons = [
             f"{probe['label']}: {reason}" for probe in found["probes"]["probes"] for reason in undecided_because(probe)
