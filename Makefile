@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 
 SITE := .venv/site
 
-.PHONY: demo test test-slow check lint bench readme docs site clean
+.PHONY: demo test test-slow check lint bench readme docs site tutorials clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -51,6 +51,9 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 
 site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+tutorials: $(SITE)  ## run the tutorials, and keep their output in them: about twenty minutes
+	$(BIN)/python docs/run_tutorials.py
 
 clean:  ## remove what the targets above made, but for runs/
 	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis

@@ -38,6 +38,13 @@ def test_links_into_the_code_go_to_the_repository():
     assert out == f"[a]({code}/src/rnn_lm/x.py) [b]({code}/benchmarks/y.json) [c](other.md)"
 
 
+def test_a_page_fetches_no_script():
+    pytest.importorskip("latex2mathml")
+    page = type("Page", (), {"url": "theory/1-bptt.html"})
+    out = load("hooks").on_post_page('<script src="https://unpkg.com/iframe-worker/shim"></script>', page=page)
+    assert out == '<script src="../site/worker.js"></script>'
+
+
 def test_doctests_are_fenced():
     pytest.importorskip("griffe")
     text = "Say it.\n\n    >>> 1 + 1\n    2\n\nArgs:\n    a: b.\n\n>>> 3\n3"

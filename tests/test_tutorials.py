@@ -1,0 +1,53 @@
+"""The tutorials' code, run from top to bottom on a tiny text and budget: what a reader types works."""
+
+import ast
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+TUTORIALS = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("*.ipynb"))
+SMALL = {"CORPUS": "text.txt", "TEXT": "text.txt", "BUDGET": "3steps", "HIDDEN": 8, "STEPS": 12}
+
+
+def code_of(notebook: Path) -> list[str]:
+    """Code cells, the values of those tagged as parameters replaced by small ones."""
+    cells = []
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            source = "".join(cell["source"])
+            tagged = "parameters" in cell["metadata"].get("tags", [])
+            cells.append("\n".join(f"{name} = {SMALL[name]!r}" for name in assigned(source)) if tagged else source)
+    return cells
+
+
+def assigned(source: str) -> list[str]:
+    """The names that a cell gives values to."""
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    return [target.id for node in nodes for target in node.targets if isinstance(target, ast.Name)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", TUTORIALS, ids=lambda path: path.stem)
+def test_it_runs(notebook, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(
+        "\n".join(f"And the {'king' if i % 2 else 'dog'} said to {i % 7} servants , go ." for i in range(200))
+    )
+    names: dict[str, object] = {"__name__": "__main__"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number, source in enumerate(code_of(notebook)):
+            exec(compile(source, f"{notebook.name}, code cell {number}", "exec"), names)
+
+
+@pytest.mark.parametrize("notebook", TUTORIALS, ids=lambda path: path.stem)
+def test_it_says_what_one_sees_and_ends_with_an_exercise(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    first, last = "".join(cells[0]["source"]), "".join(cells[-1]["source"])
+    assert first.startswith("# ")
+    assert "You will " in first
+    assert "Needs:" in first
+    assert "## Exercise" in last
+    assert "<details>" in last
