@@ -25,6 +25,7 @@ ALWAYS = {
     "embed": "near neighbors",
     "evaluate": "runs suite json",
     "generate": "run",
+    "export": "run destination to",
     "probe": "probes models seeds sentences trained_distance distances items workers",
     "gradients": "runs gradients_seed lags warm_up positions bptt_lengths trajectories exponents jacobians "
     "clipping_seeds clipping_steps",

@@ -101,7 +101,7 @@ def without_flags(message: str, renamed: Mapping[str, str]) -> str:
 def _hints() -> dict[str, Any]:
     """The type of each setting, without the None that it may be instead."""
     kinds = (CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig, RuntimeConfig, NgramConfig, GenerationConfig)
-    found: dict[str, Any] = {"resume": bool, "overwrite": bool, "out": Path}
+    found: dict[str, Any] = {"resume": bool, "overwrite": bool, "out": Path, "to": str}
     for kind in kinds:
         names = {field.name for field in dataclasses.fields(kind)}
         found |= {name: bare(hint) for name, hint in typing.get_type_hints(kind).items() if name in names}

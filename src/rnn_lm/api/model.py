@@ -6,6 +6,7 @@ its ``TextCodec``.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
@@ -30,6 +31,8 @@ from rnn_lm.evaluation.generation import check_prompt, generate
 from rnn_lm.evaluation.perplexity import Policy, evaluating, score_sentences
 from rnn_lm.evaluation.surprisal import SurprisalRow, surprisal
 from rnn_lm.experiments.evaluate import reading_by, splits_for
+from rnn_lm.export.base import export_model
+from rnn_lm.export.config import ExportConfig
 from rnn_lm.labels import label_of
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
@@ -245,6 +248,24 @@ class TextModel:
                     yield piece
         if piece := decoder.finish():
             yield piece
+
+    @settings_named()
+    def export(self, destination: str | os.PathLike[str], *, to: str = "hf", overwrite: bool = False) -> Path:
+        """Write the model for other programs; returns the path of what was written.
+
+        Args:
+            destination: the file or folder that is to be; its own folder must be there.
+            to: "hf", a folder for Hugging Face transformers; "onnx" or "web", one for ONNX Runtime or a browser;
+                "torch", one of torch's own weights; "arpa" or "word2vec", a file of text; or another package's.
+            overwrite: replace what is there: a file, or a folder that an export wrote.
+
+        Raises:
+            SettingError: there is no such target, or ``destination`` is taken.
+            UserError: the target cannot hold this model, or needs a package that is not installed.
+        """
+        path = Path(destination)
+        export_model(self.stored, path, ExportConfig(to, overwrite), self._progress, self.folder)
+        return path
 
     @settings_named(prompt="text")
     def hidden(self, text: str) -> HiddenStates:

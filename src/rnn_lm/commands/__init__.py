@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     "embed": "train word2vec on a corpus, or read vectors; show neighbors",
     "evaluate": "perplexity of trained models, or surprisal of each word",
     "generate": "let a model write",
+    "export": "a trained model for Hugging Face, ONNX, a web page, torch, ARPA",
     "probe": "the long-range probe: agreement over distance, recall over delay",
     "gradients": "gradient norm by lag, Jacobians, Lyapunov exponents, what clipping does",
     "theory": "the five theory exercises: predicted against measured",
