@@ -13,7 +13,13 @@ from rnn_lm.models.storage import StoredModel
 from rnn_lm.stream import EncodedText
 from rnn_lm.text import TextCodec, TextSettings
 
-LINES = ["the cat sees fish .", "a dog hears it .", "the old man loves the sea .", "it sees the cat ."] * 3
+LINES = [
+    "the cat sees fish .",
+    "a dog hears it , or me .",
+    "the old man loves the sea .",
+    "my son , the king , does n't find bread .",
+    "it sees the cat .",
+]
 KINDS: dict[str, dict[str, Any]] = {
     "elman-tanh": {"cell": "rnn"},
     "elman-relu": {"cell": "rnn-relu"},

@@ -1,0 +1,46 @@
+"""The sizes and kinds of a language model that rnn-lm trained."""
+
+from transformers import PretrainedConfig
+
+
+class RnnLmConfig(PretrainedConfig):
+    """Settings of ``RnnLmForCausalLM``.
+
+    Args:
+        cell: what its layers are: a name in ``cells_rnn_lm.CELLS``, or "attention".
+        vocab_size: V.
+        embedding_size: E.
+        layer_sizes: hidden units of each layer, from input to output.
+        softmax: "full", or "adaptive" (Grave et al. 2017), whose clusters begin at ``cutoffs``.
+        tied: whether the decoder is the embedding, transposed.
+        cell_options: what the cell needs besides sizes.
+        n_positions: how far it can read, which is as far as one likes: programs that cut text ask for it.
+    """
+
+    model_type = "rnn_lm"
+
+    def __init__(
+        self,
+        cell="lstm",
+        vocab_size=2,
+        embedding_size=1,
+        layer_sizes=(1,),
+        softmax="full",
+        tied=True,
+        cutoffs=(),
+        cell_options=None,
+        n_positions=1_048_576,
+        bos_token_id=1,
+        eos_token_id=1,
+        pad_token_id=1,
+        **others,
+    ):
+        sizes = (vocab_size, embedding_size, *layer_sizes)
+        if not layer_sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise ValueError(f"config.json: {sizes} are no sizes of a model; the file is damaged")
+        self.cell, self.vocab_size, self.embedding_size = cell, vocab_size, embedding_size
+        self.layer_sizes, self.softmax, self.tied = list(layer_sizes), softmax, tied
+        self.cutoffs, self.cell_options = list(cutoffs), dict(cell_options or {})
+        self.n_positions, self.hidden_size, self.num_hidden_layers = n_positions, layer_sizes[-1], len(layer_sizes)
+        others["tie_word_embeddings"] = False  # the decoder reads the embedding itself: there is nothing to tie
+        super().__init__(bos_token_id=bos_token_id, eos_token_id=eos_token_id, pad_token_id=pad_token_id, **others)
