@@ -17,6 +17,7 @@ from typing import Any
 from rnn_lm.files import write_atomically, write_json
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.text.codec import TextCodec
+from rnn_lm.text.subwords import BYTE_OF
 from rnn_lm.vocabulary import EOS, UNK
 
 _SPACE = r"\s\x{1C}-\x{1F}"
@@ -25,21 +26,26 @@ _LETTER = r"[\p{L}\p{N}\p{M}\x{200C}\x{200D}]"
 _ALPHANUMERIC = r"[\p{L}\p{N}]"
 _NEGATION = rf"(?<={_ALPHANUMERIC})[nN]['’][tT](?!{_ALPHANUMERIC})"
 _INNER = rf"(?:(?!{_NEGATION}){_LETTER})"
-"""A letter of a word that ends before a negation, as ``do`` does in ``don't``."""
+"""A further letter of a word, which ends before a negation, as ``do`` does in ``don't``."""
 _CLITIC = "(?:[sS]|[dD]|[mM]|[lL][lL]|[rR][eE]|[vV][eE])"
 WORDS = "|".join(
     (
         rf"[nN]['’][tT](?!{_INNER})",
         r"\p{Nd}+(?:[.,]\p{Nd}+)+",
-        rf"{_INNER}+(?:(?:-|['’](?!{_CLITIC}(?!{_INNER}))){_INNER}+)*",
+        rf"{_LETTER}{_INNER}*(?:(?:-|['’](?!{_CLITIC}(?!{_INNER}))){_INNER}+)*",
         rf"['’]{_CLITIC}(?!{_INNER})",
         r"\.{2,}|-{2,}",
         rf"[^{_SPACE}]",
     )
 )
 """The tokens of ``text.words``, in the regular expressions that ``tokenizers`` reads (Oniguruma's)."""
+_FINAL_SIGMA = r"\p{Cased}\p{Case_Ignorable}*\KΣ(?!\p{Case_Ignorable}*\p{Cased})"
 _NO_SPACE_BEFORE = r" (?=[.,;:!?)\]}”’»%…]|[nN]['’][tT](?!\p{L})|['’](?:s|d|m|ll|re|ve)(?!\p{L}))"
 _NO_SPACE_AFTER = r"(?<=[(\[{“‘«¿¡$£€]) "
+
+
+_UNK_UNMARKED = ("bytes", "whitespace")
+"""Kinds to which ``<unk>``, written in a text, is no token of its own but where it stands alone."""
 
 
 def write_tokenizer(folder: Path, stored: StoredModel) -> str | None:
@@ -51,11 +57,11 @@ def write_tokenizer(folder: Path, stored: StoredModel) -> str | None:
             f"transformers has no tokenizer that cuts as {kind!r} does, so the folder has none: give the model ids "
             "from rnn_lm.load(...).codec"
         )
-    if kind == "unigram" and (missing := len(set(codec.tokenization.pieces) - set(codec.vocabulary.tokens))):
-        return f"{missing} pieces are not in the vocabulary, which a unigram tokenizer cannot say: the folder has none"
+    if missing := len(set(codec.tokenization.pieces) - set(codec.vocabulary.tokens)):
+        return f"{missing} pieces are not in the vocabulary, which no tokenizer.json can say, so the folder has none"
     write_atomically(folder / "tokenizer.json", tokenizer_json(codec))
-    # The bytes of a text that reads <unk> are the bytes of five characters.
-    unk = {} if kind == "bytes" else {"unk_token": UNK}
+    # Where <unk> in a text is part of a word, or five bytes, it must not be looked for.
+    unk = {} if kind in _UNK_UNMARKED else {"unk_token": UNK}
     write_json(
         folder / "tokenizer_config.json",
         {
@@ -88,7 +94,7 @@ def tokenizer_json(codec: TextCodec) -> str:
     tokenizer.decoder = decoder
     # Read from the text after it was brought into its form and case, as the codec does.
     added = [tokenizers.AddedToken(EOS, normalized=True, special=True)]
-    if kind != "bytes":
+    if kind not in _UNK_UNMARKED:
         added.append(tokenizers.AddedToken(UNK, normalized=True, special=True, lstrip=pieces))
     tokenizer.add_special_tokens(added)
     return tokenizer.to_str(pretty=True)
@@ -108,9 +114,10 @@ def _normalizers(codec: TextCodec, pieces: bool) -> list[Any]:
         steps.append(normalizers.NFC())
     if codec.settings.lowercase:
         # Sigma at the end of a word has a form of its own, which a lower-casing by characters does not know.
-        steps += [normalizers.Replace(Regex(r"(?<=\p{L})Σ(?!\p{L})"), "ς"), normalizers.Lowercase()]
-    if pieces:  # a space belongs to the word after it, also to the first of a line
-        steps += [normalizers.Replace(Regex(r"\A(?=[^\n])"), " "), normalizers.Replace(Regex(r"\n(?=[^\n])"), f"{EOS} ")]
+        steps += [normalizers.Replace(Regex(_FINAL_SIGMA), "ς"), normalizers.Lowercase()]
+    if pieces:  # a space belongs to the word after it, also to the first of a line; not to an added token by itself
+        steps += [normalizers.Prepend(" "), normalizers.Replace(Regex(rf"\A (?=\n|(?:{EOS}|{UNK})\z)"), "")]
+        steps.append(normalizers.Replace(Regex(r"\n(?=[^\n])"), f"{EOS} "))
     return [*steps, normalizers.Replace("\n", EOS)]
 
 
@@ -153,16 +160,17 @@ def _characters(codec: TextCodec) -> tuple[Any, Any, Any]:
 
 
 def _bytes(codec: TextCodec) -> tuple[Any, Any, Any]:
-    """Characters of ASCII, and byte pairs without any pair, which fall back to the bytes of other characters."""
-    from tokenizers import Regex, decoders, models, pre_tokenizers
+    """Each byte as the printable character that ``ByteLevel`` writes for it, and these as words."""
+    from tokenizers import Regex, decoders, pre_tokenizers
+    from tokenizers.models import WordLevel
 
+    printable = {byte: character for character, byte in BYTE_OF.items()}
     names = [chr(byte) if byte < 0x80 else f"<0x{byte:02X}>" for byte in range(256)]
-    # A byte that train does not hold is <unk>, too.
-    ids = {**dict.fromkeys(names, codec.vocabulary.unk_id), **_ids(codec)}
-    model = models.BPE(ids, [], unk_token=UNK, byte_fallback=True, fuse_unk=False)
-    return model, pre_tokenizers.Split(Regex(r"(?m:.)"), "isolated"), decoders.Sequence(
-        [decoders.ByteFallback(), decoders.Fuse()]
-    )
+    characters = {name: printable[byte] for byte, name in enumerate(names)}
+    ids = {characters.get(token, token): index for token, index in _ids(codec).items()}
+    single = pre_tokenizers.Split(Regex("."), "isolated")
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return WordLevel(ids, unk_token=UNK), pre_tokenizers.Sequence([level, single]), decoders.ByteLevel()
 
 
 def _subwords(codec: TextCodec) -> tuple[Any, Any, Any]:
@@ -177,8 +185,7 @@ def _subwords(codec: TextCodec) -> tuple[Any, Any, Any]:
         learned["model"]["vocab"] = [[token, scores.get(token, least)] for token in codec.vocabulary.tokens]
         learned["model"]["unk_id"] = codec.vocabulary.unk_id
     else:
-        known = {piece: ids.get(piece, codec.vocabulary.unk_id) for piece in learned["model"]["vocab"]}
-        learned["model"]["vocab"] = {**known, **ids}
+        learned["model"]["vocab"] = ids
     learned["added_tokens"] = []
     whole = Tokenizer.from_str(json.dumps(learned))
     return whole.model, whole.pre_tokenizer, whole.decoder

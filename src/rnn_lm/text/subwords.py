@@ -119,7 +119,7 @@ def train_subwords(kind: str, size: int, lines: Iterable[str]) -> SubwordTokeniz
     tokenizer.decoder = tokenizers.decoders.ByteLevel()
     options: dict[str, Any] = {
         "vocab_size": size,
-        "initial_alphabet": sorted(_BYTE_OF),
+        "initial_alphabet": sorted(BYTE_OF),
         # The space before <unk> goes with it, as it goes with any other word.
         "special_tokens": [tokenizers.AddedToken(UNK, lstrip=True, normalized=False, special=True)],
         "show_progress": False,
@@ -142,7 +142,7 @@ class PieceJoiner(Joiner):
         self._begun = False
 
     def add(self, token: str) -> str:
-        data = f" {UNK}".encode() if token == UNK else bytes(_BYTE_OF[character] for character in token)
+        data = f" {UNK}".encode() if token == UNK else bytes(BYTE_OF[character] for character in token)
         text = self._decoder.decode(data)
         if text and not self._begun:  # the first word has a space before it like any other
             self._begun, text = True, text.removeprefix(" ")
@@ -156,7 +156,8 @@ def _byte_characters() -> dict[str, int]:
     return {chr(byte): byte for byte in seen} | {chr(256 + index): byte for index, byte in enumerate(hidden)}
 
 
-_BYTE_OF = _byte_characters()
+BYTE_OF = _byte_characters()
+"""The byte of each character that is written for one, as ``tokenizers`` has it (``ByteLevel``)."""
 
 
 def _valid(line: str) -> str:
