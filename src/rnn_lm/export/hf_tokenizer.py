@@ -103,7 +103,7 @@ def tokenizer_json(codec: TextCodec) -> str:
 def _normalizers(codec: TextCodec, pieces: bool) -> list[Any]:
     from tokenizers import Regex, normalizers
 
-    blank = rf"[^\S\n\x{{1C}}-\x{{1F}}]|[\x{{1C}}-\x{{1F}}]"
+    blank = r"[^\S\n\x{1C}-\x{1F}]|[\x{1C}-\x{1F}]"
     steps: list[Any] = [normalizers.Replace("\r\n", "\n")]
     if not codec.settings.blank_lines:
         steps += [
@@ -175,7 +175,7 @@ def _bytes(codec: TextCodec) -> tuple[Any, Any, Any]:
 
 def _subwords(codec: TextCodec) -> tuple[Any, Any, Any]:
     """What was learned, its pieces under the vocabulary's ids."""
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer, decoders
 
     assert codec.tokenization.text is not None
     learned, ids = json.loads(codec.tokenization.text), _ids(codec)
@@ -188,7 +188,7 @@ def _subwords(codec: TextCodec) -> tuple[Any, Any, Any]:
         learned["model"]["vocab"] = ids
     learned["added_tokens"] = []
     whole = Tokenizer.from_str(json.dumps(learned))
-    return whole.model, whole.pre_tokenizer, whole.decoder
+    return whole.model, whole.pre_tokenizer, decoders.Sequence([whole.decoder, decoders.Strip(" ", 1, 0)])
 
 
 _KINDS = {

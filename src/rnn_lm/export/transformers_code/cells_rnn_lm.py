@@ -2,6 +2,7 @@
 
 A layer says in ``project`` what can be computed of all its inputs at once, and in ``step`` what is left of each step.
 """
+# pyright: reportArgumentType=false, reportIndexIssue=false, reportOperatorIssue=false
 
 import torch
 from torch import nn
@@ -44,7 +45,7 @@ class Layer(nn.Module):
             after = self.step(projected[:, t], state)
             if counts is not None:
                 here = counts[:, t].unsqueeze(1)
-                after = tuple(torch.where(here, new, old) for new, old in zip(after, state))
+                after = tuple(torch.where(here, new, old) for new, old in zip(after, state, strict=True))
             state = after
             outputs.append(state[0])
         return torch.stack(outputs, 1), state

@@ -1,4 +1,5 @@
 """The sizes and kinds of a language model that rnn-lm trained."""
+# pyright: reportCallIssue=false
 
 from transformers import PretrainedConfig
 

@@ -6,6 +6,7 @@ model reads it first by itself, so that log-probabilities are those of rnn-lm wh
 Padding, on whichever side, is what ``attention_mask`` has a 0 for: states stand still there. Nothing is kept in the
 module between calls: what was read is in ``ReadSoFar``, which is given back and taken as ``cache``.
 """
+# pyright: reportArgumentType=false, reportCallIssue=false, reportIncompatibleMethodOverride=false, reportAttributeAccessIssue=false, reportPrivateImportUsage=false
 
 import inspect
 import math
@@ -40,10 +41,10 @@ class ReadSoFar:
     def __init__(self, states, counts, begun, length=0):
         self.states, self.counts, self.begun, self.length = states, counts, begun, length
 
-    def get_seq_length(self, layer_idx=0):
+    def get_seq_length(self, layer_idx=0):  # noqa: ARG002 (as transformers calls it)
         return self.length
 
-    def get_max_length(self, layer_idx=0):
+    def get_max_length(self, layer_idx=0):  # noqa: ARG002
         return -1
 
     def _each(self, change):
@@ -110,7 +111,9 @@ class RnnLmForCausalLM(PreTrainedModel, GenerationMixin):
             if config.embedding_size != width:
                 self.widening = nn.Linear(config.embedding_size, width, bias=False)
         else:
-            pairs = zip([config.embedding_size, *sizes], sizes)
+            if config.cell not in CELLS:
+                raise ValueError(f"config.json: {config.cell!r} is no cell: known are attention, {', '.join(CELLS)}")
+            pairs = zip([config.embedding_size, *sizes[:-1]], sizes, strict=True)
             self.layers = nn.ModuleList(CELLS[config.cell](*pair, **config.cell_options) for pair in pairs)
         if config.tied and width != config.embedding_size:
             self.projection = nn.Module()
@@ -209,7 +212,7 @@ class RnnLmForCausalLM(PreTrainedModel, GenerationMixin):
 
     def _recur(self, ids, counts, read):
         signal, outputs, states = self.embedding(ids), [], []
-        for layer, state in zip(self.layers, read.states):
+        for layer, state in zip(self.layers, read.states, strict=True):
             signal, state = layer(signal, state, counts)
             outputs.append(signal)
             states.append(state)
@@ -223,7 +226,7 @@ class RnnLmForCausalLM(PreTrainedModel, GenerationMixin):
         if hasattr(self, "widening"):
             signal = self.widening(signal)
         outputs, states = [], []
-        for layer, (past,) in zip(self.layers, read.states):
+        for layer, (past,) in zip(self.layers, read.states, strict=True):
             signal, memory = layer(signal, past, position, counts)
             outputs.append(signal)
             states.append((memory,))
