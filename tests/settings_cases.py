@@ -26,6 +26,7 @@ ALWAYS = {
     "evaluate": "runs suite json",
     "generate": "run",
     "export": "run destination to",
+    "import": "file vocabulary",
     "probe": "probes models seeds sentences trained_distance distances items workers",
     "gradients": "runs gradients_seed lags warm_up positions bptt_lengths trajectories exponents jacobians "
     "clipping_seeds clipping_steps",
@@ -105,6 +106,10 @@ CONDITIONAL = [
             ("dynamic", "cache", ("--dynamic-length 3",)),
         )
         for given in settings
+    ),
+    *(
+        ("import", given, "lm.pt --vocabulary words.txt", "lm.pt", "--vocabulary")
+        for given in ("--nonlinearity relu", "--eos </s>", "--unk UNK")
     ),
     ("sweep", "--study-name x", "--space layers=1,2 --storage sqlite:///x", "--space layers=1,2", "--storage"),
     ("probe", "--symbols 8", "--probes recall", "--probes agreement", "--probes recall"),

@@ -11,6 +11,7 @@ COMMANDS: dict[str, str] = {
     "evaluate": "perplexity of trained models, or surprisal of each word",
     "generate": "let a model write",
     "export": "a trained model for Hugging Face, ONNX, a web page, torch, ARPA",
+    "import": "an ARPA file, or weights of word_language_model or AWD-LSTM, as a run",
     "probe": "the long-range probe: agreement over distance, recall over delay",
     "gradients": "gradient norm by lag, Jacobians, Lyapunov exponents, what clipping does",
     "theory": "the five theory exercises: predicted against measured",

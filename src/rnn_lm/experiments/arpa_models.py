@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 
 from rnn_lm.config import ResolvedCorpusConfig, to_json
 from rnn_lm.errors import UserError
-from rnn_lm.models.arpa import open_arpa
+from rnn_lm.files import user_errors
+from rnn_lm.models.arpa import is_model, open_arpa
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import NGRAM, VOCABULARY, StoredModel, load_model
+from rnn_lm.packed import packer_of
 from rnn_lm.progress import Progress
 from rnn_lm.runs import MANIFEST, start_run
 from rnn_lm.text import TOKENIZERS
@@ -16,6 +20,8 @@ from rnn_lm.vocabulary import Vocabulary
 
 _CORPUS = "arpa:"
 """Begins the name of the corpus of a model that was read from ARPA: the text itself is not known."""
+WEIGHTS = "weights:"
+"""The same of a model whose weights another program trained."""
 
 
 def open_model(path: Path, progress: Progress) -> StoredModel:
@@ -47,8 +53,23 @@ def keep_arpa(path: Path, folder: Path, progress: Progress, *, resume: bool) -> 
 
 
 def has_no_text(stored: StoredModel) -> bool:
-    """Whether the model was read from ARPA, so that there is no corpus to go back to."""
-    return stored.corpus.corpus[0].startswith(_CORPUS)
+    """Whether another program made the model, so that there is no corpus to go back to."""
+    return stored.corpus.corpus[0].startswith((_CORPUS, WEIGHTS))
+
+
+def is_arpa(path: Path) -> bool:
+    """Whether a file is ARPA, packed or not; raises ``UserError`` where it cannot be read."""
+    with user_errors(path, "read"):
+        if not path.is_file():
+            raise FileNotFoundError
+        with path.open("rb") as file:
+            beginning = file.read(1 << 12)
+    packer = packer_of(beginning)
+    if packer is None:
+        return is_model(beginning.removeprefix(b"\xef\xbb\xbf"))
+    with contextlib.suppress(OSError, EOFError), packer.unpacked(io.BytesIO(beginning)) as unpacked:
+        return is_model(unpacked.read(64))
+    return False
 
 
 def _read(path: Path, progress: Progress) -> tuple[NgramLanguageModel, Vocabulary]:

@@ -14,7 +14,7 @@ from rnn_lm.evaluation.intervals import Effect, Interval
 from rnn_lm.evaluation.perplexity import SentenceScores, score_sentences
 from rnn_lm.evaluation.significance import gain, perplexity_ratio, word_perplexity_ratio
 from rnn_lm.evaluation.unknown import Reading, reading_of
-from rnn_lm.experiments.arpa_models import has_no_text
+from rnn_lm.experiments.arpa_models import WEIGHTS, has_no_text
 from rnn_lm.experiments.claims import BLOCKS
 from rnn_lm.experiments.scores import POLICIES
 from rnn_lm.models.arpa import is_model
@@ -33,8 +33,9 @@ def splits_for(
     if path is None:
         for stored in models:
             if has_no_text(stored):
+                source = "a file of weights" if stored.corpus.corpus[0].startswith(WEIGHTS) else "an ARPA file"
                 raise UserError(
-                    f"{stored.name}: an ARPA file brings no text to score: add --text FILE, tokenized as its is"
+                    f"{stored.name}: {source} brings no text to score: add --text FILE, tokenized as its is"
                 )
     downloads = Downloads.from_environment(progress)
     chosen: list[Split] = []

@@ -104,8 +104,11 @@ def _of_elman_cells(by_model: Any, kept: str, name: str, path: Path) -> dict[str
 
 
 def _require_text(values: Mapping[str, Any], path: Path) -> None:
-    """Refuse a model that came from an ARPA file, of which there is no text to repeat anything with."""
+    """Refuse a model that another program made, of which there is no text to repeat anything with."""
     corpus = values.get("corpus", ("",))
+    if corpus[0].startswith("weights:"):
+        name = corpus[0].removeprefix("weights:")
+        raise UserError(f"{path}: its model was read from the weights in {name}: give that to rnn-lm import")
     if corpus[0].startswith("arpa:"):
         name = corpus[0].removeprefix("arpa:")
         raise UserError(f"{path}: its model was read from the ARPA file {name}: give that to ngram --from-arpa")
