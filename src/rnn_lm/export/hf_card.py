@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,11 @@ def model_card(job: ExportJob) -> str:
     what = (
         f"A language model of {count:,} parameters and {len(job.stored.vocabulary):,} tokens "
         f"({job.stored.codec.settings.tokens}): {label_of(model.config.cell)}, {model.config.layers} x "
-        f"{model.config.hidden_size}, made by [rnn-lm](https://pypi.org/project/rnn-lm/)."
+        f"{model.config.hidden_size}, trained by rnn-lm."
     )
     results = _results(job.folder)
     perplexity = _of_results(job.folder, results) if results else _of_training(job.folder)
-    prompt = " ".join(job.stored.vocabulary.tokens[2:4]) if job.stored.codec.settings.tokens == "words" else ""
+    prompt = next((token for token in job.stored.vocabulary.tokens[2:] if token.isalpha()), "")
     return _TEMPLATE.format(
         name=job.stored.name, what=what, facts=_facts(job, results), perplexity=perplexity, prompt=prompt
     )
@@ -125,6 +126,4 @@ def _of_training(folder: Path | None) -> str:
         nll = float(facts["valid_nll"])
     except (UserError, KeyError, TypeError, ValueError):
         return ""
-    import math
-
     return f"Perplexity at the best validation in training, on a sample of the valid split: {math.exp(nll):.2f}.\n"
