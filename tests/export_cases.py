@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from rnn_lm.config import ModelConfig, NgramConfig, ResolvedCorpusConfig
+from rnn_lm.checkpoint import BEST, model_tensors, write_checkpoint
+from rnn_lm.config import ModelConfig, NgramConfig, ResolvedCorpusConfig, to_json
 from rnn_lm.models.families import family_of
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
-from rnn_lm.models.storage import StoredModel
+from rnn_lm.models.storage import VOCABULARY, StoredModel
+from rnn_lm.runs import start_run
 from rnn_lm.stream import EncodedText
 from rnn_lm.text import TextCodec, TextSettings
 
@@ -72,6 +76,19 @@ def neural(kind: str = "lstm", embedding_size: int = 6, codec_: TextCodec | None
         for parameter in model.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=drawn)
     return StoredModel(model, found.vocabulary, corpus(found), found.tokenization, kind)
+
+
+def save_run(stored: StoredModel, folder: Path) -> Path:
+    """Keep a model in a folder, as ``train`` would."""
+    model = stored.model
+    assert isinstance(model, NeuralLanguageModel)
+    kind = "attention" if model.config.cell == "attention" else "recurrent"
+    size = model.embedding.embedding_dim
+    config = {"corpus": to_json(stored.corpus), "embedding_size": size, "model": to_json(model.config)}
+    start_run(folder, kind, config, False, {"vocabulary": stored.vocabulary.digest})
+    stored.vocabulary.save(folder / VOCABULARY)
+    write_checkpoint(folder / BEST, model_tensors(model), {"step": 1, "valid_nll": 2.0})
+    return folder
 
 
 def baseline(order: int = 3, boundary: Any = "sentence") -> StoredModel:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -103,6 +104,16 @@ def test_a_target_that_cannot_hold_the_model_says_which_can(tmp_path, lstm):
     assert str(refused.value) == (
         f"{lstm.name}: an ARPA file holds n-gram models alone; a neural one goes --to hf, onnx, web or torch"
     )
+
+
+def test_the_target_of_the_page_is_one(tmp_path, ngram, monkeypatch):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text()
+    (code,) = re.findall(r"```python\n(class Names.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    monkeypatch.setattr(TARGETS, "_entries", {"names": names["Names"]})
+    export(ngram, tmp_path / "words.txt", "names")
+    assert (tmp_path / "words.txt").read_text().split("\n") == list(ngram.vocabulary.tokens)
 
 
 def test_what_is_offered_as_a_target_must_be_one(monkeypatch):
