@@ -171,20 +171,20 @@ def test_what_does_not_fit_is_one_line(tmp_path, capsys):
     weights = Foreign("LSTM", 7, 5).state_dict()
     out = ["--out", str(tmp_path / "run")]
 
-    def said(vocabulary: list[str] | None = None, **changes: torch.Tensor | None) -> str:
+    def said(changes: dict[str, torch.Tensor | None], vocabulary: list[str] | None = None) -> str:
         changed = {name: one for name, one in {**weights, **changes}.items() if one is not None}
         return refused(capsys, *given(tmp_path, changed, vocabulary), *out)
 
-    assert f"has {len(VOCABULARY) - 1} lines" in said(VOCABULARY[1:])
-    assert "stands on line 1 already" in said([VOCABULARY[1], *VOCABULARY[1:]])
-    assert "has no matrix encoder.weight" in said(**{"encoder.weight": None})
-    assert "'attention.weight' is none of the names" not in said(**{"decoder.weight": weights["decoder.weight"][1:]})
-    assert "'query.key' is none of the names that can be read" in said(**{"query.key": torch.zeros(2)})
-    assert "5 blocks of gates" in said(**{f"rnn.weight_{one}_l0": torch.zeros(35, 7) for one in ("ih", "hh")})
-    assert "has layers 0, 2" in said(**{f"rnn.weight_{one}_l1": None for one in ("ih", "hh")},
-                                     **{f"rnn.bias_{one}_l1": None for one in ("ih", "hh")},
-                                     **{"rnn.weight_hh_l2": torch.zeros(28, 7)})  # fmt: skip
-    assert "holds what is no number" in said(**{"decoder.bias": torch.full((len(VOCABULARY),), torch.nan)})
+    assert f"has {len(VOCABULARY) - 1} lines" in said({}, VOCABULARY[1:])
+    assert "stands on line 1 already" in said({}, [VOCABULARY[1], *VOCABULARY[1:]])
+    assert "has no matrix encoder.weight" in said({"encoder.weight": None})
+    assert "what is decoder.weight here has shape" in said({"decoder.weight": weights["decoder.weight"][1:]})
+    assert "'query.key' is none of the names that can be read" in said({"query.key": torch.zeros(2)})
+    assert "two directions cannot be read" in said({"rnn.weight_ih_l0_reverse": torch.zeros(2)})
+    assert "5 blocks of gates" in said({f"rnn.weight_{one}_l0": torch.zeros(35, 7) for one in ("ih", "hh")})
+    lost = dict.fromkeys([f"rnn.{what}_{one}_l1" for what in ("weight", "bias") for one in ("ih", "hh")])
+    assert "has layers 0, 2" in said({**lost, "rnn.weight_hh_l2": torch.zeros(28, 7)})
+    assert "holds what is no number" in said({"decoder.bias": torch.full((len(VOCABULARY),), torch.nan)})
     command = given(tmp_path, weights)
     assert "give --vocabulary FILE" in refused(capsys, "import", command[1], *out)
     assert "there is no such file" in refused(capsys, "import", str(tmp_path / "none.pt"), *command[2:], *out)

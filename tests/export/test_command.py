@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,13 @@ def test_a_damaged_run_is_one_line(run_folder, tmp_path, capsys, name, damage, s
         path.write_bytes(damage(content))
     assert said in refused(capsys, "export", str(run_folder), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_package_that_is_missing_is_named_with_what_brings_it(run_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    said = refused(capsys, "export", str(run_folder), str(tmp_path / "out"))
+    assert said == "rnn-lm: Hugging Face folders need the package tokenizers: pip install 'rnn-lm[export]'"
+    assert [path.name for path in tmp_path.iterdir()] == ["lstm-seed1"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

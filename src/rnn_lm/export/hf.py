@@ -9,12 +9,14 @@ rnn_lm is there, ``register()`` makes transformers know the model, and nothing t
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Literal
 
 from torch import Tensor
 
+from rnn_lm.errors import UserError
 from rnn_lm.export.base import ExportJob
 from rnn_lm.export.hf_card import model_card
 from rnn_lm.export.hf_tokenizer import write_tokenizer
@@ -57,6 +59,7 @@ class HuggingFace:
     def write(self, job: ExportJob) -> None:
         """See ``ExportTarget.write``."""
         model, folder = job.stored.model, job.destination
+        require_package("tokenizers")
         assert isinstance(model, NeuralLanguageModel)
         write_json(folder / "config.json", config_of(model, job.stored.vocabulary.eos_id))
         eos, unk = job.stored.vocabulary.eos_id, job.stored.vocabulary.unk_id
@@ -72,6 +75,14 @@ class HuggingFace:
 
 
 TARGET = HuggingFace()
+
+
+def require_package(name: str) -> None:
+    """Raise ``UserError`` with what to install, where a package is not there."""
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        raise UserError(f"Hugging Face folders need the package {name}: pip install 'rnn-lm[export]'") from error
 
 
 def config_of(model: NeuralLanguageModel, eos_id: int) -> dict[str, Any]:
@@ -131,6 +142,7 @@ def register() -> None:
     >>> from rnn_lm.export.hf import register
     >>> register()
     """
+    require_package("transformers")
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from rnn_lm.export.transformers_code.configuration_rnn_lm import RnnLmConfig

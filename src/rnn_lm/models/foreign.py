@@ -28,7 +28,10 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-_LAYER = re.compile(r"rnn\.(?P<part>\w+?)_l(?P<index>\d+)|rnns\.(?P<module>\d+)\.(?:module\.)?(?P<single>\w+?)_l0")
+_LAYER = re.compile(
+    r"rnn\.(?P<part>\w+?)_l(?P<index>\d+)(?P<backwards>_reverse)?"
+    r"|rnns\.(?P<module>\d+)\.(?:module\.)?(?P<single>\w+?)_l0"
+)
 _CELLS = {4: "lstm", 3: "gru"}
 
 
@@ -128,7 +131,7 @@ def _layers(named: Mapping[str, Tensor], source: str) -> list[dict[str, Tensor]]
                 )
             continue
         part, index = match["part"] or match["single"], int(match["index"] or match["module"] or 0)
-        if part not in PARTS:
+        if part not in PARTS or match["backwards"]:
             raise UserError(f"{source}: {name[:60]!r}: layers with projections or two directions cannot be read")
         layers.setdefault(index, {})[part] = tensor
     if sorted(layers) != list(range(len(layers))) or not layers:
