@@ -188,10 +188,19 @@ def test_a_damaged_folder_is_answered_in_one_line(lstm, tmp_path):
     with pytest.raises(Exception, match="(?i)incomplete|header|invalid") as short:  # what safetensors says
         loaded(folder)
     assert "\n" not in str(short.value)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(OSError, match="(?i)no file named"):
+        loaded(folder)
     (folder / "model.safetensors").write_bytes(weights)
     config = json.loads((folder / "config.json").read_text())
-    for change, said in (({"layer_sizes": []}, "are no sizes of a model"), ({"cell": "lsmt"}, "'lsmt' is no cell")):
-        (folder / "config.json").write_text(json.dumps({**config, **change}))
+    for change, said in (
+        ({"layer_sizes": []}, r"layer_sizes\[0\] is missing, or no size; the file is damaged"),
+        ({"vocab_size": None}, "vocab_size is missing"),
+        ({"cell": None}, "cell is missing"),
+        ({"cell": "lsmt"}, "'lsmt' is no cell"),
+    ):
+        changed = {name: value for name, value in {**config, **change}.items() if value is not None}
+        (folder / "config.json").write_text(json.dumps(changed))
         with pytest.raises(ValueError, match=said):
             loaded(folder)
 

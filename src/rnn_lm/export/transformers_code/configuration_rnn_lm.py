@@ -22,10 +22,10 @@ class RnnLmConfig(PretrainedConfig):
 
     def __init__(
         self,
-        cell="lstm",
-        vocab_size=2,
-        embedding_size=1,
-        layer_sizes=(1,),
+        cell="",
+        vocab_size=0,
+        embedding_size=0,
+        layer_sizes=(),
         softmax="full",
         tied=True,
         cutoffs=(),
@@ -36,12 +36,18 @@ class RnnLmConfig(PretrainedConfig):
         pad_token_id=1,
         **others,
     ):
-        sizes = (vocab_size, embedding_size, *layer_sizes)
-        if not layer_sizes or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise ValueError(f"config.json: {sizes} are no sizes of a model; the file is damaged")
         self.cell, self.vocab_size, self.embedding_size = cell, vocab_size, embedding_size
         self.layer_sizes, self.softmax, self.tied = list(layer_sizes), softmax, tied
         self.cutoffs, self.cell_options = list(cutoffs), dict(cell_options or {})
-        self.n_positions, self.hidden_size, self.num_hidden_layers = n_positions, layer_sizes[-1], len(layer_sizes)
+        self.n_positions, self.num_hidden_layers = n_positions, len(layer_sizes)
+        self.hidden_size = layer_sizes[-1] if layer_sizes else 0
         others["tie_word_embeddings"] = False  # the decoder reads the embedding itself: there is nothing to tie
         super().__init__(bos_token_id=bos_token_id, eos_token_id=eos_token_id, pad_token_id=pad_token_id, **others)
+
+    def require_whole(self):
+        """Raise ``ValueError`` where what makes a model is missing; transformers makes configs without anything."""
+        sizes = {"vocab_size": self.vocab_size, "embedding_size": self.embedding_size}
+        sizes |= {f"layer_sizes[{index}]": size for index, size in enumerate(self.layer_sizes or [None])}
+        wrong = [name for name, size in sizes.items() if not isinstance(size, int) or size < 1]
+        if wrong or not self.cell:
+            raise ValueError(f"config.json: {(wrong or ['cell'])[0]} is missing, or no size; the file is damaged")

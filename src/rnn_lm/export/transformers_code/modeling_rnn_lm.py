@@ -100,6 +100,7 @@ class RnnLmForCausalLM(PreTrainedModel, GenerationMixin):
     _is_stateful = True  # what was read cannot be taken back, as assisted decoding would
 
     def __init__(self, config):
+        config.require_whole()
         super().__init__(config)
         sizes, width = config.layer_sizes, config.layer_sizes[-1]
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_size)
