@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from rnn_lm.suites.figures import PairedTest, Tally, binomial_p, wilson
+from rnn_lm.suites.comparison import PairedTest, binomial_p
+from rnn_lm.suites.figures import Tally, wilson
 from rnn_lm.suites.scoring import Answers
 
 

@@ -8,7 +8,8 @@ from rnn_lm.evaluation.intervals import Interval
 from rnn_lm.report.numbers import MISSING
 from rnn_lm.report.tables import Column, Table, text_column
 from rnn_lm.report.terminal import tables_text
-from rnn_lm.suites.figures import PairedTest, SuiteFigures, SuitesEvaluated, Tally
+from rnn_lm.suites.comparison import PairedTest
+from rnn_lm.suites.figures import SuiteFigures, SuitesEvaluated, Tally
 
 NOTE = (
     "accuracy: right / (right + wrong), in %; equally probable texts are no answer.\n"

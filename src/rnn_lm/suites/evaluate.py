@@ -14,7 +14,8 @@ from rnn_lm.errors import UserError
 from rnn_lm.files import write_atomically
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
-from rnn_lm.suites.figures import GroupFigures, PairedTest, SuiteFigures, SuiteModel, SuitesEvaluated, Tally, groups_of
+from rnn_lm.suites.comparison import PairedTest
+from rnn_lm.suites.figures import GroupFigures, SuiteFigures, SuiteModel, SuitesEvaluated, Tally, groups_of
 from rnn_lm.suites.opening import Suite, open_suite
 from rnn_lm.suites.scoring import Answers, answer, prepare
 
