@@ -61,6 +61,19 @@ def test_from_python_it_is_the_same(pairs):
         rnn_lm.load(MODELS[1], progress=False).evaluate(["nothing.tsv"])
 
 
+def test_several_models_from_python_and_the_page(pairs, tmp_path):
+    evaluation = rnn_lm.evaluate(MODELS, suite=pairs, reading=["sentence", "word"], progress=False)
+    assert [model.name for model in evaluation["mine"].models] == ["lstm", "ngram"]
+    evaluation.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<figure" in page
+    assert "mine by paradigm" in page
+    with pytest.raises(rnn_lm.SettingError, match="reading must be 'sentence' or 'word'"):
+        rnn_lm.evaluate(MODELS, suite=pairs, reading=[], progress=False)
+    with pytest.raises(rnn_lm.UserError, match="leave text and encoding out"):
+        rnn_lm.evaluate(MODELS, suite=pairs, text="the", progress=False)  # pyright: ignore
+
+
 def test_two_suites_of_one_name_are_refused(capsys, pairs):
     assert "another suite is called 'mine'" in refused(capsys, "evaluate", *MODELS, "--suite", str(pairs), str(pairs))
 

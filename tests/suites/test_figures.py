@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rnn_lm.suites.comparison import PairedTest, binomial_p
-from rnn_lm.suites.figures import Tally, wilson
+from rnn_lm.suites.figures import Tally
+from rnn_lm.suites.means import mean_over, wilson
 from rnn_lm.suites.scoring import Answers
 
 
@@ -44,6 +45,25 @@ def test_models_are_compared_on_pairs_that_both_cover_and_answer():
     assert (found.pairs, found.gained, found.lost) == (4, 2, 1)
     assert found.difference == pytest.approx(0.25)
     assert found.p_value == 1.0
+
+
+def test_a_mean_over_groups_has_students_interval():
+    values = [0.5, 0.7, 0.6, 0.9, 0.8]
+    found = mean_over(values)
+    reach = 2.7764451 * np.std(values, ddof=1) / math.sqrt(5)
+    assert (found.value, found.low, found.high) == pytest.approx((0.7, 0.7 - reach, 0.7 + reach))
+    assert mean_over(values[:3]).low is None
+    assert math.isnan(mean_over([0.5, math.nan, 0.3, 0.2]).value)
+
+
+def test_a_difference_is_given_over_paradigms_as_well():
+    first, second = answers([0, 0, 1, 1, 0, 1, 0, 1]), answers([1, 1, 1, 1, 0, 1, 1, 0])
+    paradigms = [name for name in "abcd" for _ in "12"]
+    found = PairedTest.of("first", second, first, paradigms)
+    assert found.by_paradigm is not None
+    assert found.by_paradigm.value == pytest.approx(np.mean([1, 0, 0, 0]))
+    assert found.to_json()["by_paradigm"]["low"] < 0 < found.to_json()["by_paradigm"]["high"]
+    assert PairedTest.of("first", second, first, ["a"] * 8).by_paradigm is None
 
 
 def test_without_an_answer_there_is_no_accuracy():

@@ -8,6 +8,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.progress import SilentProgress
 from rnn_lm.suites import open_suite
 from rnn_lm.suites.evaluate import evaluate_suites
+from rnn_lm.suites.opening import asked_so
 from rnn_lm.suites.scoring import answer
 
 QUIET = SilentProgress()
@@ -53,6 +54,30 @@ def write(folder, text, gold, evals=None):
 
 TEXT = "the dog barks <eos>\nthe dogs near the cat bark <eos>\n"
 GOLD = "2\tbarks\tbark\t0\n5\tbark\tbarks\t1\n"
+
+
+def test_the_state_can_be_carried_over_the_file(tmp_path, model_of, by_steps):
+    text = "the dog barks <eos>\nthe dogs near the cat bark <eos>\nthe cat barks near <eos>\n"
+    path = write(tmp_path, text, GOLD + "2\tbarks\tbark\t0\n")
+    model = model_of("the dog barks near the dogs bark cat", tokens="whitespace")
+    alone, carried = asked_so(open_suite(path, QUIET), policies=("sentence", "stream"))
+    assert (alone.name, carried.name, carried.policy) == ("x", "x, carried over", "stream")
+    found, usual = answer(model, carried), answer(model, alone)
+    read, forms = [], [("barks", "bark"), ("bark", "barks"), ("barks", "bark")]
+    for index, line in enumerate(text.splitlines()):
+        words, place = line.split(), (2, 5, 2)[index]
+        ours, theirs = (by_steps(model, [*read, *words[:place], form])[len(read) + place] for form in forms[index])
+        assert (found.good_q[index], found.bad_q[index]) == (pytest.approx(ours), pytest.approx(theirs))
+        assert (found.right_q[index] == 1) == (ours > theirs)
+        read += words
+    assert usual.good_q[0] == pytest.approx(found.good_q[0])
+    assert abs(usual.good_q[2] - found.good_q[2]) > 1e-3
+
+
+def test_a_suite_whose_sentences_stand_alone_has_nothing_to_carry(tmp_path):
+    (tmp_path / "x.tsv").write_text("It is.\tIt are.\n")
+    with pytest.raises(UserError, match=r"x.tsv: its sentences stand alone"):
+        asked_so(open_suite(tmp_path / "x.tsv", QUIET), policies=("stream",))
 
 
 def test_attractors_are_groups(tmp_path, model_of):

@@ -11,6 +11,8 @@ import pytest
 from rnn_lm.errors import MissingFileError, UserError
 from rnn_lm.progress import SilentProgress
 from rnn_lm.suites import Question, open_suite
+from rnn_lm.suites.opening import asked_so
+from rnn_lm.suites.published import published
 from rnn_lm.suites.scoring import answer
 from rnn_lm.text.words import words
 
@@ -86,6 +88,33 @@ def test_triples_are_two_pairs_and_flat_lists_pairs(tmp_path):
         ("simple", "it is", "it are"),
         ("simple", "we are", "we is"),
     ]
+
+
+def test_the_word_that_differs_is_the_other_reading(tmp_path, model_of, by_steps):
+    cases = {"x": [("the dog barks now .", "the dog bark now ."), ("it is so", "they are so")]}
+    polar = {"past": [("no dog has ever run", "the dog has ever run", "a dog has ever run")]}
+    (tmp_path / "simple_agrmt.pickle").write_bytes(pickle.dumps(cases, 2))
+    (tmp_path / "npi_simple.pickle").write_bytes(pickle.dumps(polar, 2))
+    (suite,) = asked_so(open_suite(tmp_path, QUIET), ("word",))
+    assert [(one.paradigm, one.groups["method"]) for one in suite.questions] == [
+        ("npi_simple 1-2", "two beginnings"), ("npi_simple 1-3", "two beginnings"), ("simple_agrmt", "one beginning"),
+    ]  # fmt: skip
+    model = model_of("the dog barks bark now . no a has ever run")
+    found = answer(model, suite)
+    expected = [
+        ("no dog has ever", "the dog has ever"),
+        ("no dog has ever", "a dog has ever"),
+        ("the dog barks", "the dog bark"),
+    ]
+    for index, pair in enumerate(expected):
+        ours, theirs = (by_steps(model, text.split())[len(text.split()) - 1] for text in pair)
+        assert (found.good_q[index], found.bad_q[index]) == pytest.approx((ours, theirs))
+
+
+def test_published_figures_stand_beside_constructions_of_that_name():
+    first = published("LM_syneval", "sentence", ["simple_agrmt", "obj_rel_no_comp_within_anim", "mine"])[0]
+    assert first.groups == {("paradigm", "simple_agrmt"): 1.0, ("paradigm", "obj_rel_no_comp_within_anim"): 0.81}
+    assert not published("pairs", "sentence", ["simple_agrmt"])
 
 
 class Harmful:

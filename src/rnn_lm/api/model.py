@@ -40,6 +40,7 @@ from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import start_runtime
+from rnn_lm.suites.opening import Reading
 from rnn_lm.text import TextCodec
 from rnn_lm.vocabulary import UNK, Vocabulary
 
@@ -172,17 +173,26 @@ class TextModel:
         return Rows(SurprisalRow, list(rows))
 
     @settings_named()
-    def evaluate(self, suite: Suites) -> SuiteEvaluation:
+    def evaluate(
+        self,
+        suite: Suites,
+        *,
+        reading: Reading | Sequence[Reading] = "sentence",
+        policy: Policy | Sequence[Policy] = "sentence",
+    ) -> SuiteEvaluation:
         """Return the model's accuracy on suites of minimal pairs: BLiMP and its kin, or pairs of one's own.
 
         Args:
             suite: a file, a folder or a zip, or several: ``docs/suites.md`` has the formats.
+            reading: "sentence": whole sentences are compared; "word": the word that decides; or both, in a list.
+            policy: "sentence": each text is read from the initial state; "stream": the state is carried over the file,
+                which line-aligned sets alone have; or both.
 
         Raises:
             MissingFileError: there is no such file.
             UserError: it is of no known format, or cannot be read; or the model knows none of the words that decide.
         """
-        return ask([self.stored], suite, self._progress)
+        return ask([self.stored], suite, self._progress, reading, policy)
 
     @settings_named(prompt="text")
     def next(self, text: str = "", *, top: int = 10) -> Rows[NextToken]:

@@ -36,16 +36,24 @@ class Options:
     suite: tuple[Path, ...] = ()
     """Ask the models minimal pairs instead: a file, a folder or a zip in the format of BLiMP, SyntaxGym, LM_syneval,
     line-aligned agreement sets, or plain pairs (docs/suites.md)."""
+    suite_reading: tuple[Literal["sentence", "word"], ...] = field(default=("sentence",), metadata=only(suite=given))
+    """What of a pair to compare: whole sentences, the one word that decides (BLiMP's prefix methods, LM_syneval's
+    word_only), or both, one after the other."""
+    suite_policy: tuple[Literal["sentence", "stream"], ...] = field(default=("sentence",), metadata=only(suite=given))
+    """Read each sentence from the initial state; or carry the state over the file (line-aligned sets); or both."""
     suite_results: Path | None = field(default=None, metadata=only(suite=given))
     """Write every answer to this TSV file: log-probabilities in nats, correct, covered."""
+    report: Path | None = field(default=None, metadata=only(suite=given))
+    """Write the figures of --suite as one HTML page, with charts."""
     surprisal: Path | None = field(default=None, metadata=only(suite=None))
-    """Write the surprisal of every token, in bits, to this TSV file (one model)."""
+    """Write the surprisal of every token, in bits, to this TSV file (one model). By the word, with entropy, rank and
+    frequency: rnn-lm surprisal."""
     policy: Literal["stream", "sentence"] = field(default="stream", metadata=only(surprisal=given))
     """Context policy of --surprisal; perplexity is always given under both."""
     json: Path | None = None
     """Write the figures of both policies, or of the suites, with intervals and differences, to this JSON file."""
     overwrite: bool = False
-    """Replace the files of --surprisal, --suite-results, --json and --adapt-results where they are there already."""
+    """Replace the files of --surprisal, --suite-results, --report, --json and --adapt-results where they are there."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
@@ -75,10 +83,11 @@ def run_suites(options: Options) -> None:
     from rnn_lm.suites.evaluate import evaluate_suites, open_suites, write_results
 
     progress = TerminalProgress()
-    for path, name in ((options.suite_results, "--suite-results"), (options.json, "--json")):
+    written = {"--suite-results": options.suite_results, "--report": options.report, "--json": options.json}
+    for name, path in written.items():
         if path is not None:
             require_output(path, name, overwrite=options.overwrite)
-    suites = open_suites(options.suite, progress)
+    suites = open_suites(options.suite, progress, options.suite_reading, options.suite_policy)
     evaluated = evaluate_suites([open_model(path, progress) for path in options.runs], suites, progress)
     for line in suite_lines(evaluated):
         progress.say(line)
@@ -87,6 +96,11 @@ def run_suites(options: Options) -> None:
     if options.suite_results is not None:
         write_results(options.suite_results, suites, evaluated)
         progress.say(f"every answer: {options.suite_results}")
+    if options.report is not None:
+        from rnn_lm.report.suites_page import write_suites_page
+
+        write_suites_page(evaluated, options.report)
+        progress.say(f"report: {options.report}")
 
 
 def run_text(options: Options) -> None:

@@ -18,6 +18,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -61,8 +62,25 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
     write_atomically(path, report_html(checked, sections_of(checked)))
 
 
+@dataclass(frozen=True)
+class Head:
+    """What stands above the sections of a page: its title, what was run, when it was made, and what came out."""
+
+    title: str
+    run: str
+    made: str
+    verdict: str
+
+
 def report_html(results: Results, sections: list[Section]) -> str:
-    """The page as text. Section anchors and figure names must be unique."""
+    """The page of a comparison as text. Section anchors and figure names must be unique."""
+    made = f"rnn_lm {results['made']['rnn_lm']}, {results['made']['date']}"
+    title = f"Language models on {results['corpus']['name']}"
+    return page_html(Head(title, what_was_run(results), made, verdict(results)), sections)
+
+
+def page_html(head: Head, sections: list[Section]) -> str:
+    """A page as text. Section anchors and figure names must be unique."""
     names = [section.anchor for section in sections]
     names += [figure.name for section in sections for figure in _figures(section.blocks)]
     if len(set(names)) != len(names):
@@ -74,11 +92,11 @@ def report_html(results: Results, sections: list[Section]) -> str:
         for anchor, section in zip(anchors, sections, strict=True)
     )
     parts = {
-        "title": Safe.escape(f"Language models on {results['corpus']['name']}"),
+        "title": Safe.escape(head.title),
         "css": Safe(_asset("page.css")),
-        "run": Safe.escape(what_was_run(results)),
-        "made": Safe.escape(f"rnn_lm {results['made']['rnn_lm']}, {results['made']['date']}"),
-        "verdict": Safe.escape(verdict(results)),
+        "run": Safe.escape(head.run),
+        "made": Safe.escape(head.made),
+        "verdict": Safe.escape(head.verdict),
         "contents": Safe("\n").join(links),
         "sections": Safe("\n").join(map(writer.section, anchors, sections)),
         "vega": Safe(_vega_libraries()),

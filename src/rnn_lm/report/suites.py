@@ -10,10 +10,12 @@ from rnn_lm.report.tables import Column, Table, text_column
 from rnn_lm.report.terminal import tables_text
 from rnn_lm.suites.comparison import PairedTest
 from rnn_lm.suites.figures import SuiteFigures, SuitesEvaluated, Tally
+from rnn_lm.suites.published import Published, published
 
 NOTE = (
     "accuracy: right / (right + wrong), in %; equally probable texts are no answer.\n"
-    "Covered: pairs whose deciding words the model knows. Intervals of 95% over pairs (Wilson)"
+    "Covered: pairs whose deciding words the model knows. Intervals of 95% over pairs (Wilson), as if each were drawn\n"
+    "by itself; of a mean of paradigms over paradigms (Student): what it would be on other paradigms of the kind"
 )
 
 
@@ -24,7 +26,12 @@ def suite_lines(evaluated: SuitesEvaluated) -> Iterator[str]:
 
 def suite_tables(evaluated: SuitesEvaluated) -> list[Table]:
     """Two tables for each suite: the models, and the groups."""
-    return [table for suite in evaluated.suites for table in (_models(suite), *_groups(suite))]
+    return [table for suite in evaluated.suites for table in by_suite(suite)]
+
+
+def by_suite(suite: SuiteFigures) -> list[Table]:
+    """The table of the models on one suite, and one for each level of groups."""
+    return [_models(suite), *_groups(suite)]
 
 
 def _models(suite: SuiteFigures) -> Table:
@@ -41,11 +48,16 @@ def _models(suite: SuiteFigures) -> Table:
         )
         for model in suite.models
     )
-    notes = (NOTE, *_means(suite))
+    notes = (NOTE, *_means(suite), *_published_means(suite))
     if several:
         columns += (text_column("Beside the first"),)
         notes += (f"beside {suite.models[0].name}: on pairs that both cover and answer; exact McNemar test",)
-    return Table(f"{suite.name}: {suite.format}, {suite.questions:,} pairs", columns, rows, notes=notes)
+    caption = f"{suite.name}: {suite.format}, {suite.questions:,} pairs"
+    if suite.reading == "word":
+        caption += ", asked of the word that decides"
+    if suite.policy == "stream":
+        caption += ", the state carried over the file"
+    return Table(caption, columns, rows, notes=notes)
 
 
 def _means(suite: SuiteFigures) -> Iterator[str]:
@@ -53,7 +65,24 @@ def _means(suite: SuiteFigures) -> Iterator[str]:
     for model in suite.models:
         paradigms = sum(group.level == "paradigm" for group in model.groups)
         if paradigms > 1 and model.mean_over_paradigms is not None:
-            yield f"{model.name}: mean of {paradigms} paradigms {100 * model.mean_over_paradigms:.1f}"
+            over = model.paired.by_paradigm if model.paired is not None else None
+            beside = "" if over is None else f"; beside {suite.models[0].name} {_difference(over)}"
+            yield f"{model.name}: mean of {paradigms} paradigms {mean_text(model.by_paradigm)}{beside}"
+
+
+def _published_means(suite: SuiteFigures) -> Iterator[str]:
+    """The same as published, a line for each source."""
+    by_source: dict[str, list[str]] = {}
+    for one in published_on(suite):
+        if ("mean", "") in one.groups:
+            by_source.setdefault(one.source, []).append(f"{one.system} {100 * one.groups['mean', '']:.1f}")
+    yield from (f"as published ({source}), mean: {', '.join(found)}" for source, found in by_source.items())
+
+
+def published_on(suite: SuiteFigures) -> list[Published]:
+    """What was published on a suite."""
+    paradigms = [group.name for group in suite.models[0].groups if group.level == "paradigm"]
+    return published(suite.format, suite.reading, paradigms)
 
 
 def _groups(suite: SuiteFigures) -> Iterator[Table]:
@@ -64,19 +93,39 @@ def _groups(suite: SuiteFigures) -> Iterator[Table]:
         if len(by_model[0]) < 2:
             continue
         names = [model.name for model in suite.models]
+        beside = [one for one in published_on(suite) if any((level, group.name) in one.groups for group in by_model[0])]
         columns = [text_column(level.capitalize()), Column("Pairs")]
         for name in names:
             own = f"{name}: " if len(names) > 1 else ""
             columns += [Column(f"{own}accuracy"), Column(f"{own}of covered")]
+        columns += [Column(f"{one.system}, published") for one in beside]
         rows = tuple(
             (
                 groups[0].name,
                 f"{groups[0].all.count:,}",
                 *(cell for group in groups for cell in (_of_answered(group.all), _of_covered(group.covered))),
+                *(_as_published(one, level, groups[0].name) for one in beside),
             )
             for groups in zip(*by_model, strict=True)
         )
-        yield Table(f"{suite.name} by {level}", tuple(columns), rows)
+        sources = ", ".join(dict.fromkeys(one.source for one in beside))
+        notes = (f"published: {sources}; not measured here",) if beside else ()
+        yield Table(f"{suite.name} by {level}", tuple(columns), rows, notes=notes)
+
+
+def _as_published(one: Published, level: str, name: str) -> str:
+    value = one.groups.get((level, name))
+    return MISSING if value is None else f"{100 * value:.1f}"
+
+
+def mean_text(mean: Interval) -> str:
+    """A mean over paradigms with its interval, where there is one."""
+    return f"{100 * mean.value:.1f}" if mean.low is None else _with_interval(mean)
+
+
+def _difference(over: Interval) -> str:
+    assert over.low is not None and over.high is not None  # noqa: PT018 (else there is no such interval)
+    return f"{100 * over.value:+.1f} [{100 * over.low:+.1f}, {100 * over.high:+.1f}]"
 
 
 def _with_interval(accuracy: Interval) -> str:

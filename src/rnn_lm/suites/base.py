@@ -4,6 +4,7 @@ A question gives the model a few texts, each in parts, and is judged by the log-
 
     Pair          two sentences                  log P(good) > log P(bad), <eos> counted
     Completion    a beginning and two forms      log P(right | beginning) > log P(wrong | beginning)
+    Continuation  two beginnings and a word      log P(word | good beginning) > log P(word | bad beginning)
     formula       sentences in regions           an inequality between sums of surprisals (syntaxgym.py)
 
 So whoever scores texts by parts can answer all of them. A format is a class with ``recognizes`` and ``read``, in one
@@ -72,13 +73,33 @@ class Question:
         """Return the answer, given each text's log-probabilities in nats: one for each part, and that of ``<eos>``."""
         raise NotImplementedError
 
+    @property
+    def word(self) -> Question | None:
+        """The same asked of the one word that decides; None where it cannot be asked so."""
+        return None
+
+    @property
+    def sentence(self) -> str:
+        """The sentence that a reader of the whole file goes on from; "" where questions stand alone."""
+        return ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pair(Question):
-    """Two sentences, the better of which should be more probable as a whole."""
+    """Two sentences, the better of which should be more probable as a whole.
+
+    Attributes:
+        good, bad: the sentences.
+        by_word: the same asked of one word (``by_word.py`` finds it in the sentences).
+    """
 
     good: str
     bad: str
+    by_word: Question | None = None
+
+    @property
+    def word(self) -> Question | None:
+        return self.by_word
 
     def texts(self) -> tuple[Parts, ...]:
         return (self.good,), (self.bad,)
@@ -89,14 +110,43 @@ class Pair(Question):
 
 @dataclass(frozen=True, kw_only=True)
 class Completion(Question):
-    """Two forms of a word after the same beginning; what follows them is not looked at."""
+    """Two forms of a word after the same beginning; what follows them is not looked at.
+
+    Attributes:
+        beginning: what stands before.
+        good, bad: the forms.
+        whole: the sentence as it stands in its file, where the file can be read as one text.
+    """
 
     beginning: str
     good: str
     bad: str
+    whole: str = ""
+
+    @property
+    def sentence(self) -> str:
+        return self.whole
 
     def texts(self) -> tuple[Parts, ...]:
         return (self.beginning, self.good), (self.beginning, self.bad)
+
+    def asked(self) -> tuple[tuple[int, ...], ...]:
+        return (1,), (1,)
+
+    def judge(self, scores: Sequence[np.ndarray]) -> Judgement:
+        return better(float(scores[0][1]), float(scores[1][1]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Continuation(Question):
+    """A word after a good beginning and after a bad one."""
+
+    good: str
+    bad: str
+    ending: str
+
+    def texts(self) -> tuple[Parts, ...]:
+        return (self.good, self.ending), (self.bad, self.ending)
 
     def asked(self) -> tuple[tuple[int, ...], ...]:
         return (1,), (1,)

@@ -3,15 +3,19 @@
     {"sentence_good": "Susan revealed herself.", "sentence_bad": "Susan revealed themselves.", "field": "morphology",
      "linguistics_term": "anaphor_agreement", "UID": "anaphor_number_agreement", "pairID": "0", ...}
 
-The answer is right where the good sentence is more probable as a whole (the paper's "simple LM method"); the prefix
-methods, which are possible for some paradigms alone, are not used.
+The answer is right where the good sentence is more probable as a whole (the paper's "simple LM method"). Where a line
+says so, a pair can be asked of one word, too (``by_word.py``)::
+
+    "one_prefix_method": true    one_prefix_prefix, one_prefix_word_good, one_prefix_word_bad
+    "two_prefix_method": true    two_prefix_prefix_good, two_prefix_prefix_bad, two_prefix_word
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from rnn_lm.suites.base import FORMATS, Pair, Question, SuiteFormat
+from rnn_lm.suites.by_word import one_beginning, two_beginnings
 from rnn_lm.suites.fields import first_names, sentence, word
 from rnn_lm.suites.sources import SuiteFile
 
@@ -29,7 +33,7 @@ class Blimp(SuiteFormat):
 
     def read(self, file: SuiteFile) -> Iterator[Question]:
         for number, (where, record) in enumerate(file.json_lines()):
-            yield Pair(
+            pair = Pair(
                 paradigm=word(record, "UID", file.stem),
                 item=word(record, "pairID", str(number)),
                 where=where,
@@ -37,6 +41,21 @@ class Blimp(SuiteFormat):
                 good=sentence(record, "sentence_good", where),
                 bad=sentence(record, "sentence_bad", where),
             )
+            yield _with_prefixes(pair, record)
+
+
+def _with_prefixes(pair: Pair, record: Mapping[str, object]) -> Pair:
+    """The pair with what its line says of prefixes; raises ``UserError`` where that is promised and missing."""
+
+    def field(name: str) -> str:
+        return sentence(record, name, pair.where).strip()
+
+    if record.get("one_prefix_method") is True:
+        names = ("one_prefix_prefix", "one_prefix_word_good", "one_prefix_word_bad")
+        return one_beginning(pair, *map(field, names))
+    if record.get("two_prefix_method") is True:
+        return two_beginnings(pair, *map(field, ("two_prefix_prefix_good", "two_prefix_prefix_bad", "two_prefix_word")))
+    return pair
 
 
 FORMATS.register("blimp")(Blimp())

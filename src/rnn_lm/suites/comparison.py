@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from rnn_lm.evaluation.intervals import Interval
 from rnn_lm.evaluation.student import incomplete_beta
+from rnn_lm.suites.means import mean_over
 from rnn_lm.suites.scoring import Answers
 
 
@@ -18,7 +23,8 @@ class PairedTest:
         pairs: that both models cover and answer.
         gained: right here, wrong there.
         lost: wrong here, right there.
-        p_value: two-sided, of gained and lost under equal chances.
+        p_value: two-sided, of gained and lost under equal chances: of pairs, as if each were drawn by itself.
+        by_paradigm: the mean difference of the paradigms' accuracies on those pairs, with an interval over paradigms.
     """
 
     baseline: str
@@ -26,14 +32,24 @@ class PairedTest:
     gained: int
     lost: int
     p_value: float
+    by_paradigm: Interval | None = None
 
     @classmethod
-    def of(cls, name: str, system: Answers, baseline: Answers) -> PairedTest:
-        """Return how ``system`` compares with ``baseline``, which is called ``name``."""
+    def of(cls, name: str, system: Answers, baseline: Answers, paradigms: Sequence[str] = ()) -> PairedTest:
+        """Return how ``system`` compares with ``baseline``, which is called ``name``.
+
+        Args:
+            name: of the baseline.
+            system, baseline: answers to the same questions.
+            paradigms: each question's, where differences are to be given over paradigms, too.
+        """
         both_q = system.covered_q & baseline.covered_q & (system.right_q >= 0) & (baseline.right_q >= 0)
         here_q, there_q = system.right_q[both_q] == 1, baseline.right_q[both_q] == 1
         gained, lost = int((here_q & ~there_q).sum()), int((~here_q & there_q).sum())
-        return cls(name, int(both_q.sum()), gained, lost, binomial_p(gained, lost))
+        by_paradigm = (
+            _over_paradigms(here_q.astype(float) - there_q, np.array(paradigms)[both_q]) if paradigms else None
+        )
+        return cls(name, int(both_q.sum()), gained, lost, binomial_p(gained, lost), by_paradigm)
 
     @property
     def difference(self) -> float | None:
@@ -43,7 +59,17 @@ class PairedTest:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         facts = {"baseline": self.baseline, "pairs": self.pairs, "gained": self.gained, "lost": self.lost}
-        return {**facts, "difference": self.difference, "p_value": self.p_value}
+        facts |= {"difference": self.difference, "p_value": self.p_value}
+        if self.by_paradigm is None:
+            return facts
+        over = self.by_paradigm
+        return {**facts, "by_paradigm": {"difference": over.value, "low": over.low, "high": over.high}}
+
+
+def _over_paradigms(difference_q: np.ndarray, paradigm_q: np.ndarray) -> Interval | None:
+    names = list(dict.fromkeys(paradigm_q.tolist()))
+    found = mean_over([float(difference_q[paradigm_q == name].mean()) for name in names])
+    return None if found.low is None else found
 
 
 def binomial_p(one: int, other: int) -> float:

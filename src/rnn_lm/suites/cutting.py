@@ -59,6 +59,10 @@ class Cutter:
         """Return the question's texts; raises ``UserError`` where one holds ``<eos>``."""
         return [self._cut(parts, question) for parts in question.texts()]
 
+    def sentence(self, question: Question) -> list[int]:
+        """Return the ids of the sentence that a reader of the whole file goes on from."""
+        return self._codec.vocabulary.encode(self._tokens(question.sentence, question))
+
     def _cut(self, parts: Parts, question: Question) -> Cut:
         tokens = self._tokens(" ".join(filter(None, parts)), question)
         ends = [len(tokens)]

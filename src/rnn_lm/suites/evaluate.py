@@ -11,20 +11,30 @@ from pathlib import Path
 import numpy as np
 
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.score import Policy
 from rnn_lm.files import write_atomically
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.suites.comparison import PairedTest
 from rnn_lm.suites.figures import GroupFigures, SuiteFigures, SuiteModel, SuitesEvaluated, Tally, groups_of
-from rnn_lm.suites.opening import Suite, open_suite
+from rnn_lm.suites.opening import Reading, Suite, asked_so, open_suite
 from rnn_lm.suites.scoring import Answers, answer, prepare
 
 RESULT_COLUMNS = ("suite", "paradigm", "item", "good_logprob", "bad_logprob", "correct", "covered", "model")
 
 
-def open_suites(paths: Sequence[Path], progress: Progress) -> list[Suite]:
-    """Return the suites at some paths; raises ``UserError`` where one cannot be read or two have one name."""
-    suites = [suite for path in paths for suite in open_suite(path, progress)]
+def open_suites(
+    paths: Sequence[Path],
+    progress: Progress,
+    readings: Sequence[Reading] = ("sentence",),
+    policies: Sequence[Policy] = ("sentence",),
+) -> list[Suite]:
+    """Return the suites at some paths, in every way in which they are to be asked (``asked_so``).
+
+    Raises:
+        UserError: one cannot be read or asked so, or two have one name.
+    """
+    suites = asked_so([suite for path in paths for suite in open_suite(path, progress)], readings, policies)
     for index, suite in enumerate(suites):
         if any(other.name == suite.name for other in suites[:index]):
             raise UserError(
@@ -50,12 +60,14 @@ def evaluate_suites(models: Sequence[StoredModel], suites: Sequence[Suite], prog
 def figures_of(suite: Suite, names: Sequence[str], answers: Sequence[Answers]) -> SuiteFigures:
     """Return the figures on one suite, given the models' names and what each of them answered."""
     levels = _levels(suite)
-    models = []
+    paradigms, models = [question.paradigm for question in suite.questions], []
     for name, one in zip(names, answers, strict=True):
         overall = GroupFigures("suite", suite.name, Tally.of(one.right_q), Tally.of(one.right_q[one.covered_q]))
-        paired = PairedTest.of(names[0], one, answers[0]) if models else None
+        paired = PairedTest.of(names[0], one, answers[0], paradigms) if models else None
         models.append(SuiteModel(name, overall, groups_of(levels, one), paired, one))
-    return SuiteFigures(suite.name, suite.format, suite.source, len(suite.questions), tuple(models))
+    return SuiteFigures(
+        suite.name, suite.format, suite.source, len(suite.questions), tuple(models), suite.reading, suite.policy
+    )
 
 
 def _levels(suite: Suite) -> list[tuple[str, list[str]]]:

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from rnn_lm.evaluation.intervals import Interval
+from rnn_lm.evaluation.score import Policy
 from rnn_lm.suites.comparison import PairedTest
+from rnn_lm.suites.means import mean_over, wilson
+from rnn_lm.suites.opening import Reading
 from rnn_lm.suites.scoring import Answers
-
-_Z = 1.959963984540054
-"""Standard normal quantile of a two-sided interval of 95 %."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,6 @@ class Tally:
             "low": found.low,
             "high": found.high,
         }
-
-
-def wilson(right: int, count: int) -> Interval:
-    """Return a share with Wilson's interval of 95 %."""
-    if not count:
-        return Interval(math.nan, None, None, 0, "no answer")
-    share = right / count
-    scale = 1 + _Z * _Z / count
-    middle = (share + _Z * _Z / (2 * count)) / scale
-    reach = _Z / scale * math.sqrt(share * (1 - share) / count + _Z * _Z / (4 * count * count))
-    return Interval(share, max(0.0, middle - reach), min(1.0, middle + reach), count)
 
 
 @dataclass(frozen=True)
@@ -126,10 +115,14 @@ class SuiteModel:
         return self.overall.all.accuracy
 
     @property
+    def by_paradigm(self) -> Interval:
+        """The mean of the paradigms' accuracies, which benchmarks print, with an interval over paradigms."""
+        return mean_over([group.all.accuracy.value for group in self.groups if group.level == "paradigm"])
+
+    @property
     def mean_over_paradigms(self) -> float | None:
-        """The mean of the paradigms' accuracies, which benchmarks print; None where one has no answer."""
-        values = [group.all.accuracy.value for group in self.groups if group.level == "paradigm"]
-        return None if any(map(math.isnan, values)) else sum(values) / len(values)
+        """The same without an interval; None where a paradigm has no answer."""
+        return None if math.isnan(self.by_paradigm.value) else self.by_paradigm.value
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values, without the single answers."""
@@ -138,6 +131,8 @@ class SuiteModel:
             "all": self.overall.all.to_json(),
             "covered": self.overall.covered.to_json(),
             "mean_over_paradigms": self.mean_over_paradigms,
+            "mean_low": self.by_paradigm.low,
+            "mean_high": self.by_paradigm.high,
             "groups": [group.to_json() for group in self.groups],
             "paired": None if self.paired is None else self.paired.to_json(),
         }
@@ -148,7 +143,7 @@ class SuiteFigures:
     """All models on one suite.
 
     Attributes:
-        name, format, source: see ``Suite``.
+        name, format, source, reading, policy: see ``Suite``.
         questions: how many.
         models: in the order in which they were given.
     """
@@ -158,6 +153,8 @@ class SuiteFigures:
     source: str
     questions: int
     models: tuple[SuiteModel, ...]
+    reading: Reading = "sentence"
+    policy: Policy = "sentence"
 
     def __getitem__(self, name: str) -> SuiteModel:
         """The figures of the model called ``name``; raises ``KeyError`` where there is none."""
@@ -169,6 +166,7 @@ class SuiteFigures:
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         facts = {"name": self.name, "format": self.format, "source": self.source, "pairs": self.questions}
+        facts |= {"reading": self.reading, "policy": self.policy}
         return {**facts, "models": [model.to_json() for model in self.models]}
 
 

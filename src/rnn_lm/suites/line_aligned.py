@@ -6,8 +6,8 @@
 
 or a wider table as .gold, whose columns are pattern, construction, sentence (0: the original, else nonce words), index,
 part of speech, morphology, right form, wrong form, lemma, attractors. The answer is right where the right form is more
-probable than the wrong one after what stands before the target, each sentence being read from the initial state. (The
-authors' own script carries the state over the whole file.)
+probable than the wrong one after what stands before the target: each sentence read from the initial state, or the state
+carried over the whole file, as the authors' own script does (``carried.py``).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _question(files: dict[str, SuiteFile], number: int, text: str, gold: str) ->
         groups = {"words": "original" if cells[2] == "0" else "nonce", "pattern": cells[0], **groups}
     return Completion(
         paradigm=files[".text"].stem, item=str(number), where=where, groups=groups, raw=False,
-        beginning=" ".join(words[:target]), good=right, bad=wrong,
+        beginning=" ".join(words[:target]), good=right, bad=wrong, whole=" ".join(words),
     )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """Marvin and Linzen's (2018) LM_syneval: a pickle per construction, or a table: construction[, case], good, bad.
 
 A pickle holds a dict of a case to its sentences: pairs, or triples for the polarity items, whose first is the good one
-and is compared with each of the others. It is read as data: what names or calls anything is refused, so nothing in it
-can run.
+and is compared with each of the others. Besides the whole sentence, the word that differs can be asked for (of the
+polarity items, ``ever`` after both beginnings): their "word_only". A pickle is read as data: what names or calls
+anything is refused, so nothing in it can run.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from collections.abc import Iterator, Sequence
 from rnn_lm.embeddings.pickle_data import NotData, read_pickle
 from rnn_lm.errors import UserError
 from rnn_lm.suites.base import FORMATS, Pair, Question, SuiteFormat
+from rnn_lm.suites.by_word import with_word
 from rnn_lm.suites.fields import TABLES, header
 from rnn_lm.suites.sources import SuiteFile
 
 _PICKLES = (".pickle", ".pkl")
+POLAR = ("ever",)
+"""The word of the polarity items that needs what stands before it."""
 
 
 class SynevalPickle(SuiteFormat):
@@ -59,10 +63,11 @@ def _pairs(paradigm: str, case: str, item: str, sentences: Sequence[object], whe
         raise UserError(f"{where}: is neither a pair nor a triple of sentences")
     for number, bad in enumerate(texts[1:], start=2):
         against = f" 1-{number}" if len(texts) == 3 else ""
-        yield Pair(
+        pair = Pair(
             paradigm=f"{paradigm}{against}", item=f"{case} {item}", where=where, groups={"case": f"{paradigm} {case}"},
             good=texts[0], bad=bad,
         )  # fmt: skip
+        yield with_word(pair, POLAR)
 
 
 class SynevalTable(SuiteFormat):
@@ -87,7 +92,8 @@ class SynevalTable(SuiteFormat):
                 raise UserError(f"{where}: has not {columns} columns (construction, good, bad), none of them blank")
             case = {"case": f"{cells[0]} {cells[1]}"} if columns == 4 else {}
             good, bad = cells[-2:]
-            yield Pair(paradigm=cells[0], item=str(number), where=where, groups=case, good=good, bad=bad)
+            pair = Pair(paradigm=cells[0], item=str(number), where=where, groups=case, good=good, bad=bad)
+            yield with_word(pair, POLAR)
 
 
 FORMATS.register("lm-syneval")(SynevalPickle())

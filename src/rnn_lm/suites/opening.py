@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from rnn_lm.errors import UserError
+from rnn_lm.evaluation.score import Policy
 from rnn_lm.progress import Progress
 from rnn_lm.suites.base import FORMATS, Question, SuiteFormat
 from rnn_lm.suites.sources import SuiteFile, files_of
 
+Reading: TypeAlias = Literal["sentence", "word"]
+"""What of a pair is compared: whole sentences, or the one word that decides."""
 _NAMED = 3
 """Files that a note names; of more their number is given."""
 
@@ -24,12 +28,52 @@ class Suite:
         format: label of the format.
         source: where it was read.
         questions: in the order of the files.
+        reading: what of a pair is compared.
+        policy: "sentence": each text is read from the initial state; "stream": after the sentences before it.
     """
 
     name: str
     format: str
     source: str
     questions: tuple[Question, ...]
+    reading: Reading = "sentence"
+    policy: Policy = "sentence"
+
+    def by_word(self) -> Suite | None:
+        """Return the same asked of the words that decide, as far as it can be; None where it cannot at all."""
+        asked = tuple(word for question in self.questions if (word := question.word) is not None)
+        return replace(self, name=f"{self.name}, the word", questions=asked, reading="word") if asked else None
+
+    def carried(self) -> Suite | None:
+        """Return the same with the state carried over the file; None where its questions stand alone."""
+        if not all(question.sentence for question in self.questions):
+            return None
+        return replace(self, name=f"{self.name}, carried over", policy="stream")
+
+
+def asked_so(
+    suites: Sequence[Suite], readings: Sequence[Reading] = ("sentence",), policies: Sequence[Policy] = ("sentence",)
+) -> list[Suite]:
+    """Return suites in every way in which they are to be asked, as far as each can be.
+
+    A suite that has one reading alone is asked in that. Raises ``UserError`` where nothing would be asked of a suite.
+    """
+    found = []
+    for suite in suites:
+        by_word, carried = suite.by_word(), suite.carried()
+        if "sentence" in policies:
+            if "sentence" in readings or by_word is None:
+                found.append(suite)
+            if "word" in readings and by_word is not None:
+                found.append(by_word)
+        if "stream" in policies and carried is not None:
+            found.append(carried)
+        elif "sentence" not in policies:
+            raise UserError(
+                f"{suite.source}: its sentences stand alone, so that no state is carried from one to the next; "
+                "ask it under the policy sentence"
+            )
+    return found
 
 
 def open_suite(path: Path, progress: Progress) -> list[Suite]:

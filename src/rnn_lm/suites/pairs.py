@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from rnn_lm.errors import UserError
 from rnn_lm.suites.base import FORMATS, Pair, Question, SuiteFormat
+from rnn_lm.suites.by_word import with_word
 from rnn_lm.suites.fields import TABLES, first_names, header, sentence, word
 from rnn_lm.suites.sources import SuiteFile
 
@@ -59,7 +60,7 @@ class PairLines(SuiteFormat):
 
 def _pair(file: SuiteFile, record: dict[str, object] | dict[str, str], item: str, where: str) -> Pair:
     good, bad = sentence(record, "good", where), sentence(record, "bad", where)
-    return Pair(paradigm=word(record, "group", file.stem), item=item, where=where, good=good, bad=bad)
+    return with_word(Pair(paradigm=word(record, "group", file.stem), item=item, where=where, good=good, bad=bad))
 
 
 FORMATS.register("pairs")(PairTable())

@@ -1,8 +1,9 @@
-"""What a model answers to every question of a suite; each distinct text is scored once, from the initial state."""
+"""What a model answers to every question of a suite: each distinct text is scored once, from the initial state; or, as
+the suite asks, after all sentences before it (``carried.py``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from rnn_lm.evaluation.perplexity import score_text
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.stream import EncodedText
+from rnn_lm.suites.carried import carried_scores
 from rnn_lm.suites.cutting import Cut, Cutter, is_covered
 from rnn_lm.suites.opening import Suite
 
@@ -83,16 +85,29 @@ def answer(
         UserError: see ``prepare``.
     """
     prepared = prepared or prepare(stored, suite)
-    texts = dict.fromkeys(cut.ids for cuts in prepared.cuts for cut in cuts)
-    distinct = {ids: index for index, ids in enumerate(texts)}
-    scores = _log_probs(stored, list(distinct), batch_tokens, progress)
+    by_question = (
+        carried_scores(stored, suite.questions, prepared.cuts, progress)
+        if suite.policy == "stream"
+        else _from_initial_state(stored, prepared.cuts, batch_tokens, progress)
+    )
     right, good, bad = [], [], []
-    for question, cuts in zip(suite.questions, prepared.cuts, strict=True):
-        found = question.judge([_by_part(scores[distinct[cut.ids]], cut) for cut in cuts])
+    for question, scores in zip(suite.questions, by_question, strict=True):
+        found = question.judge(scores)
         right.append(-1 if found.right is None else int(found.right))
         good.append(np.nan if found.good is None else found.good)
         bad.append(np.nan if found.bad is None else found.bad)
     return Answers(np.array(right, np.int8), prepared.covered_q, np.array(good, float), np.array(bad, float))
+
+
+def _from_initial_state(
+    stored: StoredModel, cuts: Sequence[tuple[Cut, ...]], batch_tokens: int, progress: Progress | None
+) -> Iterator[list[np.ndarray]]:
+    """Each question's texts by their parts."""
+    texts = dict.fromkeys(cut.ids for several in cuts for cut in several)
+    distinct = {ids: index for index, ids in enumerate(texts)}
+    scores = _log_probs(stored, list(distinct), batch_tokens, progress)
+    for several in cuts:
+        yield [_by_part(scores[distinct[cut.ids]], cut) for cut in several]
 
 
 def _log_probs(
