@@ -19,14 +19,14 @@ from rnn_lm.text.words import words
 QUIET = SilentProgress()
 
 
-@pytest.fixture
-def part(shared, tmp_path):
-    """The first 25 pairs of two paradigms, as a zip with a folder in it."""
+@pytest.fixture(params=[25, pytest.param(100, marks=pytest.mark.slow)])
+def part(request, shared, tmp_path):
+    """The first pairs of two paradigms, as a zip with a folder in it."""
     path = tmp_path / "blimp.zip"
     with zipfile.ZipFile(shared("blimp/BLiMP.zip")) as whole, zipfile.ZipFile(path, "w") as archive:
         archive.writestr("README.md", "what it is")
         for name in ("anaphor_number_agreement", "wh_island"):
-            lines = whole.read(f"data/{name}.jsonl").splitlines(keepends=True)[:25]
+            lines = whole.read(f"data/{name}.jsonl").splitlines(keepends=True)[: request.param]
             archive.writestr(f"data/{name}.jsonl", b"".join(lines))
     return path
 
@@ -42,7 +42,7 @@ def test_an_independent_scorer_agrees(part, records, model_of, by_steps):
     model = model_of(*(one[f"sentence_{which}"] for one in records for which in ("good", "bad")))
     (suite,) = open_suite(part, QUIET)
     found = answer(model, suite)
-    assert len(found.right_q) == 50
+    assert len(found.right_q) == len(records)
     for record, right, good, bad in zip(records, found.right_q, found.good_q, found.bad_q, strict=True):
         ours, theirs = (sum(by_steps(model, words(record[f"sentence_{which}"].lower()))) for which in ("good", "bad"))
         assert (good, bad) == (pytest.approx(ours, abs=1e-9), pytest.approx(theirs, abs=1e-9))
@@ -52,7 +52,7 @@ def test_an_independent_scorer_agrees(part, records, model_of, by_steps):
 def test_prefixes_are_read_as_the_file_says(part, records, model_of, by_steps):
     model = model_of(*(one[f"sentence_{which}"] for one in records for which in ("good", "bad")))
     whole, by_word = asked_so(open_suite(part, QUIET), ("sentence", "word"))
-    assert (whole.name, by_word.name, len(by_word.questions)) == ("blimp", "blimp, the word", 25)
+    assert (whole.name, by_word.name, len(by_word.questions)) == ("blimp", "blimp, the word", len(records))
     found = answer(model, by_word)
     for index, record in enumerate(one for one in records if one["one_prefix_method"]):
         before = words(record["one_prefix_prefix"].lower())
@@ -106,5 +106,5 @@ def test_figures_are_by_field_phenomenon_and_paradigm(part, records, model_of):
     ]
     paradigm = figures["wh_island"].all
     right = sum(group.all.right for group in figures.groups if group.level == "paradigm")
-    assert (paradigm.count, right) == (25, figures.overall.all.right)
+    assert (paradigm.count, right) == (len(records) // 2, figures.overall.all.right)
     assert figures.mean_over_paradigms == pytest.approx(figures.accuracy.value)

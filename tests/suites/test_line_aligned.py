@@ -14,12 +14,12 @@ from rnn_lm.suites.scoring import answer
 QUIET = SilentProgress()
 
 
-@pytest.fixture
-def folder(shared, tmp_path):
-    """The first 50 lines of Linzen's set."""
+@pytest.fixture(params=[10, pytest.param(200, marks=pytest.mark.slow)])
+def folder(request, shared, tmp_path):
+    """The first lines of Linzen's set."""
     for suffix in ("text", "gold", "eval"):
         source = shared(f"linzen/subj_agr_filtered.{suffix}")
-        lines = source.read_text(encoding="utf-8").split("\n")[:50]
+        lines = source.read_text(encoding="utf-8").split("\n")[: request.param]
         (tmp_path / f"part.{suffix}").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return tmp_path
 

@@ -76,6 +76,39 @@ def test_pickles_are_read_as_data(tmp_path, model_of, by_steps, protocol):
         assert right == (sum(by_steps(model, words(good))) > sum(by_steps(model, words(bad))))
 
 
+def two_hundred():
+    """Pairs over a lexicon, by case."""
+    nouns, verbs = [("dog", "dogs"), ("cat", "cats"), ("king", "kings"), ("boat", "boats"), ("hen", "hens")], "aeiouyw"
+    return {
+        f"{case} {number}": [
+            (f"the {forms[number]} near the {other[1 - number]} {verb}{'s' * (1 - number)} .",
+             f"the {forms[number]} near the {other[1 - number]} {verb}{'s' * number} .")
+            for forms in nouns for other in nouns[:4] if forms != other for verb in verbs
+        ]
+        for case in ("near",) for number in (0, 1)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["near.pickle", "near.tsv", "near.jsonl"])
+def test_an_independent_scorer_agrees_on_each_pair(tmp_path, model_of, by_steps, name):
+    cases = two_hundred()
+    rows = [(case, *pair) for case, pairs in cases.items() for pair in pairs]
+    content = {
+        "near.pickle": pickle.dumps(cases, 2),
+        "near.tsv": b"group\tgood\tbad\n" + "".join(f"{case}\t{good}\t{bad}\n" for case, good, bad in rows).encode(),
+        "near.jsonl": "".join(json.dumps({"group": c, "good": g, "bad": b}) + "\n" for c, g, b in rows).encode(),
+    }
+    (tmp_path / name).write_bytes(content[name])
+    (suite,) = open_suite(tmp_path / name, QUIET)
+    model = model_of(*(sentence for _, *pair in rows for sentence in pair))
+    found = answer(model, suite)
+    assert len(found.right_q) == len(rows) >= 200
+    for index, (_, good, bad) in enumerate(rows):
+        ours, theirs = (sum(by_steps(model, words(one))) for one in (good, bad))
+        assert (found.good_q[index], found.bad_q[index]) == (pytest.approx(ours), pytest.approx(theirs))
+        assert found.right_q[index] == (ours > theirs)
+
+
 def test_triples_are_two_pairs_and_flat_lists_pairs(tmp_path):
     (tmp_path / "npi_simple.pickle").write_bytes(
         pickle.dumps({"past": [("no dog ever", "the dog ever", "a dog ever")]}, 2)

@@ -46,7 +46,7 @@ class NotebookProgress:
         from IPython.display import display  # pyright: ignore[reportMissingImports]
 
         line = TaskLine(name, total)
-        handle = display(_shown(line), raw=True, display_id=True)
+        handle: Any = display(_shown(line), raw=True, display_id=True)
         try:
             yield _NotebookTask(line, handle)
         finally:
