@@ -2,8 +2,8 @@
 
     python docs/update_tables.py PAGE RESULTS.json
 
-A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with a
-slash below) where the tables of that part belong. ``make readme`` and ``make docs`` call this for every page that has some.
+A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with
+a slash below) where the tables of that part belong. ``make readme`` and ``make docs`` call this for every such page.
 """
 
 from __future__ import annotations
