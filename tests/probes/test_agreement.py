@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.padding import IGNORE
-from rnn_lm.probes.agreement import CLASSES, PIECES, TOKENS, AgreementLanguage
+from rnn_lm.probes.agreement import CLASSES, TOKENS, AgreementLanguage
+from rnn_lm.probes.layout import PIECES
 
 LANGUAGE = AgreementLanguage(64)
 NUMBER = {form: number for name in ("noun", "verb") for forms in CLASSES[name] for number, form in enumerate(forms)}

@@ -3,24 +3,24 @@
     the [adjective] NOUN  <material of exactly d tokens>  VERB [adverb] <eos>
 
 The verb agrees with the first noun, whose number is a fair coin. Between them stand adverbs, prepositional phrases and
-relative clauses (``PIECES``), none of which says anything about the subject's number: nouns inside them draw their own
-number, and the verbs inside them agree with those. A model that has lost the subject is therefore at chance, 0.5.
+relative clauses (``layout.PIECES``), none of which says anything about the subject's number: nouns inside them draw
+their own number, and the verbs inside them agree with those. A model that has lost the subject is therefore at chance,
+0.5.
 An intervening noun whose number differs from the subject's is an *attractor* (Linzen et al. 2016).
 
 Words follow Zipf's law within their class. Material of a given length, or of a given length and number of nouns, is
-drawn exactly from the grammar conditioned on it, by a dynamic program over what still fits (``_completions``).
+drawn exactly from the grammar conditioned on it, by a dynamic program over what still fits (``layout.Material``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.padding import IGNORE
+from rnn_lm.probes.layout import Classes, Layout, Material, in_turn
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.vocabulary import EOS, UNK
@@ -32,7 +32,7 @@ ADVERBS = ["often", "now", "here", "always"]
 PREPOSITIONS = ["near", "with", "behind", "beside"]
 MASS_NOUNS = ["water", "milk", "gold", "snow"]
 
-CLASSES: dict[str, tuple[tuple[str, str], ...]] = {
+CLASSES: Classes = {
     "the": (("the", "the"),),
     "that": (("that", "that"),),
     "noun": tuple((word, f"{word}s") for word in NOUNS),
@@ -51,44 +51,6 @@ TOKENS = (UNK, *dict.fromkeys((EOS, *(form for words in CLASSES.values() for for
 """Every token of the language; the index is the id."""
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One kind of intervening material.
-
-    Attributes:
-        slots: the classes of its words.
-        weight: how often it is used, relative to the others.
-        example: one of its forms.
-    """
-
-    slots: tuple[str, ...]
-    weight: float
-    example: str
-
-    @property
-    def nouns(self) -> int:
-        """Nouns that carry a number."""
-        return self.slots.count("noun")
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        """For each slot, the slot in the piece whose number it takes: a verb the latest noun's, any other its own."""
-        nearest = [max((j for j in range(i) if self.slots[j] == "noun"), default=i) for i in range(len(self.slots))]
-        # In "near the dogs that see the girl" the verb comes before the object, so that its latest noun is "dogs".
-        return tuple(nearest[i] if slot == "verb" else i for i, slot in enumerate(self.slots))
-
-
-PIECES = (
-    Piece(("adverb",), 0.4, "often"),
-    Piece(("preposition", "mass"), 1.0, "with milk"),
-    Piece(("preposition", "the", "noun"), 2.0, "near the dogs"),
-    Piece(("preposition", "the", "adjective", "noun"), 1.0, "behind the old king"),
-    Piece(("that", "the", "noun", "verb"), 1.0, "that the girls like"),
-    Piece(("preposition", "the", "noun", "that", "verb"), 1.0, "near the dogs that follow"),
-    Piece(("preposition", "the", "noun", "that", "verb", "the", "noun"), 0.5, "near the dogs that see the girl"),
-)
-
-
 class AgreementLanguage:
     """The language, able to draw material of up to ``longest`` tokens.
 
@@ -104,20 +66,12 @@ class AgreementLanguage:
         self.eos_id = self._ids[EOS]
 
     @cached_property
-    def _completions(self) -> Float[Tensor, "D K"]:
-        """[d, k]: total weight of all ways to fill exactly d tokens with exactly k nouns."""
-        table = torch.zeros(self.longest + 1, self.longest // 2 + 2, dtype=torch.float64)
-        table[0, 0] = 1.0
-        for length in range(1, self.longest + 1):
-            for piece in PIECES:
-                before = length - len(piece.slots)
-                if before >= 0:
-                    table[length, piece.nouns :] += piece.weight * table[before, : table.shape[1] - piece.nouns]
-        return table
+    def _material(self) -> Material:
+        return Material(self.longest)
 
     def sentences(self, distances_s: Int[Tensor, "S"], generator: torch.Generator) -> Sentences:
         """Sentences at the given distances; everything else is drawn."""
-        nouns_s = torch.multinomial(self._completions[distances_s], 1, generator=generator).squeeze(1)
+        nouns_s = self._material.nouns(distances_s, generator)
         layout = self._layout(distances_s, nouns_s, generator)
         subject_s = torch.randint(2, distances_s.shape, generator=generator)
         return Sentences(self._words(layout, layout.drawn_numbers(subject_s, generator), generator), self.eos_id)
@@ -128,9 +82,9 @@ class AgreementLanguage:
         Subjects are singular and plural in turn, so that a model which always prefers one number is at chance.
         """
         distances_s = torch.tensor(distances).repeat_interleave(items)
-        nouns_s = torch.multinomial(self._completions[distances_s], 1, generator=generator).squeeze(1)
+        nouns_s = self._material.nouns(distances_s, generator)
         layout = self._layout(distances_s, nouns_s, generator)
-        numbers_sn = layout.drawn_numbers(_in_turn(len(distances_s)), generator)
+        numbers_sn = layout.drawn_numbers(in_turn(len(distances_s)), generator)
         return self._suite("agreement", layout, numbers_sn, generator)
 
     def attractor_suite(
@@ -140,13 +94,13 @@ class AgreementLanguage:
 
         A combination that the grammar has no room for (four nouns in eight tokens) is left out.
         """
-        cells = [(d, k) for d in distances for k in attractors if self._completions[d, k] > 0]
+        cells = [(d, k) for d in distances for k in attractors if self._material.completions[d, k] > 0]
         distances_s, nouns_s = torch.tensor(cells).repeat_interleave(items, dim=0).unbind(1)
         layout = self._layout(distances_s, nouns_s, generator)
-        return self._suite("attractors", layout, layout.disagreeing_numbers(_in_turn(len(nouns_s))), generator)
+        return self._suite("attractors", layout, layout.disagreeing_numbers(in_turn(len(nouns_s))), generator)
 
     def _layout(self, distances_s: Tensor, nouns_s: Tensor, generator: torch.Generator) -> _Layout:
-        """Choose pieces until exactly the wanted tokens and nouns are used up, for all sentences at once."""
+        """Subject, material of exactly the wanted tokens and nouns, and verb, for all sentences at once."""
         layout = _Layout(len(distances_s), 6 + int(distances_s.max()))
         everyone = torch.arange(len(distances_s))
         layout.write(everyone, ("the",))
@@ -154,14 +108,7 @@ class AgreementLanguage:
         layout.write(everyone[adjective_s], ("adjective",))
         layout.write(everyone, ("noun",))
         layout.subject_s = layout.end_s - 1
-        left_s, nouns_left_s = distances_s.clone(), nouns_s.clone()
-        while bool((left_s > 0).any()):
-            choice_s = self._choose_pieces(left_s, nouns_left_s, generator)
-            for index, piece in enumerate(PIECES):
-                rows = everyone[(choice_s == index) & (left_s > 0)]
-                layout.write(rows, piece.slots, piece.sources)
-                left_s[rows] -= len(piece.slots)
-                nouns_left_s[rows] -= piece.nouns
+        self._material.write(layout, distances_s, nouns_s, generator)
         layout.verb_s = layout.end_s.clone()
         layout.write(everyone, ("verb",))
         layout.source_sn[everyone, layout.verb_s] = layout.subject_s
@@ -169,29 +116,8 @@ class AgreementLanguage:
         layout.write(everyone, ("end",))
         return layout
 
-    def _choose_pieces(self, left_s: Tensor, nouns_left_s: Tensor, generator: torch.Generator) -> Tensor:
-        """The next piece of each sentence: its weight times the weight of all ways to complete what is left then."""
-        weights = []
-        for piece in PIECES:
-            tokens_s, nouns_s = left_s - len(piece.slots), nouns_left_s - piece.nouns
-            fits_s = (tokens_s >= 0) & (nouns_s >= 0)
-            weights.append(piece.weight * fits_s * self._completions[tokens_s.clamp_min(0), nouns_s.clamp_min(0)])
-        weights_sp = torch.stack(weights, dim=1)
-        weights_sp[left_s == 0] = 1.0  # finished: any choice, it is not written
-        return torch.multinomial(weights_sp, 1, generator=generator).squeeze(1)
-
     def _words(self, layout: _Layout, number_sn: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw a word for every slot and inflect it for its number; ``IGNORE`` beyond the end."""
-        ids_sn = torch.full_like(layout.class_sn, IGNORE)
-        for index, forms in enumerate(CLASSES.values()):
-            here = layout.class_sn == index
-            frequency_w = torch.arange(1, len(forms) + 1, dtype=torch.float64) ** -self.zipf
-            count = int(here.sum())
-            if count:
-                word = torch.multinomial(frequency_w, count, replacement=True, generator=generator)
-                forms_wk = torch.tensor([[self._ids[form] for form in pair] for pair in forms])
-                ids_sn[here] = forms_wk[word, number_sn[here]]
-        return ids_sn
+        return layout.inflected(CLASSES, self._ids, number_sn, self.zipf, generator)
 
     def _suite(self, name: str, layout: _Layout, number_sn: Tensor, generator: torch.Generator) -> Suite:
         ids_sn = self._words(layout, number_sn, generator)
@@ -213,28 +139,16 @@ class AgreementLanguage:
         )
 
 
-class _Layout:
-    """Sentences as word classes, before words are drawn: filled from left to right.
+class _Layout(Layout):
+    """Sentences with the two ends of a dependency.
 
     Attributes:
-        class_sn: index into ``CLASS_NAMES``, -1 beyond the end.
-        source_sn: the position whose number each position takes.
-        subject_s, verb_s: where the two ends of the dependency stand.
+        subject_s, verb_s: where they stand.
     """
 
     def __init__(self, sentences: int, length: int) -> None:
-        self.class_sn = torch.full((sentences, length), -1)
-        self.source_sn = torch.arange(length).repeat(sentences, 1)
-        self.end_s = torch.zeros(sentences, dtype=torch.long)
+        super().__init__(CLASS_NAMES, sentences, length)
         self.subject_s = self.verb_s = self.end_s
-
-    def write(self, rows: Tensor, slots: tuple[str, ...], sources: tuple[int, ...] | None = None) -> None:
-        """Append ``slots`` to the sentences ``rows``."""
-        start = self.end_s[rows]
-        for offset, slot in enumerate(slots):
-            self.class_sn[rows, start + offset] = CLASS_NAMES.index(slot)
-            self.source_sn[rows, start + offset] = start + (offset if sources is None else sources[offset])
-        self.end_s = self.end_s.index_add(0, rows, torch.full_like(rows, len(slots)))
 
     def drawn_numbers(self, subject_s: Tensor, generator: torch.Generator) -> Int[Tensor, "S N"]:
         """0 singular, 1 plural: the subject's as given, a fair coin for every other noun, and what agrees with a noun
@@ -249,8 +163,3 @@ class _Layout:
     def _with_subject(self, subject_s: Tensor, others_sn: Tensor) -> Tensor:
         numbers_sn = others_sn.scatter(1, self.subject_s[:, None], subject_s[:, None])
         return numbers_sn.gather(1, self.source_sn)
-
-
-def _in_turn(count: int) -> Tensor:
-    """0, 1, 0, 1..."""
-    return torch.arange(count) % 2
