@@ -15,6 +15,7 @@ import numpy as np
 from rnn_lm.evaluation.intervals import FEWEST, Measurements
 from rnn_lm.evaluation.jackknife import Part, effect_of, left_out, too_few
 from rnn_lm.probes.curves import LEARNED, MERGED, SHORTEST, fit
+from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.results import ProbeClaim
 
 SHORT, LONG = 2, 16
@@ -48,6 +49,7 @@ class _Ranges:
 
     distances: tuple[int, ...]
     chance: float
+    trained: int = LONG - 1
 
     @property
     def fewest(self) -> int:
@@ -59,6 +61,10 @@ class _Ranges:
 
     def long(self, rows: np.ndarray) -> np.ndarray:
         return rows[:, np.array(self.distances) >= LONG].mean(axis=1)
+
+    def beyond(self, rows: np.ndarray) -> np.ndarray:
+        """Mean accuracy at distances that training had not."""
+        return rows[:, np.array(self.distances) > self.trained].mean(axis=1)
 
     def fall(self, rows: np.ndarray) -> np.ndarray:
         return self.short(rows) - self.long(rows)
@@ -107,7 +113,29 @@ CLAIMS = (
 )
 
 
-def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chance: float) -> list[ProbeClaim]:
+def _exceeds(one: str, other: str) -> Claim:
+    return Claim(
+        f"{probe_label(one)} > {probe_label(other)} beyond the trained lengths",
+        (one, other),
+        "accuracy",
+        lambda rows, ranges: ranges.beyond(rows[0]) - ranges.beyond(rows[1]),
+        "difference of mean accuracy at lengths above any in training",
+    )
+
+
+STATE_CLAIMS = tuple(
+    _exceeds(one, other) for one in ("rnn", "lstm") for other in ("mingru", "deltanet", "attention")
+)  # fmt: skip
+"""That a nonlinear recurrence follows a machine where what is computed in parallel over time does not."""
+
+
+def judged(
+    tables: Mapping[str, Measurements],
+    distances: tuple[int, ...],
+    chance: float,
+    expected: tuple[Claim, ...] = CLAIMS,
+    trained: int = LONG - 1,
+) -> list[ProbeClaim]:
     """Every claim whose models are there, with effect, interval, p-value and verdict.
 
     Where the distances do not reach from short to long range there is nothing to test, and the claims say so.
@@ -116,15 +144,19 @@ def judged(tables: Mapping[str, Measurements], distances: tuple[int, ...], chanc
         tables: right answers by model: seed, item and distance.
         distances: asked at.
         chance: accuracy of guessing.
+        expected: the claims.
+        trained: the longest distance in training.
     """
-    made = [claim for claim in CLAIMS if all(name in tables for name in claim.models)]
+    made = [claim for claim in expected if all(name in tables for name in claim.models)]
     if min(distances) > SHORT or max(distances) < LONG:
         reason = (
             f"not tested: the distances asked, {min(distances)} to {max(distances)}, do not reach from "
             f"{SHORT} or fewer to {LONG} or more"
         )
         return [_untested(claim, reason) for claim in made]
-    ranges = _Ranges(distances, chance)
+    if expected is STATE_CLAIMS and max(distances) <= trained:
+        return [_untested(claim, f"not tested: no distance asked is above {trained}") for claim in made]
+    ranges = _Ranges(distances, chance, trained)
     return [_judged(claim, [tables[name] for name in claim.models], ranges) for claim in made]
 
 

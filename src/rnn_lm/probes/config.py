@@ -13,6 +13,10 @@ from rnn_lm.limits import at_least, check_numbers
 PROBE_NAMES = ("agreement", "recall", "reference")
 MODEL_NAMES = ("ngram", "rnn", "gru", "lstm", "attention")
 """What is run unless others are asked for; the registries know more."""
+STATE_NAMES = ("parity", "counting", "shuffle-3", "shuffle-5", "dyck")
+"""The suites that ``--probes state-tracking`` stands for."""
+STATE_MODELS = ("rnn", "gru", "lstm", "mingru", "deltanet", "attention")
+"""What is run on them unless others are asked for: no count of words follows a machine."""
 _NETWORKS = holding(*MODEL_NAMES[1:], usual=MODEL_NAMES)
 
 
@@ -22,10 +26,12 @@ class ProbeConfig:
 
     probes: tuple[str, ...] = PROBE_NAMES
     """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
-    reference (a verb with one noun out of several, any of which may be asked for), or what other packages offer."""
+    reference (a verb with one noun out of several, any of which may be asked for), state-tracking (parity, counting,
+    shuffle-3, shuffle-5 and dyck: machines to be followed; also one by one), or what other packages offer."""
     models: tuple[str, ...] = MODEL_NAMES
     """ngram, rnn, gru, lstm, attention, the last four at matched parameter counts; and rnn-uniform, the rnn with a
-    recurrent matrix that starts uniform instead of orthogonal."""
+    recurrent matrix that starts uniform instead of orthogonal, mingru and deltanet. Default for state tracking alone:
+    rnn, gru, lstm, mingru, deltanet, attention."""
     seeds: int = 5
     """Each model is trained with this many seeds: its start, its training text and the order of the text."""
     steps: int = field(default=1500, metadata=only(models=_NETWORKS))
@@ -49,6 +55,10 @@ class ProbeConfig:
 
     def __post_init__(self) -> None:
         check_numbers(self)
+        named = (STATE_NAMES if name == "state-tracking" else (name,) for name in self.probes)
+        object.__setattr__(self, "probes", tuple(name for names in named for name in names))
+        if self.models is MODEL_NAMES and self.probes and set(self.probes) <= set(STATE_NAMES):
+            object.__setattr__(self, "models", STATE_MODELS)
         for kind, names, usual, known in (
             ("probe", self.probes, PROBE_NAMES, _known_probes),
             ("model", self.models, MODEL_NAMES, _known_models),

@@ -55,7 +55,8 @@ VERBS = (
 CLAUSE = 4
 """Tokens from one introduction to the next: determiner, noun, verb, "and"."""
 import os
-ASKED = int(os.environ.get('ASKED','3'))
+
+ASKED = int(os.environ.get("ASKED", "3"))
 """Participants asked for at most, one clause each; what is measured is the first."""
 _WITHOUT_NUMBER = {
     "the": ("the",),

@@ -91,6 +91,8 @@ _PRESETS = {
         AttentionConfig(hidden_size=48, layers=2, heads=4, feed_forward_size=80),
         {"agreement": Setting(5e-3, 0.25), "recall": Setting(5e-3, 1.0), "reference": Setting(5e-3, 1.0)},
     ),
+    "mingru": Preset(88, ModelConfig(cell="mingru", hidden_size=88, layers=2), {}),
+    "deltanet": Preset(108, ModelConfig(cell="deltanet", hidden_size=108, layers=2), {}),
 }
 """About 37 000 parameters each at the agreement probe's vocabulary, equal to within 8% on every probe."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_lm.evaluation.intervals import Measurements
-from rnn_lm.probes.claims import judged
+from rnn_lm.probes.claims import CLAIMS, STATE_CLAIMS, judged
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.curves import accuracies, curve, half_life, measured
 from rnn_lm.probes.minimal_pairs import Suite
@@ -34,7 +34,13 @@ def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -
         "curves": [{"model": model, "points": curve(table, config.distances)} for model, table in tables.items()],
         "half_lives": [_half_life(model, table, config, suite) for model, table in tables.items()],
         "attractors": _attractors(by_model, probe.suites["attractors"]) if "attractors" in probe.suites else [],
-        "claims": judged(tables, config.distances, suite.chance),
+        "claims": judged(
+            tables,
+            config.distances,
+            suite.chance,
+            STATE_CLAIMS if probe.expected == "states" else CLAIMS,
+            config.trained_distance,
+        ),
     }
 
 

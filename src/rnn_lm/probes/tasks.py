@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import torch
 from jaxtyping import Int
@@ -11,10 +13,12 @@ from torch import Tensor
 
 from rnn_lm.probes.agreement import TOKENS, AgreementLanguage
 from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.probes.dyck import DyckLanguage
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.recall import RecallLanguage
 from rnn_lm.probes.reference import ReferenceLanguage
 from rnn_lm.probes.sentences import Sentences
+from rnn_lm.probes.states import MACHINES, TrackingLanguage
 from rnn_lm.registry import Registry
 from rnn_lm.seeding import generator
 
@@ -33,7 +37,8 @@ class Probe:
         tokens: the vocabulary; the index is the id.
         eos_id: the end of a sentence.
         draw: sentences at given distances.
-        suites: by name; the one called "distance" gives the curve.
+        suites: by name; the one called "distance" gives the curve, one called "load" more curves, a load each.
+        expected: what is claimed of it, among ``claims.CLAIMS``.
     """
 
     label: str
@@ -43,6 +48,7 @@ class Probe:
     eos_id: int
     draw: Callable[[Int[Tensor, "S"], torch.Generator], Sentences]
     suites: dict[str, Suite]
+    expected: Literal["memory", "states"] = "memory"
 
     def train_text(self, config: ProbeConfig, seed: int) -> Sentences:
         """Sentences with distances from 0 to ``config.trained_distance``, distance d with weight 1 / (d + 1)."""
@@ -104,4 +110,38 @@ def reference(config: ProbeConfig) -> Probe:
         language.eos_id,
         language.sentences,
         {"distance": suite},
+    )
+
+
+def tracking(name: str, label: str, question: str, unit: str, config: ProbeConfig) -> Probe:
+    """The suite of a machine in ``states.MACHINES``."""
+    language = TrackingLanguage(MACHINES[name]())
+    suite = language.suite(name, config.distances, config.items, generator(0, f"{name} suite"))
+    tokens, draw = language.tokens, language.sentences
+    return Probe(label, question, unit, tokens, language.eos_id, draw, {"distance": suite}, "states")
+
+
+for _name, *_words in (
+    ("parity", "Parity", "Is the number of ones even?", "bits"),
+    ("counting", "Counting modulo 5", "Where does a counter stand that goes up and down, modulo 5?", "steps"),
+    ("shuffle-3", "Three cups (S3)", "Under which of three cups is the ball?", "swaps of two cups"),
+    ("shuffle-5", "Five cups (S5)", "Under which of five cups is the ball?", "swaps of two cups"),
+):
+    PROBES.register(_name)(partial(tracking, _name, *_words))
+
+
+@PROBES.register("dyck")
+def dyck(config: ProbeConfig) -> Probe:
+    """Nested brackets of two kinds."""
+    language = DyckLanguage()
+    suite = language.suite("dyck", config.distances, config.items, generator(0, "dyck suite"))
+    return Probe(
+        "Dyck-2 brackets by depth",
+        "Which bracket closes the outermost one?",
+        "brackets open at once inside the outermost one",
+        language.tokens,
+        language.eos_id,
+        language.sentences,
+        {"distance": suite},
+        "states",
     )
