@@ -6,8 +6,7 @@ The distance is a depth: how many brackets are open inside the outermost one at 
 each level of which says which kind of bracket must close: the number of states grows as k to the depth, and no state of
 fixed size has room for every depth (Hewitt et al. 2020 count how much is needed for a depth that is bounded).
 
-Pairs that open and close at once stand in between; what is asked of the outermost bracket is asked after all others have
-been closed, rightly.
+Pairs that open and close at once stand in between; the outermost bracket is asked for when all others have been closed.
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """Agreement under load: several participants are introduced, and any of them may be the subject of what follows.
 
-    two deer and a sheep and many trout met  <material of exactly d tokens>  then the sheep is hungry <eos>
+    two deer sleep and a sheep runs <material of exactly d tokens> then the sheep is lost and the deer are ready <eos>
 
-The participants are nouns whose plural is like their singular ("sheep", "deer", "aircraft"): the determiner of the first
-mention is all that ever shows the number, and the definite subject later takes it up. Which participant that will be
-cannot be known before. So the number of each has to be kept, bound to its noun: ``load`` is how many there are.
-``distance`` is the number of tokens between the last word of the introduction and the clause that asks. They are set
-separately: what time costs is seen along the one, at a load of 1; what load costs along the other, at distance 0.
+The participants are nouns whose plural is like their singular ("sheep", "deer"): only where they are introduced, by the
+determiner and the first verb, is their number shown, and the definite subject later takes it up. Which participant that
+will be cannot be known before. So the number of each has to be kept, bound to its noun: ``load`` is how many there are.
+``distance`` is the number of tokens between the introduction and the clause that asks. They are set separately: what
+time costs is seen along the one, at a load of 1; what load costs along the other, at distance 0.
 
-The material is that of the agreement language (adverbs, phrases, relative clauses, nested in each other), with a lexicon
-of 120 nouns and 48 verbs by Zipf's law. A form has nothing in common with the other form of its word but where it
-stands, so that the numbers of several hundred forms have to be learned from the text; and whoever predicts the material
-has to follow its own agreement while the participants wait.
+The material is that of the agreement language (adverbs, phrases, relative clauses), with a lexicon of 120 nouns and 48
+verbs by Zipf's law. A form has nothing in common with the other form of its word but where it stands, so that the
+numbers of several hundred forms have to be learned from the text; and whoever predicts the material has to follow its
+own agreement while the participants wait.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ VERBS = (
 )  # fmt: skip
 CLAUSE = 4
 """Tokens from one introduction to the next: determiner, noun, verb, "and"."""
-import os
-
-ASKED = int(os.environ.get("ASKED", "3"))
+ASKED = 3
 """Participants asked for at most, one clause each; what is measured is the first."""
 _WITHOUT_NUMBER = {
     "the": ("the",),
@@ -108,7 +106,7 @@ class LoadLanguage:
         participants: nouns that there are to be introduced.
     """
 
-    def __init__(self, longest: int, most: int, participants: int = 8, nouns: int = 120, verbs: int = 48) -> None:
+    def __init__(self, longest: int, most: int = 3, participants: int = 4, nouns: int = 120, verbs: int = 48) -> None:
         self.longest, self.most = longest, most
         self.classes = _classes(participants, nouns, verbs)
         forms = (form for words in self.classes.values() for pair in words for form in pair)
@@ -121,9 +119,8 @@ class LoadLanguage:
         return Material(self.longest)
 
     def sentences(self, distances_s: Int[Tensor, "S"], generator: torch.Generator) -> Sentences:
-        """Sentences at the given distances; k participants with weight 1 / k."""
-        weight_k = torch.ones(self.most)
-        loads_s = 1 + torch.multinomial(weight_k, len(distances_s), replacement=True, generator=generator)
+        """Sentences at the given distances; 1 to ``most`` participants, evenly."""
+        loads_s = 1 + torch.randint(self.most, distances_s.shape, generator=generator)
         asked = self._lay_out(distances_s, loads_s, generator)
         number_s = torch.randint(2, distances_s.shape, generator=generator)
         return Sentences(self._words(asked, number_s, generator), self.eos_id)

@@ -110,7 +110,7 @@ def _trained(job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: in
             "tokens": len(encoded),
         }
     preset = PRESETS[job.model]
-    model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"))
+    model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"), job.probe)
     order = generator(job.seed, "probe order")
     summary = train(model, text, config.steps, training_config(preset.setting(job.probe), config.batch_size), order)
     return model, {

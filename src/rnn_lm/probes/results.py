@@ -74,6 +74,14 @@ class AttractorCell(Accuracy):
     attractors: int
 
 
+class LoadCell(Accuracy):
+    """One model at one distance with so much to carry."""
+
+    model: str
+    distance: int
+    load: int
+
+
 class Example(TypedDict):
     """One question with its right answer and a wrong one."""
 
@@ -115,6 +123,7 @@ class ProbeResult(TypedDict):
     curves: list[DistanceCurve]
     half_lives: list[ModelHalfLife]
     attractors: list[AttractorCell]
+    loads: NotRequired[list[LoadCell]]
     claims: list[ProbeClaim]
 
 

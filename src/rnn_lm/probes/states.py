@@ -7,13 +7,13 @@ look up. The first token says the state at the start, which is drawn evenly; so 
 equally likely at every length, and whoever has lost track is at chance.
 
     parity          even or odd, after d bits                                Z_2, solvable and abelian
-    counting        a counter modulo 5, after d steps of +1, 0 or -1         Z_5 (Deletang et al. 2023: cycle navigation)
+    counting        a counter modulo 5, after d steps of +1, 0, -1   Z_5 (cycle navigation in Deletang et al. 2023)
     shuffle-3       one of three cups, after d swaps of two                  S_3, solvable
     shuffle-5       one of five cups                                         S_5, not solvable
 
-Composing permutations of five is complete for NC^1 (Barrington 1989): constant-depth circuits cannot do it, and what is
-computed in parallel over time by attention or by a diagonal linear recurrence of fixed depth is such a circuit (Merrill,
-Petty and Sabharwal 2024), while one step of a nonlinear recurrence can hold the whole machine.
+Composing permutations of five is complete for NC^1 (Barrington 1989): if, as is believed, threshold circuits of fixed
+depth cannot do it, neither can attention or a diagonal linear recurrence of fixed depth, which are such circuits
+(Merrill, Petty and Sabharwal 2024), while one step of a nonlinear recurrence can hold the whole machine.
 
 Models are trained to say the state after every operation, as in Merrill et al.; a text of the suite, as an n-gram reads
 it, has it once, at the end.

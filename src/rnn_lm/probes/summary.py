@@ -11,7 +11,7 @@ from rnn_lm.probes.curves import accuracies, curve, half_life, measured
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.models import probe_label
 from rnn_lm.probes.outcomes import Outcome
-from rnn_lm.probes.results import AttractorCell, Example, ModelHalfLife, ProbedModel, ProbeResult
+from rnn_lm.probes.results import AttractorCell, Example, LoadCell, ModelHalfLife, ProbedModel, ProbeResult
 from rnn_lm.probes.tasks import PROBES, Probe
 
 
@@ -21,7 +21,7 @@ def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -
     suite = probe.suites["distance"]
     by_model = {model: [one for one in outcomes if one.model == model] for model in config.models}
     tables = {model: measured(members, suite, "distance") for model, members in by_model.items()}
-    return {
+    summary: ProbeResult = {
         "name": name,
         "label": probe.label,
         "question": probe.question,
@@ -42,6 +42,9 @@ def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -
             config.trained_distance,
         ),
     }
+    if "load" in probe.suites:
+        summary["loads"] = _loads(by_model, probe.suites["load"])
+    return summary
 
 
 def _example(probe: Probe, suite: Suite, index: int) -> Example:
@@ -78,4 +81,15 @@ def _attractors(by_model: dict[str, list[Outcome]], suite: Suite) -> list[Attrac
         for (distance, attractors), facts in zip(
             cells, accuracies(measured(members, suite, "attractors", *factors)), strict=True
         )
+    ]
+
+
+def _loads(by_model: dict[str, list[Outcome]], suite: Suite) -> list[LoadCell]:
+    """Accuracy by distance at each load, per model."""
+    factors = ("load", "distance")
+    cells = suite.groups(*factors)
+    return [
+        {"model": model, "load": int(load), "distance": int(distance), **facts}
+        for model, members in by_model.items()
+        for (load, distance), facts in zip(cells, accuracies(measured(members, suite, "load", *factors)), strict=True)
     ]

@@ -14,6 +14,7 @@ from torch import Tensor
 from rnn_lm.probes.agreement import TOKENS, AgreementLanguage
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.dyck import DyckLanguage
+from rnn_lm.probes.load import LoadLanguage
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.recall import RecallLanguage
 from rnn_lm.probes.reference import ReferenceLanguage
@@ -24,6 +25,8 @@ from rnn_lm.seeding import generator
 
 ATTRACTOR_DISTANCES = (8, 16, 32, 64)
 ATTRACTORS = (0, 1, 2, 3, 4)
+LOADS = (1, 2, 3)
+LOAD_DISTANCES = (0, 2, 8, 24, 48, 96)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,25 @@ def agreement(config: ProbeConfig) -> Probe:
         {
             "distance": language.distance_suite(config.distances, config.items, random),
             "attractors": language.attractor_suite(ATTRACTOR_DISTANCES, ATTRACTORS, config.items, random),
+        },
+    )
+
+
+@PROBES.register("agreement-load")
+def agreement_load(config: ProbeConfig) -> Probe:
+    """Agreement with one participant out of several."""
+    language = LoadLanguage(max(*config.distances, *LOAD_DISTANCES, config.trained_distance))
+    random = generator(0, "agreement load suites")
+    return Probe(
+        "Agreement under load",
+        f"Does the verb agree with the one of {language.most} participants that is asked for?",
+        "tokens between the introduction and the clause that asks",
+        language.tokens,
+        language.eos_id,
+        language.sentences,
+        {
+            "distance": language.suite("agreement-load", (language.most,), config.distances, config.items, random),
+            "load": language.suite("load", LOADS, LOAD_DISTANCES, config.items, random),
         },
     )
 

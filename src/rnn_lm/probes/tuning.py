@@ -34,12 +34,12 @@ STEPS = 1000
 FRESH_SENTENCES = 4000
 
 
-def fresh_loss(probe: Probe, model_name: str, setting: Setting, config: ProbeConfig) -> float:
+def fresh_loss(probe_name: str, probe: Probe, model_name: str, setting: Setting, config: ProbeConfig) -> float:
     """Nats per token on sentences that were not trained on, after training with ``setting``; mean over ``SEEDS``."""
     fresh = probe.train_text(replace(config, sentences=FRESH_SENTENCES), max(SEEDS) + 1)
     total = 0.0
     for seed in SEEDS:
-        model = PRESETS[model_name].build(len(probe.tokens), generator(seed, f"probe start {model_name}"))
+        model = PRESETS[model_name].build(len(probe.tokens), generator(seed, f"probe start {model_name}"), probe_name)
         text = probe.train_text(config, seed)
         train(model, text, config.steps, training_config(setting, config.batch_size), generator(seed, "probe order"))
         with torch.no_grad():
@@ -57,7 +57,7 @@ def tune(folder: Path, probe_name: str, model_name: str) -> None:
     def loss_at(rate: float, clip: float) -> float:
         key = f"learning rate {rate:g}, clip {clip:g}"
         if key not in losses:
-            losses[key] = fresh_loss(probe, model_name, Setting(rate, clip), config)
+            losses[key] = fresh_loss(probe_name, probe, model_name, Setting(rate, clip), config)
             write_json(path, losses)
         return losses[key]
 
