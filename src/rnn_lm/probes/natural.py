@@ -178,6 +178,10 @@ def natural_results(
             {"model": group.model, "attractors": int(group.key), "items": group.items, **group.accuracy}
             for group in _by(right, suite, "attractors", None)
         ],
+        "by_distance": [
+            {"model": group.model, "distance": int(group.key), "items": group.items, **group.accuracy}
+            for group in _by(right, suite, "distance", None)
+        ],
     }  # fmt: skip
 
 

@@ -149,6 +149,14 @@ class NaturalAttractorCell(Accuracy):
     items: int
 
 
+class NaturalDistanceCell(Accuracy):
+    """One model on all pairs with so many tokens between subject and verb."""
+
+    model: str
+    distance: int
+    items: int
+
+
 class NaturalFindings(TypedDict):
     """Minimal pairs from the corpus' own vocabulary, models by name."""
 
@@ -157,6 +165,7 @@ class NaturalFindings(TypedDict):
     examples: list[NaturalExample]
     by_construction: list[ConstructionCell]
     by_attractors: list[NaturalAttractorCell]
+    by_distance: NotRequired[list[NaturalDistanceCell]]
 
 
 class NaturalResult(NaturalFindings):
