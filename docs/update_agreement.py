@@ -1,10 +1,10 @@
-"""Put agreement on real text into a page: stored models on the sentences of Linzen et al., and on their corpus' own words.
+"""Put agreement on real text into a page: stored models on Linzen et al.'s sentences, and on their corpus' own words.
 
     python docs/update_agreement.py docs/probes.md --runs RUN RUN... --linzen FOLDER --title "Penn Treebank"
 
-The first run is what the others are compared with, pair by pair. Between ``<!-- agreement TITLE -->`` and ``<!-- /agreement
-TITLE -->`` it writes accuracy by attractors with coverage and McNemar's test, and on pairs of the corpus' own words
-accuracy by attractors and by distance; beside the page, ``figures/agreement-TITLE.png``.
+The first run is what the others are compared with, pair by pair. Between ``<!-- agreement TITLE -->`` and a line with a
+slash it writes accuracy by attractors with coverage and McNemar's test, and on pairs of the corpus' own words accuracy
+by attractors and by distance; beside the page, ``figures/agreement-TITLE.png``.
 """
 
 from __future__ import annotations

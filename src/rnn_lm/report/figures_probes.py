@@ -20,14 +20,19 @@ _INTERVAL_TIPS = [
 
 
 def probe_figures(results: Mapping[str, Any]) -> dict[str, AnyChart]:
-    """Every figure of a probe by the name of its file: a curve per probe, and the attractors where there are any."""
+    """Every figure of a probe by the name of its file: a curve per probe, attractors and loads where there are any."""
     figures = {f"probe-{probe['name']}": distance_figure(results, probe["name"]) for probe in results["probes"]}
     attractors = {
         f"probe-{probe['name']}-attractors": attractors_figure(results, probe["name"])
         for probe in results["probes"]
         if probe["attractors"]
     }
-    return figures | attractors
+    loads = {
+        f"probe-{probe['name']}-loads": loads_figure(results, probe["name"])
+        for probe in results["probes"]
+        if probe.get("loads")
+    }
+    return figures | attractors | loads
 
 
 def distance_figure(results: Mapping[str, Any], name: str) -> AnyChart:
@@ -74,6 +79,24 @@ def attractors_figure(results: Mapping[str, Any], name: str = "agreement") -> An
     return layers.facet(
         column=alt.Column("panel:N", title="Distance between subject and verb", sort=alt.SortField("order"))
     )
+
+
+def loads_figure(results: Mapping[str, Any], name: str) -> AnyChart:
+    """Accuracy by distance, a panel per load: along a panel what time costs, from panel to panel what load costs."""
+    probe, labels = _probe(results, name), _labels(results)
+    rows = [
+        {"model": labels[cell["model"]], **_interval(cell), "distance": cell["distance"],
+         "panel": f"{cell['load']} to keep", "order": cell["load"], "chance": probe["chance"]}
+        for cell in probe["loads"]
+    ]  # fmt: skip
+    x = alt.X("distance:O", title=f"Distance ({probe['distance_unit']})", axis=alt.Axis(labelAngle=0))
+    tips = [*_INTERVAL_TIPS, alt.Tooltip("distance:O", title="Distance")]
+    lowest = max(0.0, round(probe["chance"] - 0.1, 1))
+    base = alt.Chart(_data(rows), width=220, height=240)
+    across = {"x": alt.value(0), "x2": alt.value("width"), "y": _accuracy("chance", lowest)}
+    chance = base.mark_rule(strokeDash=[4, 4], color=MUTED).encode(**across)
+    layers = alt.layer(chance, *_lines_with_bars(base.encode(x=x, tooltip=tips), labels, lowest))
+    return layers.facet(column=alt.Column("panel:N", title="Load", sort=alt.SortField("order")))
 
 
 def natural_figure(natural: Mapping[str, Any], labels: Mapping[str, str]) -> AnyChart:

@@ -32,7 +32,9 @@ def inconsistencies(part: ProbesPart) -> Iterator[str]:
             yield f"{where}.curves: a model has no entry in models or half_lives"
         if not asked <= known or not {cell["model"] for cell in probe["attractors"]} <= known:
             yield f"{where}: a model is not one of the probes' models"
-        cells = [*(p for c in probe["curves"] for p in c["points"]), *probe["attractors"]]
+        if not {cell["model"] for cell in probe.get("loads", [])} <= own:
+            yield f"{where}.loads: a model has no entry in models"
+        cells = [*(p for c in probe["curves"] for p in c["points"]), *probe["attractors"], *probe.get("loads", [])]
         if not all(0 <= value <= 1 for value in (probe["chance"], *(cell["accuracy"] for cell in cells))):
             yield f"{where}: an accuracy is not between 0 and 1"
     if "natural" in part:

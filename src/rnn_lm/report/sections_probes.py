@@ -8,13 +8,14 @@ from typing import Any
 from rnn_lm.report.figures_probes import (
     attractors_figure,
     distance_figure,
+    loads_figure,
     natural_attractors_figure,
     natural_figure,
 )
 from rnn_lm.report.notes_probes import undecided_because
 from rnn_lm.report.results import Results
 from rnn_lm.report.sections import Block, Figure, Heading, Paragraph, Section, section
-from rnn_lm.report.tables_probes import accuracy_table, claims_table, natural_table
+from rnn_lm.report.tables_probes import accuracy_table, claims_table, loads_table, natural_table
 
 
 @section("probes", position=60)
@@ -61,6 +62,17 @@ def _one_probe(part: Mapping[str, Any], probe: Mapping[str, Any]) -> list[Block]
                 chart=attractors_figure(part, probe["name"]),
                 caption="Accuracy by the number of nouns in between whose number disagrees, at one distance.",
                 description="Accuracy of each model by number of attractors.",
+            )
+        )
+    if probe.get("loads"):
+        blocks.append(
+            Figure(
+                name=f"probe-{probe['name']}-loads",
+                chart=loads_figure(part, probe["name"]),
+                caption="Accuracy by distance, a panel for how many things have to be kept: along a panel what time "
+                "alone costs each model, from panel to panel what load costs it. The dashed line is chance.",
+                description="Accuracy of each model by distance and load; the table holds the figures.",
+                numbers=(loads_table(probe),),
             )
         )
     return blocks

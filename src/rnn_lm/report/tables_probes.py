@@ -16,6 +16,7 @@ def probes_tables(probes: Part) -> tuple[Table, ...]:
     tables: list[Table] = []
     for probe in probes["probes"]:
         tables += [accuracy_table(probe), *([claims_table(probe)] if probe["claims"] else [])]
+        tables += [loads_table(probe)] if probe.get("loads") else []
     if "natural" in probes:
         tables.append(natural_table(probes["natural"]))
     return tuple(tables)
@@ -58,6 +59,20 @@ def claims_table(probe: Part) -> Table:
     classes = tuple(claim["verdict"].replace(" ", "-") for claim in probe["claims"])
     notes = missing_intervals(((claim["statement"], claim) for claim in probe["claims"]), "reason")
     return Table(f"{probe['label']}: claims", columns, tuple(rows), classes, notes)
+
+
+def loads_table(probe: Part) -> Table:
+    """A row per model and load: accuracy at each distance."""
+    labels = {model["name"]: model["label"] for model in probe["models"]}
+    cells = {(cell["model"], cell["load"], cell["distance"]): cell["accuracy"] for cell in probe["loads"]}
+    models, loads, distances = (list(dict.fromkeys(key[place] for key in cells)) for place in range(3))
+    columns = (text_column("Model"), Column("Load"), *(Column(str(distance)) for distance in distances))
+    rows = tuple(
+        (labels[model], str(load), *(f"{cells[model, load, distance]:.0%}" for distance in distances))
+        for load in loads
+        for model in models
+    )
+    return Table(f"{probe['label']}: accuracy by load and distance", columns, rows)
 
 
 def natural_table(natural: Part) -> Table:
