@@ -44,7 +44,7 @@ SMALLEST_GRADIENT = 1e-8
 """Gradients below this are left out of the figure by lag."""
 SHADE = 0.02
 """Differences in loss smaller than this are drawn in one shade."""
-NETWORKS = ("rnn", "gru", "lstm", "attention")
+NETWORKS = ("rnn", "gru", "lstm", "mingru", "deltanet", "attention")
 """The networks that recall, in the order of the legend."""
 
 
@@ -270,15 +270,15 @@ def capacity_figure(curves: CapacityCurves) -> AnyChart:
 
 
 def _by_length(networks: list[Network]) -> AnyChart:
-    sizes = sorted({network["numbers"] for network in networks if network["name"] != "attention"})
-    shown = sizes[-1]
+    shown = max(network["numbers"] for network in networks if network["name"] not in ("deltanet", "attention"))
+    matrix = min((network["numbers"] for network in networks if network["name"] == "deltanet"), default=shown)
     rows = [
         {**point, "series": label_of(network["name"]), "measured": point["bits"]}
         for network in networks
-        if network["name"] == "attention" or network["numbers"] == shown
+        if network["name"] == "attention" or network["numbers"] == (matrix if network["name"] == "deltanet" else shown)
         for point in network["by_length"]
     ]
-    series = [model_series(name, label_of(name)) for name in NETWORKS]
+    series = [model_series(name, label_of(name)) for name in _there(networks)]
     everything = [
         {"stored": row["stored"], "all": row["stored"]} for row in rows if row["series"] == label_of("attention")
     ]
@@ -288,13 +288,18 @@ def _by_length(networks: list[Network]) -> AnyChart:
         series,
         linear_x("stored", "Bits stored (k log₂ K)"),
         linear_y("Bits recalled"),
-        f"State of {shown} numbers; line: all that was stored",
+        f"State of {shown} numbers{f' (DeltaNet {matrix})' if matrix != shown else ''}; line: all that was stored",
         behind=ceiling,
     )
     interval = alt.Chart(data(rows)).mark_rule(strokeWidth=1.5).encode(
         x="stored:Q", y="low:Q", y2="high:Q", color=color_of(series, None)
     )  # fmt: skip
     return chart + interval
+
+
+def _there(networks: list[Network]) -> list[str]:
+    """Those of ``NETWORKS`` that were trained: older results have fewer."""
+    return [name for name in NETWORKS if any(network["name"] == name for network in networks)]
 
 
 def _by_state(networks: list[Network]) -> AnyChart:
@@ -308,7 +313,7 @@ def _by_state(networks: list[Network]) -> AnyChart:
         for network in networks
         for point in network["by_rounding"]
     ]
-    series = [model_series(name, label_of(name)) for name in NETWORKS[:3]]
+    series = [model_series(name, label_of(name)) for name in _there(networks) if name != "attention"]
     ends = [min(row["state_bits"] for row in rows), max(row["state_bits"] for row in rows)]
     x = linear_x(
         "state_bits", "Bits of state (numbers × bits each is rounded to)",

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.evaluation.jackknife import mean_interval
+from rnn_lm.layers.cells.deltanet import DeltaNetCell
 from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.language_model import LanguageModel
@@ -46,7 +47,7 @@ class Contestant(NamedTuple):
     """One network of the experiment.
 
     Attributes:
-        name: rnn, gru, lstm or attention.
+        name: rnn, gru, lstm, mingru, deltanet or attention.
         numbers: how many numbers its state is made of; for attention, per position read.
     """
 
@@ -75,23 +76,29 @@ class Score(NamedTuple):
 
 
 def contestants(config: TheoryConfig) -> list[Contestant]:
-    """The networks to train: each cell at each size of state, and the attention control once."""
-    cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm")
+    """The networks to train: each cell at each size of state, and the attention control once.
+
+    A matrix state comes in multiples of a row: DeltaNet has the size nearest to the largest of the others, and twice it.
+    """
+    cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm", "mingru")
     recurrent = [Contestant(name, size) for name in cells for size in config.recall_sizes]
-    return [*recurrent, Contestant("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
+    rows = max(1, round(max(config.recall_sizes) / DeltaNetCell.state_parts))
+    matrices = [Contestant("deltanet", count * DeltaNetCell.state_parts) for count in (rows, 2 * rows)]
+    return [*recurrent, *matrices, Contestant("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
 
 
 ATTENTION = AttentionConfig(hidden_size=64, layers=2, heads=4, feed_forward_size=64, positions="rotary")
-LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "attention": 2e-3}
+LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "mingru": 1e-2, "deltanet": 1e-2, "attention": 2e-3}
 """The best for each at 32 numbers and another seed: of 0.003 to 0.03 for RNN and GRU, 0.01 to 0.05 for the LSTM (0.03
-and 0.05 are level), 0.002 to 0.005 for attention."""
+and 0.05 are level), 0.002 to 0.005 for attention. Those of minGRU and DeltaNet are not searched."""
 
 
 def build(contestant: Contestant, symbols: int, random: torch.Generator) -> NeuralLanguageModel:
-    """A fresh model. The LSTM's state has two tensors, and so it gets half as many units."""
+    """A fresh model. The LSTM's state has two tensors, and so it gets half as many units; DeltaNet's has 17."""
     if contestant.name == "attention":
         return AttentionLanguageModel(symbols + 1, ATTENTION, random)
-    units = contestant.numbers // 2 if contestant.name == "lstm" else contestant.numbers
+    parts = {"lstm": 2, "deltanet": DeltaNetCell.state_parts}.get(contestant.name, 1)
+    units = contestant.numbers // parts
     settings = ModelConfig(cell=contestant.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
     return RecurrentLanguageModel(symbols + 1, EMBEDDING_SIZE, settings, random)
 

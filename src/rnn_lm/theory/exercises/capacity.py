@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.labels import label_of
 from rnn_lm.layers import ElmanCell
 from rnn_lm.layers.cells import CellParameters
 from rnn_lm.seeding import generator
@@ -164,7 +165,7 @@ def _within_counting(network: Network, config: TheoryConfig) -> Statement:
     tightest = max(network["by_rounding"], key=lambda point: point["bits"] / point["state_bits"])
     bound = counting_bound(config.recall_symbols, tightest["length"], tightest["state_bits"])
     return at_most(
-        f"{network['name'].upper()} of {network['numbers']} numbers: recalled bits",
+        f"{label_of(network['name'])} of {network['numbers']} numbers: recalled bits",
         "I ≤ min(k log_2 K, b n)",
         bound,
         tightest["bits"],
@@ -176,13 +177,15 @@ def _within_counting(network: Network, config: TheoryConfig) -> Statement:
 def _growth(config: TheoryConfig, networks: list[Network]) -> list[Statement]:
     """For every cell, the largest state recalls at least as much as the smallest."""
     statements = []
-    for name in ("rnn", "gru", "lstm"):
+    for name in ("rnn", "gru", "lstm", "mingru", "deltanet"):
         best = {n["numbers"]: max(p["bits"] for p in n["by_length"]) for n in networks if n["name"] == name}
+        if not best:
+            continue
         small, large = min(best), max(best)
         detail = f"{small} and {large} numbers; most bits over lists of 1 to {config.recall_length} symbols"
         statements.append(
             at_least(
-                f"{name.upper()}: a larger state recalls more",
+                f"{label_of(name)}: a larger state recalls more",
                 "I(n_{max}) ≥ I(n_{min})",
                 best[small],
                 best[large],
