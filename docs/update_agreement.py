@@ -44,7 +44,7 @@ def linzen_table(models: Sequence[SuiteModel], names: Sequence[str]) -> tuple[Ta
                Column("Against the first, p"))  # fmt: skip
     rows, points = [], []
     for name, model in zip(names, models, strict=True):
-        share = model.overall.covered.accuracy
+        covered = model.overall.covered
         cells = []
         for level in sorted(levels):
             found = model[f"attractors: {level}"].covered.accuracy
@@ -54,7 +54,7 @@ def linzen_table(models: Sequence[SuiteModel], names: Sequence[str]) -> tuple[Ta
         tested = "–" if model.paired is None else (
             f"{model.paired.difference:+.1%}, {numbers.p_value(model.paired.p_value)}"
         )  # fmt: skip
-        rows.append((label_of(name), f"{share.count:,}", f"{share.value:.1%}", *cells, tested))
+        rows.append((label_of(name), f"{covered.count:,}", f"{covered.accuracy.value:.1%}", *cells, tested))
     return Table(
         "Sentences of Linzen et al. (2016): accuracy on covered pairs, by attractors", columns, tuple(rows)
     ), points

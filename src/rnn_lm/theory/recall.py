@@ -78,7 +78,7 @@ class Score(NamedTuple):
 def contestants(config: TheoryConfig) -> list[Contestant]:
     """The networks to train: each cell at each size of state, and the attention control once.
 
-    A matrix state comes in multiples of a row: DeltaNet has the size nearest to the largest of the others, and twice it.
+    A matrix state comes in rows: DeltaNet has the size nearest to the largest of the others, and twice it.
     """
     cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm", "mingru")
     recurrent = [Contestant(name, size) for name in cells for size in config.recall_sizes]
