@@ -22,7 +22,7 @@ from rnn_lm.probes.natural import natural_results, natural_suite
 from rnn_lm.progress import SilentProgress
 from rnn_lm.report import numbers
 from rnn_lm.report.markdown import table_markdown
-from rnn_lm.report.style import ModelScales, lines_with_markers, model_legend, save_chart
+from rnn_lm.report.style import ModelScales, model_legend, save_chart
 from rnn_lm.report.tables import Column, Table, text_column
 from rnn_lm.seeding import generator
 from rnn_lm.suites.evaluate import evaluate_suites, open_suites
@@ -98,7 +98,12 @@ def figure(points: Sequence[dict], names: Sequence[str]) -> alt.TopLevelMixin:
             x=x, y=y.copy(), y2="high:Q", color=scales.color(model_legend())
         )  # fmt: skip
         bars.encoding.y.shorthand = "low:Q"
-        panels.append(bars + lines_with_markers(base.encode(x=x, y=y), scales))
+        # Not lines_with_markers: panels side by side would share its named selections, and their data.
+        line = base.mark_line().encode(x=x, y=y, color=scales.color(model_legend()), strokeDash=scales.dash())
+        points_layer = base.mark_point(size=45, filled=True).encode(
+            x=x, y=y, color=scales.color(model_legend()), shape=scales.marker(model_legend())
+        )
+        panels.append(bars + line + points_layer)
     return alt.hconcat(*panels, spacing=24)
 
 
