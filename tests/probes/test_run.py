@@ -127,7 +127,9 @@ def test_every_preset_learns(name: str) -> None:
     random = torch.Generator().manual_seed(1)
     text = language.sentences(torch.randint(0, 3, (2000,), generator=random), random)
     model = PRESETS[name].build(len(language.tokens), random)
-    summary = train(model, text, 60, training_config(PRESETS[name].settings["recall"], 32), random)
+    preset = PRESETS[name]
+    setting = preset.settings.get("recall") or preset.setting("parity")  # some are tuned for state tracking alone
+    summary = train(model, text, 60, training_config(setting, 32), random)
     assert summary.loss < 0.85
     assert 0 <= summary.clipped_share <= 1
 
