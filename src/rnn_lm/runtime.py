@@ -30,7 +30,9 @@ from torch import Tensor
 
 from rnn_lm.config import RuntimeConfig
 from rnn_lm.errors import UserError
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.progress import quiet_logger
+from rnn_lm.seeding import generator
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -39,6 +41,10 @@ T = TypeVar("T")
 
 TIMEOUT = timedelta(hours=1)
 """How long ranks wait for one that is alive and does not come; one that died is noticed at once."""
+
+
+MOST_UNREAD = 32
+"""Steps of training whose figures an accelerator may keep to itself, at most."""
 
 
 class RankLost(UserError):
@@ -59,16 +65,29 @@ class Runtime:
         rank: number of this process, from 0.
         size: number of processes.
         precision: see ``RuntimeConfig``.
+        most_unread: steps of training whose figures may be read together; 1: each before the next is taken.
     """
 
     device = torch.device("cpu")
     rank, size = 0, 1
     precision = "32-true"
+    most_unread = 1
 
     @property
     def first(self) -> bool:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
+
+    def generator(self, seed: int, purpose: str) -> torch.Generator:
+        """A random stream for the masks and noise of training, on the device where it has generators of its own."""
+        return generator(seed, purpose, self.device if self.device.type == "cuda" else "cpu")
+
+    def finish_work(self) -> None:
+        """Wait until the device has done what it was given, so that a clock can be read."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
 
     def columns(self, batch_size: int) -> slice:
         """The block of ``batch_size`` columns that this process reads; blocks differ by one column at most."""
@@ -138,6 +157,7 @@ class FabricRuntime(Runtime):
     def __init__(self, fabric: Fabric, precision: str) -> None:
         self.fabric, self.precision = fabric, precision
         self.device, self.rank, self.size = fabric.device, fabric.global_rank, fabric.world_size
+        self.most_unread = MOST_UNREAD if answers_late(self.device) else 1
 
     def autocast(self) -> AbstractContextManager[Any]:
         return self.fabric.autocast()

@@ -14,9 +14,12 @@ def derived_seed(seed: int, purpose: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def generator(seed: int, purpose: str) -> torch.Generator:
-    """A torch generator (CPU) for ``purpose``: "initialization", "dropout", "noise words", "sampling"..."""
-    return torch.Generator().manual_seed(derived_seed(seed, purpose))
+def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A torch generator for ``purpose``: "initialization", "dropout", "noise words", "sampling"...
+
+    Generators of unlike devices draw unlike numbers from one seed.
+    """
+    return torch.Generator(device).manual_seed(derived_seed(seed, purpose))
 
 
 def numpy_generator(seed: int, purpose: str) -> np.random.Generator:

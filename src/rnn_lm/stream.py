@@ -138,7 +138,11 @@ class Segment:
     def part(self, columns: slice, device: torch.device) -> Segment:
         """Some of the columns, on ``device``; ``token_count`` stays that of all, by which losses are divided."""
         input_tb, target_tb = self.input_tb[:, columns], self.target_tb[:, columns]
-        return Segment(input_tb.to(device), target_tb.to(device), self.token_count)
+        if device.type != "cuda":
+            return Segment(input_tb.to(device), target_tb.to(device), self.token_count)
+        # From memory that the system may not move, the device fetches them by itself while the program goes on.
+        both_2tb = torch.stack([input_tb, target_tb]).pin_memory().to(device, non_blocking=True)
+        return Segment(both_2tb[0], both_2tb[1], self.token_count)
 
 
 class SegmentStream:

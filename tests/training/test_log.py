@@ -53,14 +53,14 @@ def test_a_run_that_a_full_disk_ended_is_resumed_to_the_same_bits(tiny_data, tmp
     whole = make_trainer(tiny_data)
     whole.run("tiny")
     stopped = make_trainer(tiny_data, tmp_path)
-    step = stopped.step
+    step = stopped.take
 
     def counted():
         if stopped.position.step == 15:
             fill_disk(stopped.log)
         return step()
 
-    stopped.step = counted
+    stopped.take = counted
     with pytest.raises(UserError, match=r"training.jsonl: cannot write: No space left"):
         stopped.run("tiny")
     _, facts = read_checkpoint(tmp_path / LAST)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.training.optimizer import clip_gradients, global_norm, learning_rate
-from rnn_lm.training.plan import Costs, softmax_at, steps_for, steps_for_time, validation_steps
+from rnn_lm.training.plan import Costs, softmax_at, steps_for, steps_for_time, validates_after
 
 
 def gradients() -> list[torch.Tensor]:
@@ -57,7 +57,8 @@ def test_plateau_divides_by_four_at_each_reduction():
 
 @given(validations=st.integers(1, 30), total=st.integers(1, 500))
 def test_validations_are_spread_and_end_with_the_last_step(validations, total):
-    steps = validation_steps(TrainingConfig(validations=validations), total)
+    config = TrainingConfig(validations=validations)
+    steps = {step for step in range(1, total + 1) if validates_after(config, total, step)}
     assert max(steps) == total
     assert min(steps) >= 1
     assert len(steps) == min(validations, total)

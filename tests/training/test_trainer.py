@@ -69,14 +69,14 @@ def test_texts_on_the_disk_train_to_the_same_bits(tiny_data, tmp_path):
 
 def interrupt_after(trainer, steps: int) -> None:
     """Press Ctrl-C during step number ``steps``."""
-    step = trainer.step
+    step = trainer.take
 
     def counted():
         if trainer.position.step + 1 == steps:
             os.kill(os.getpid(), signal.SIGINT)
         return step()
 
-    trainer.step = counted
+    trainer.take = counted
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 29])
@@ -171,7 +171,7 @@ def test_resuming_with_another_setting_is_refused(tiny_data, tmp_path):
 
 def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path):
     trainer = make_trainer(tiny_data, tmp_path, checkpoint_seconds=1e-9)
-    step = trainer.step
+    step = trainer.take
 
     def poisoned():
         if trainer.position.step == 7:
@@ -179,7 +179,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tiny_data, tmp_path
                 trainer.model.output_product.bias_v[3] = math.nan
         return step()
 
-    trainer.step = poisoned
+    trainer.take = poisoned
     with pytest.raises(TrainingDiverged, match=r"step 8; .*last good checkpoint; try --clip norm"):
         trainer.run("tiny")
     tensors, facts = read_checkpoint(tmp_path / LAST)
@@ -255,13 +255,13 @@ class Clock:
 
     def drive(self, trainer, seconds_of) -> None:
         """Let step number n of ``trainer`` take ``seconds_of(n)``."""
-        step = trainer.step
+        step = trainer.take
 
         def timed():
             self.now += seconds_of(trainer.position.step)
             return step()
 
-        trainer.step = timed
+        trainer.take = timed
 
 
 @pytest.fixture

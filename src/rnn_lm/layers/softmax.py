@@ -14,12 +14,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rnn_lm.layers.asking import answers_late, maybe
 from rnn_lm.padding import IGNORE
 
 CHUNK_ROWS = 1024
 """Most positions whose logits exist at a time. Fewer make smaller products, which run slower."""
+DEVICE_CHUNK_ROWS = 8192
+"""The same on an accelerator, where many small products keep it waiting for the next."""
 CHUNK_NUMBERS = 2**24
 """Most logits that exist at a time (64 MB in float32), which makes chunks of large vocabularies shorter."""
+DEVICE_CHUNK_NUMBERS = 2**27
+"""The same on an accelerator (512 MB)."""
 
 
 class Decoder(NamedTuple):
@@ -29,9 +34,11 @@ class Decoder(NamedTuple):
     bias_v: Float[Tensor, "V"]
 
 
-def chunks(count: int, vocabulary_size: int) -> list[slice]:
+def chunks(count: int, vocabulary_size: int, device: torch.device | None = None) -> list[slice]:
     """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first."""
-    most = max(1, min(CHUNK_ROWS, CHUNK_NUMBERS // vocabulary_size))
+    late = device is not None and answers_late(device)
+    most_rows, most_numbers = (DEVICE_CHUNK_ROWS, DEVICE_CHUNK_NUMBERS) if late else (CHUNK_ROWS, CHUNK_NUMBERS)
+    most = max(1, min(most_rows, most_numbers // vocabulary_size))
     rows = -(-count // max(1, -(-count // most)))
     return [slice(start, min(start + rows, count)) for start in range(0, count, rows or 1)]
 
@@ -47,7 +54,7 @@ def probabilities_and_nll(logits_rv: Float[Tensor, "R V"], target_r: Int[Tensor,
     torch.softmax(logits_rv, 1, out=logits_rv)
     probability_r1 = logits_rv.gather(1, index_r1)
     nll_r1 = -probability_r1.log()
-    if bool((probability_r1 < _TINY).any()):
+    if maybe(probability_r1 < _TINY):
         # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
         normalizer_r1 = largest_r1 - logits_rv.amax(1, keepdim=True).log()
         nll_r1 = torch.where(probability_r1 < _TINY, normalizer_r1 - target_logit_r1, nll_r1)
@@ -62,7 +69,7 @@ def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor,
         nll_n = torch.zeros_like(target_n, dtype=output_nd.dtype)
         nll_n[counted_n] = nll(output_nd[counted_n], decoder, target_n[counted_n])
         return nll_n
-    parts = chunks(len(output_nd), len(decoder.bias_v))
+    parts = chunks(len(output_nd), len(decoder.bias_v), output_nd.device)
     scratch_rv = output_nd.new_empty(parts[0].stop if parts else 0, len(decoder.bias_v))
     nll_n = torch.empty_like(target_n, dtype=output_nd.dtype)
     for rows in parts:

@@ -29,6 +29,7 @@ from torch.nn import functional
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
+from rnn_lm.layers.asking import maybe
 from rnn_lm.layers.state import State
 from rnn_lm.limits import at_least
 from rnn_lm.models.dropout import DropoutMasks, times
@@ -184,7 +185,7 @@ class AttentionLanguageModel(NeuralLanguageModel):
         *memories, counts_pb1 = state
         counts_pb1 = torch.cat([counts_pb1, counts_pb1.new_ones(*input_tb.shape, 1)])
         # Where no column was restarted, all see the same. A compiler does not know whether: it takes the long way.
-        differing = counts_pb1 if torch.compiler.is_compiling() or not bool(counts_pb1.all()) else None
+        differing = counts_pb1 if torch.compiler.is_compiling() or maybe(counts_pb1 == 0) else None
         after = []
         for index, (layer, past_pbf) in enumerate(zip(self.layers, memories, strict=True)):
             dropped = between[2 * index : 2 * index + 2]

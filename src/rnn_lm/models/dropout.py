@@ -51,10 +51,13 @@ def drop_output(hidden_tbh: Float[Tensor, "T B H"], masks: DropoutMasks | None) 
 
 
 def draw_mask(shape: tuple[int, ...] | torch.Size, probability: float, generator: torch.Generator) -> Tensor | None:
-    """Entries 0 with ``probability``, else 1 / (1 - probability); None where none is left out."""
+    """Entries 0 with ``probability``, else 1 / (1 - probability); None where none is left out.
+
+    Drawn where the generator is: on a device of its own nothing is copied there.
+    """
     if probability == 0:
         return None
-    kept = torch.empty(shape).bernoulli_(1 - probability, generator=generator)
+    kept = torch.empty(shape, device=generator.device).bernoulli_(1 - probability, generator=generator)
     return kept.div_(1 - probability)
 
 

@@ -135,11 +135,12 @@ def count_parameters(vocabulary_size: int, embedding_size: int, config: ModelCon
 def split_state(state: State, sizes: tuple[int, ...]) -> list[State]:
     """A stack's state, parts (L, B, H), layer by layer: parts (B, H of that layer).
 
-    Layers of unequal size share a tensor as wide as the widest; what is beyond a layer's own units is zero.
+    Layers of unequal size share a tensor as wide as the widest; what is beyond a layer's own units is zero. Each part
+    is contiguous, as cuDNN's kernels want it.
     """
     widest = max(sizes)
     return [
-        tuple(part[index] if size == widest else part[index, :, :size] for part in state)
+        tuple(part[index] if size == widest else part[index, :, :size].contiguous() for part in state)
         for index, size in enumerate(sizes)
     ]
 

@@ -21,13 +21,17 @@ from rnn_lm.training.position import Position
 from rnn_lm.training.validation import shown_perplexity
 
 
+READ_SECONDS = 1.0
+"""How long an accelerator may work before what it measured is read, and a wish to stop heard."""
+
+
 class Averaging(Callback):
     """Takes each step's weights into the mean, once there is one."""
 
     def __init__(self, average: WeightAverage, position: Position) -> None:
         self.average, self.position = average, position
 
-    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+    def step_taken(self) -> None:
         if self.average.started:
             self.position.averaged_steps += 1
             self.average.add(self.position.averaged_steps)
@@ -55,17 +59,22 @@ class Clock(Callback):
         self.loop, self.interrupt = loop, interrupt
         self.asked = False
         self.step_seconds: list[float] = []
-        self._step_started = time.monotonic()
+        self._step_started, self._first_unread = time.monotonic(), loop.position.step
         self._started = self._step_started - loop.position.seconds
 
     def before_step(self) -> None:
-        self._step_started = time.monotonic()
+        if not self.loop.unread:
+            self._step_started, self._first_unread = time.monotonic(), self.loop.position.step
 
-    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
-        runtime, now = self.loop.runtime, time.monotonic()
-        times = (now - self._started, now - self._step_started) if runtime.first else (0.0, 0.0)
-        self.loop.position.seconds, step_seconds, wishes = runtime.totals(*times, float(self.interrupt.asked))
-        self.step_seconds.append(step_seconds)
+    def after_step(self, record: StepRecord) -> None:
+        loop, runtime, now = self.loop, self.loop.runtime, time.monotonic()
+        if record.step < loop.position.step:
+            return  # the newest of those read together knows the time
+        count = record.step - self._first_unread
+        times = (now - self._started, (now - self._step_started) / count) if runtime.first else (0.0, 0.0)
+        loop.position.seconds, step_seconds, wishes = runtime.totals(*times, float(self.interrupt.asked))
+        self.step_seconds += [step_seconds] * count
+        loop.read_every = min(runtime.most_unread, max(1, int(READ_SECONDS / max(step_seconds, 1e-9))))
         self.asked = wishes > 0
 
 
@@ -95,10 +104,10 @@ class Planning(Callback):
         self.planned_at = loop.position.seconds
         self.costs: Costs | None = None
 
-    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+    def after_step(self, record: StepRecord) -> None:
         position, config = self.loop.position, self.config
         budget = Budget.parse(config.budget)
-        if budget.unit != "seconds" or position.step < CALIBRATION_STEPS:
+        if budget.unit != "seconds" or position.step < CALIBRATION_STEPS or record.step < position.step:
             return
         first = position.total_steps is None
         if not first and (

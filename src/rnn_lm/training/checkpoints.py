@@ -26,11 +26,12 @@ from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.limits import flag
 from rnn_lm.progress import Progress
+from rnn_lm.seeding import derived_seed
 from rnn_lm.training.averaging import WeightAverage
 from rnn_lm.training.callbacks import Clock
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.log import StepRecord, TrainingLog
-from rnn_lm.training.loop import Callback, TrainingLoop
+from rnn_lm.training.loop import Callback, Random, TrainingLoop
 from rnn_lm.training.position import Position
 from rnn_lm.training.validation import Validating
 
@@ -74,7 +75,12 @@ class Checkpoint:
                 **{f"generator.{purpose}": source.get_state() for purpose, source in loop.random.items()},
                 **{f"state.{index}": part for index, part in enumerate(state)},
             }
-            facts = {"training": asdict(loop.config), "position": loop.position.to_json(), **self._machine()}
+            facts = {
+                "training": asdict(loop.config),
+                "position": loop.position.to_json(),
+                "generators": _kinds(loop.random),
+                **self._machine(),
+            }
             write_checkpoint(self.path, tensors, facts)
         runtime.wait()
 
@@ -99,10 +105,19 @@ class Checkpoint:
         restore_model(loop.model, tensors, path)
         restore_optimizer(loop.optimizer, tensors, path)
         self.average.restore(tensors, path)
-        for purpose, source in loop.random.items():
-            restore_generator(source, tensors, f"generator.{purpose}", path)
         loop.state = self._restored_state(tensors, path)
         loop.position = Position.from_json(facts["position"], str(path))
+        here = _kinds(loop.random)
+        if (there := facts.get("generators", here)) == here:
+            for purpose, source in loop.random.items():
+                restore_generator(source, tensors, f"generator.{purpose}", path)
+            return True
+        progress.say(
+            f"note        {path}: written with random numbers of the {there}, goes on with those of the {here}, "
+            "which are others, drawn from the seed and the number of steps done"
+        )
+        for purpose, source in loop.random.items():
+            source.manual_seed(derived_seed(loop.config.seed, f"{purpose} from step {loop.position.step}"))
         return True
 
     def _restored_state(self, tensors: dict[str, Tensor], path: Path) -> State:
@@ -128,6 +143,11 @@ class Checkpoint:
         return {"threads": torch.get_num_threads(), "processes": runtime.size, "precision": runtime.precision}
 
 
+def _kinds(random: Random) -> str:
+    """On which kind of device random streams are drawn; an unlike one makes other numbers of the same state."""
+    return " and ".join(sorted({source.device.type for source in random.values()})) or "cpu"
+
+
 class Checkpointing(Callback):
     """Writes a checkpoint at each validation, every few seconds, at the end, and when the run is to stop.
 
@@ -140,8 +160,10 @@ class Checkpointing(Callback):
         self.checkpoint, self.log, self.clock, self.validating = checkpoint, log, clock, validating
         self._saved, self._resumed_at = loop.position.seconds, loop.position.step
 
-    def after_step(self, record: StepRecord) -> None:  # noqa: ARG002
+    def after_step(self, record: StepRecord) -> None:
         position = self.loop.position
+        if record.step < position.step:
+            return  # more has been read than this, which the log does not have yet
         if self.loop.done and not position.finished:
             return  # out of patience: ``finish`` writes what there is
         due = position.seconds - self._saved > self.loop.config.checkpoint_seconds

@@ -5,6 +5,12 @@
     gradients of loss.total  ->  norm  ->  clipped  ->  learning rate  ->  weights
     callbacks are told of the step: they keep the clock, plan, validate, log, average, write checkpoints
 
+On the CPU loss and norms are read within each step, so that one that is no number changes no weight. On an accelerator
+to read is to wait (``layers/asking.py``): steps are taken one after the other, and their figures read every so often,
+always before a validation or a checkpoint, so that neither is made of weights that are no numbers::
+
+    take, take, take, ... take   read: all records, or TrainingDiverged   validate, log, checkpoint   take, take, ...
+
 ``trainer.py`` puts it together for a text; suites and the recall exercise use it as it is.
 """
 
@@ -24,7 +30,13 @@ from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.log import StepRecord
-from rnn_lm.training.optimizer import build_optimizer, clip_gradients, global_norm, learning_rate
+from rnn_lm.training.optimizer import (
+    build_optimizer,
+    clip_gradients,
+    clip_unread,
+    learning_rate,
+    norms_of,
+)
 from rnn_lm.training.position import Position
 
 
@@ -89,14 +101,70 @@ class Objective(Protocol[M_contra, B_contra]):
         ...
 
 
+class Norms(NamedTuple):
+    """Gradient norms, still on the device.
+
+    Attributes:
+        values_k: norms whose root of the sum of squares is that of all gradients.
+        parts: what part of the model each is of; several may be of one.
+    """
+
+    values_k: Tensor
+    parts: tuple[str, ...]
+
+    def read(self, values: Sequence[float]) -> dict[str, float]:
+        """The norm of each part, given the values as numbers."""
+        squares: dict[str, float] = {}
+        for part, value in zip(self.parts, values, strict=True):
+            squares[part] = squares.get(part, 0.0) + value * value
+        return {part: math.sqrt(square) for part, square in squares.items()}
+
+
+class Taken(NamedTuple):
+    """A step that has been taken, its figures perhaps not computed yet.
+
+    Attributes:
+        step, epoch, tokens, seconds, softmax, learning_rate: see ``StepRecord``.
+        token_count: targets of this step.
+        norms: before clipping.
+        figures_k: the mean NLL, then the norms' values, then the global norm after clipping.
+    """
+
+    step: int
+    epoch: float
+    tokens: int
+    seconds: float
+    softmax: str
+    learning_rate: float
+    token_count: int
+    norms: Norms
+    figures_k: Tensor
+
+    def record(self, figures: Sequence[float]) -> StepRecord:
+        """The record of the step, given its figures as numbers."""
+        mean_nll, *values, norm_after = figures
+        parts = self.norms.read(values)
+        return StepRecord(
+            self.step, self.epoch, self.tokens, self.seconds, mean_nll, self.softmax, self.learning_rate,
+            math.hypot(*parts.values()), norm_after, parts,
+        )  # fmt: skip
+
+
 class Callback:
     """What is done around the steps. What it raises ends the run there."""
 
     def before_step(self) -> None:
         """A step is about to be taken."""
 
+    def step_taken(self) -> None:
+        """The weights have changed; what the step measured may still be unknown."""
+
+    def must_read(self) -> bool:
+        """Whether what was measured so far has to be known before another step is taken."""
+        return False
+
     def after_step(self, record: StepRecord) -> None:
-        """A step has been taken."""
+        """What a step measured is known: on the CPU before the next one, on an accelerator perhaps some steps later."""
 
     def finish(self) -> None:
         """The last step has been taken."""
@@ -115,6 +183,10 @@ class TrainingLoop(Generic[M, B]):
         runtime: device, precision and processes; default: the CPU, alone.
         norms: the gradient norms that are logged, by part of the model; their root of the sum of squares is clipped.
         callbacks: told of each step in this order.
+
+    Attributes:
+        read_every: steps whose figures are read together.
+        unread: those taken since.
     """
 
     def __init__(
@@ -127,7 +199,7 @@ class TrainingLoop(Generic[M, B]):
         *,
         random: Random | None = None,
         runtime: Runtime | None = None,
-        norms: Callable[[nn.Module], dict[str, float]] | None = None,
+        norms: Callable[[nn.Module], Norms] | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.model, self.batches, self.objective, self.config = model, batches, objective, config
@@ -135,6 +207,8 @@ class TrainingLoop(Generic[M, B]):
         self.norms, self.callbacks = norms or whole_norm, list(callbacks)
         self.optimizer = build_optimizer(model, config)
         self.state: State = ()
+        self.read_every = self.runtime.most_unread
+        self.unread: list[Taken] = []
 
     @property
     def done(self) -> bool:
@@ -156,13 +230,23 @@ class TrainingLoop(Generic[M, B]):
         while not self.done:
             for callback in self.callbacks:
                 callback.before_step()
-            record = self.step()
+            self.unread.append(self.take())
             for callback in self.callbacks:
-                callback.after_step(record)
+                callback.step_taken()
+            full = len(self.unread) >= self.read_every or self.position.finished
+            if full or any(callback.must_read() for callback in self.callbacks):
+                for record in self.read():
+                    for callback in self.callbacks:
+                        callback.after_step(record)
         for callback in self.callbacks:
             callback.finish()
 
     def step(self) -> StepRecord:
+        """Take one step, and read what it measured."""
+        self.unread.append(self.take())
+        return self.read()[-1]
+
+    def take(self) -> Taken:
         """Take one step, top to bottom."""
         position, config = self.position, self.config
         batch = self.batches(position)
@@ -175,23 +259,47 @@ class TrainingLoop(Generic[M, B]):
         gradients = self.runtime.sum_gradients(list(self.model.parameters()))
         self.runtime.sum_in_place([loss.nll.detach()])
 
-        parts = self.norms(self.model)
-        norm_before, mean_nll = math.hypot(*parts.values()), float(loss.nll.detach())
-        for what, value in (("loss", mean_nll), ("gradient norm", norm_before)):
-            if not math.isfinite(value):
-                raise self.diverged(what, value, position.step + 1)
-        norm_after = clip_gradients(gradients, norm_before, config)
+        norms, nll = self.norms(self.model), loss.nll.detach().view(1)
+        if self.runtime.most_unread > 1:
+            norm_after = clip_unread(gradients, norms.values_k, config)
+        else:
+            norm_before = math.hypot(*norms.read(norms.values_k.tolist()).values())
+            self._require_finite(float(nll), norm_before, position.step + 1)
+            norm_after = nll.new_tensor(clip_gradients(gradients, norm_before, config), dtype=torch.float64)
 
         rate = learning_rate(config, self.progress_share, position.reductions, batch.epoch) * batch.rate_factor
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
 
-        position.advance(batch.token_count, None if loss.softmax == "sampled" else mean_nll)
-        return StepRecord(
-            position.step, batch.epochs_done, position.tokens, position.seconds, mean_nll, loss.softmax, rate,
-            norm_before, norm_after, parts,
+        position.advance(batch.token_count)
+        return Taken(
+            position.step, batch.epochs_done, position.tokens, position.seconds, loss.softmax, rate,
+            batch.token_count, norms, torch.cat([nll, norms.values_k, norm_after.view(1)]),
         )  # fmt: skip
+
+    def read(self) -> list[StepRecord]:
+        """What was measured by the steps taken since this was asked last, in one transfer from the device.
+
+        Raises:
+            TrainingDiverged: the first of them that is no number.
+        """
+        steps, self.unread = self.unread, []
+        figures = torch.cat([step.figures_k for step in steps]).tolist()
+        records: list[StepRecord] = []
+        for step in steps:
+            count = len(step.figures_k)
+            record, figures = step.record(figures[:count]), figures[count:]
+            self._require_finite(record.loss, record.norm_before, record.step)
+            if record.softmax != "sampled":
+                self.position.add_nll(step.token_count, record.loss)
+            records.append(record)
+        return records
+
+    def _require_finite(self, loss: float, norm: float, step: int) -> None:
+        for what, value in (("loss", loss), ("gradient norm", norm)):
+            if not math.isfinite(value):
+                raise self.diverged(what, value, step)
 
     def diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
         """The error that ends the run where ``what`` has become ``value``."""
@@ -202,17 +310,17 @@ class TrainingLoop(Generic[M, B]):
         return f"try --clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
 
 
-def whole_norm(model: nn.Module) -> dict[str, float]:
+def whole_norm(model: nn.Module) -> Norms:
     """The norm of all gradients taken as one vector."""
-    return {"all": global_norm([one.grad for one in model.parameters() if one.grad is not None])}
+    gradients = [one.grad for one in model.parameters() if one.grad is not None]
+    return Norms(torch.linalg.vector_norm(norms_of(gradients)).view(1), ("all",))
 
 
-def norms_by_part(model: nn.Module) -> dict[str, float]:
+def norms_by_part(model: nn.Module) -> Norms:
     """Gradient norm of each part of a model: embedding, every layer, decoder."""
-    squares: dict[str, float] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.grad is not None:
-            part = ".".join(name.split(".")[:2]) if name.startswith("layers.") else re.split(r"[_.]", name)[0]
-            norm = float(torch.linalg.vector_norm(parameter.grad))
-            squares[part] = squares.get(part, 0.0) + norm * norm
-    return {part: math.sqrt(square) for part, square in squares.items()}
+    gradients = {name: one.grad for name, one in model.named_parameters() if one.grad is not None}
+    parts = tuple(
+        ".".join(name.split(".")[:2]) if name.startswith("layers.") else re.split(r"[_.]", name)[0]
+        for name in gradients
+    )
+    return Norms(norms_of(list(gradients.values())), parts)

@@ -16,6 +16,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnn_lm.layers.adaptive import adaptive_nll
+from rnn_lm.layers.asking import answers_late, maybe
+from rnn_lm.layers.packing import product_dtype
 from rnn_lm.layers.softmax import Decoder, chunks, probabilities_and_nll
 from rnn_lm.padding import IGNORE
 
@@ -35,10 +37,9 @@ class Scratch:
         return memory[:wanted].view(rows, columns)
 
 
-def _product_dtype(like: Tensor) -> torch.dtype:
-    """What products are computed in: that of autocast where it is on, which does not reach products into ``out``."""
-    kind = like.device.type
-    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else like.dtype
+def _zero_sum(device: torch.device) -> Tensor:
+    """Where a sum over many positions begins: in float64, which Apple's GPUs lack."""
+    return torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
 
 def _multiply(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> Tensor:
@@ -62,7 +63,7 @@ class _ClosedForm(torch.autograd.Function):
         found, ctx.gradients = ctx.gradients, None
         if found is None:
             raise RuntimeError("the gradients of this loss were given away by an earlier backward pass")
-        if float(factor) != 1.0:
+        if maybe(factor != 1.0):
             found = tuple(gradient * factor for gradient in found)
         return (*found, *(None,) * ctx.others)
 
@@ -75,16 +76,16 @@ class _ExactLoss(_ClosedForm):
         ctx: Any, output_nd: Tensor, weight_vd: Tensor, bias_v: Tensor, target_n: Tensor, scale: float, scratch: Scratch
     ) -> Tensor:
         count, size = len(target_n), len(bias_v)
-        total = torch.zeros((), dtype=torch.float64, device=output_nd.device)
-        digits = _product_dtype(weight_vd)
+        total = _zero_sum(output_nd.device)
+        digits = product_dtype(weight_vd)
         output_nd, factor_vd = output_nd.to(digits), weight_vd.to(digits)
         grad_output_nd = torch.empty_like(output_nd, dtype=weight_vd.dtype)
         grad_weight_vd, grad_bias_v = torch.empty_like(weight_vd), torch.zeros_like(bias_v)
-        for rows in chunks(count, size):
+        for rows in chunks(count, size, output_nd.device):
             output_rd, target_r = output_nd[rows], target_n[rows]
             logits_rv = scratch.take("logits", len(target_r), size, weight_vd)
             _logits(output_rd, factor_vd, bias_v, logits_rv)
-            total += probabilities_and_nll(logits_rv, target_r).sum(dtype=torch.float64)
+            total += probabilities_and_nll(logits_rv, target_r).sum(dtype=total.dtype)
             grad_bias_v.add_(_minus_one_hot(logits_rv, target_r).sum(0), alpha=scale)
             slope_rv = logits_rv.to(digits)
             _multiply(slope_rv, factor_vd, grad_output_nd[rows], scale)
@@ -106,8 +107,8 @@ def _logits(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tensor) -
 def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor) -> Tensor:
     """p - onehot(target) in place; rows of padding become 0."""
     ignored_r = target_r == IGNORE
-    if bool(ignored_r.any()):
-        probabilities_rv[ignored_r] = 0.0
+    if maybe(ignored_r):
+        probabilities_rv.masked_fill_(ignored_r.unsqueeze(1), 0.0)
     ones_r1 = (~ignored_r).to(probabilities_rv.dtype).unsqueeze(1)
     return probabilities_rv.scatter_add_(1, target_r.clamp_min(0).unsqueeze(1), -ones_r1)
 
@@ -131,7 +132,7 @@ class NoiseDistribution:
 
     Args:
         counts_v: how often each token occurs in train; tokens never seen are given count 1.
-        device: where the loss is computed. Noise itself is drawn on the CPU, so that it is the same for every device.
+        device: where the loss is computed. Noise is drawn where its generator is.
     """
 
     def __init__(self, counts_v: Int[Tensor, "V"], device: torch.device | None = None) -> None:
@@ -142,7 +143,9 @@ class NoiseDistribution:
 
     def draw(self, count: int, generator: torch.Generator) -> Int[Tensor, "S"]:
         """``count`` ids, with replacement, by inverting the cumulative distribution."""
-        uniform = torch.rand(count, generator=generator, dtype=torch.float64)
+        uniform = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+        if self._cumulative_v.device != generator.device:
+            self._cumulative_v = self._cumulative_v.to(generator.device)
         return torch.searchsorted(self._cumulative_v, uniform).clamp_max(len(self._cumulative_v) - 1)
 
 
@@ -164,8 +167,10 @@ class _SampledLoss(_ClosedForm):
         count = len(target_n)
         # One gather for targets and noise together: its gradient is then one scatter into the weight matrix.
         ids_m = torch.cat([target_n, noise_s])
-        digits = _product_dtype(weight_vd)
+        digits = product_dtype(weight_vd)
         output_nd = output_nd.to(weight_vd.dtype)
+        counted_n = target_n != IGNORE
+        target_n = target_n.clamp_min(0)
         weight_md = weight_vd.index_select(0, ids_m)
         bias_m = bias_v.index_select(0, ids_m) - correction_m.to(bias_v.dtype)
         target_nd, noise_sd = weight_md[:count], weight_md[count:]
@@ -175,10 +180,13 @@ class _SampledLoss(_ClosedForm):
         _logits(factor_nd, factor_sd, bias_m[count:], logits_ns)
         logits_ns.masked_fill_(target_n.unsqueeze(1) == noise_s, -math.inf)
         torch.sum(output_nd * target_nd, dim=1, out=logits_nm[:, 0]).add_(bias_m[:count])
-        column_n = torch.zeros_like(target_n)
-        total = probabilities_and_nll(logits_nm, column_n).sum(dtype=torch.float64)
+        column_n = torch.where(counted_n, 0, IGNORE)
+        zero = _zero_sum(output_nd.device)
+        total = zero + probabilities_and_nll(logits_nm, column_n).sum(dtype=zero.dtype)
 
         slope_n = logits_nm[:, :1].sub_(1.0)
+        if maybe(~counted_n):
+            logits_nm.masked_fill_(~counted_n.unsqueeze(1), 0.0)
         slope_ns = logits_ns.to(digits)
         grad_output_nd = _multiply(slope_ns, factor_sd, slope_n * target_nd, scale, keep=scale)
         grad_md = torch.empty_like(weight_md)
@@ -210,10 +218,11 @@ def sampled_loss(
     target is struck out. For training only: its value is not a perplexity.
     """
     counted_n = target_n != IGNORE
-    if not bool(counted_n.all()):
+    # How many are left is a question: a device computes padding, too, and leaves it out of what comes of it.
+    if not answers_late(target_n.device) and not bool(counted_n.all()):
         output_nd, target_n = output_nd[counted_n], target_n[counted_n]
     noise_s = noise_s.to(target_n.device)
-    ids_m = torch.cat([target_n, noise_s])
+    ids_m = torch.cat([target_n.clamp_min(0), noise_s])
     correction_m = noise.log_probability_v[ids_m] + math.log(len(noise_s))
     loss = _SampledLoss.apply(
         output_nd, decoder.weight_vd, decoder.bias_v, target_n, noise_s, correction_m, scale, scratch or Scratch()

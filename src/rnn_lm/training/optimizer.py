@@ -47,7 +47,35 @@ def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0, 
 
 def global_norm(gradients: list[Tensor]) -> float:
     """Euclidean norm of all gradients taken as one vector."""
-    return float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(part) for part in gradients])))
+    return float(torch.linalg.vector_norm(norms_of(gradients)))
+
+
+def clip_unread(gradients: list[Tensor], norms_k: Tensor, config: TrainingConfig) -> Tensor:
+    """Clip in place as ``clip_gradients`` does, by norms that the device has not told yet; no number is asked for.
+
+    Args:
+        gradients: of all parameters.
+        norms_k: norms whose root of the sum of squares is that of all gradients.
+        config: how to clip.
+
+    Returns:
+        The global norm afterwards, as a tensor without dimensions.
+    """
+    norm = torch.linalg.vector_norm(norms_k)
+    if config.clip == "norm":
+        factor = (config.clip_threshold / norm).clamp(max=1.0)
+        torch._foreach_mul_(gradients, factor)  # pyright: ignore[reportPrivateImportUsage]
+        return norm.clamp(max=config.clip_threshold)
+    if config.clip == "value":
+        torch._foreach_clamp_min_(gradients, -config.clip_threshold)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_clamp_max_(gradients, config.clip_threshold)  # pyright: ignore[reportPrivateImportUsage]
+        return torch.linalg.vector_norm(norms_of(gradients))
+    return norm
+
+
+def norms_of(gradients: list[Tensor]) -> Tensor:
+    """The Euclidean norm of each gradient, by one kernel for all of them where the device has it; nothing is read."""
+    return torch.stack(torch._foreach_norm(gradients))  # pyright: ignore[reportPrivateImportUsage]
 
 
 def clip_gradients(gradients: list[Tensor], norm: float, config: TrainingConfig) -> float:

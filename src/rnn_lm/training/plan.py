@@ -69,7 +69,10 @@ def softmax_at(config: TrainingConfig, step: int, total_steps: int) -> str:
     return config.softmax
 
 
-def validation_steps(config: TrainingConfig, total_steps: int) -> set[int]:
-    """Steps after which valid is scored: evenly spread, the last step always among them."""
+def validates_after(config: TrainingConfig, total_steps: int, step: int) -> bool:
+    """Whether valid is scored after step number ``step`` (from 1): evenly spread, the last step always among them."""
     count = min(config.validations, total_steps)
-    return {round(total_steps * (index + 1) / count) for index in range(count)}
+    nearest = round(step * count / total_steps)
+    return any(
+        1 <= one <= count and round(total_steps * one / count) == step for one in range(nearest - 1, nearest + 2)
+    )

@@ -31,13 +31,15 @@ class Position:
         """Whether the planned steps are done."""
         return self.total_steps is not None and self.step >= self.total_steps
 
-    def advance(self, tokens: int, exact_nll: float | None) -> None:
-        """Count a step of ``tokens`` targets; ``exact_nll`` is their mean NLL in nats, None where it is not exact."""
+    def advance(self, tokens: int) -> None:
+        """Count a step of ``tokens`` targets."""
         self.step += 1
         self.tokens += tokens
-        if exact_nll is not None:
-            self.exact_nll_sum += exact_nll * tokens
-            self.exact_tokens += tokens
+
+    def add_nll(self, tokens: int, exact_nll: float) -> None:
+        """Count the mean NLL in nats, computed exactly, of ``tokens`` targets."""
+        self.exact_nll_sum += exact_nll * tokens
+        self.exact_tokens += tokens
 
     def take_train_nll(self) -> float | None:
         """Mean NLL of the exact steps since this was asked last, in nats; None where there were none."""

@@ -20,7 +20,6 @@ from rnn_lm.files import read_json, write_json
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import Runtime
-from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage
 from rnn_lm.training.callbacks import Averaging, Clock, Logging, Planning, Showing
@@ -100,7 +99,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
             self.next_token,
             config,
             Position(total_steps=steps_for(config, segments.steps)),
-            random={purpose: generator(config.seed, purpose) for purpose in ("dropout", "noise words")},
+            random={purpose: runtime.generator(config.seed, purpose) for purpose in ("dropout", "noise words")},
             runtime=runtime,
             norms=norms_by_part,
         )
@@ -163,6 +162,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
 
     def _seconds_of_exact_step(self) -> float:
         """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
+        self.runtime.finish_work()
         started = time.monotonic()
         segment = self.stream[0].part(self.next_token.columns, self.runtime.device)
         with self.runtime.autocast():
@@ -170,6 +170,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
             loss = self.next_token.nll(self.model, "exact", output_tbd, segment, self.random)
         loss.backward()
         self.optimizer.zero_grad(set_to_none=True)
+        self.runtime.finish_work()
         return time.monotonic() - started
 
     def _say_again(self, path: Path) -> None:

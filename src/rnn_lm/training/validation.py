@@ -19,7 +19,7 @@ from rnn_lm.stream import EncodedText
 from rnn_lm.training.averaging import WeightAverage, should_average
 from rnn_lm.training.log import StepRecord, TrainingLog, ValidationRecord
 from rnn_lm.training.loop import Callback, TrainingLoop
-from rnn_lm.training.plan import validation_steps
+from rnn_lm.training.plan import validates_after
 
 LARGEST_NLL = 700.0
 """Nats per token at validation beyond which a run has diverged: the perplexity is more than a float holds."""
@@ -100,9 +100,16 @@ class Validating(Callback):
         self.best, self.told = best, told
         self.just_now = False
 
+    def must_read(self) -> bool:
+        """Whether a validation is due."""
+        position = self.loop.position
+        return position.total_steps is not None and validates_after(
+            self.loop.config, position.total_steps, position.step
+        )
+
     def after_step(self, record: StepRecord) -> None:
-        loop, config, total = self.loop, self.loop.config, self.loop.position.total_steps
-        self.just_now = total is not None and record.step in validation_steps(config, total)
+        loop, config = self.loop, self.loop.config
+        self.just_now = record.step == loop.position.step and self.must_read()
         if not self.just_now:
             return
         with self.average.applied():
@@ -124,6 +131,7 @@ class Validating(Callback):
 
     def seconds(self) -> float:
         """Time a validation, leaving no trace in the run."""
+        self.loop.runtime.finish_work()
         started = time.monotonic()
         tokens = min(self.loop.config.valid_tokens, len(self.text))
         timed = min(tokens, COLUMNS * ROWS)

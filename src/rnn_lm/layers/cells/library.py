@@ -6,7 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.layers.cells.base import CellParameters, TorchCell
+from rnn_lm.layers.packing import packed, product_dtype
 from rnn_lm.layers.state import State
 
 
@@ -14,11 +16,31 @@ def run_library(
     cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time in one call; returns every hidden state and the last state, as ``run_by_hand`` does."""
+    if answers_late(input_tbe.device):
+        return run_packed(cell, input_tbe, state, parameters)
     kernel = getattr(torch, cell.kernel)
     parts = [part.unsqueeze(0) for part in state]
     initial = parts[0] if cell.state_parts == 1 else parts
-    # cuDNN keeps what a backward pass needs only if it is told that there will be one.
-    training = input_tbe.device.type != "cpu" and torch.is_grad_enabled()
     # (input, state, weights, has_biases, layers, dropout, training, bidirectional, batch_first)
-    output_tbh, *last = kernel(input_tbe, initial, list(parameters), True, 1, 0.0, training, False, False)
+    output_tbh, *last = kernel(input_tbe, initial, list(parameters), True, 1, 0.0, False, False, False)
     return output_tbh, tuple(part.squeeze(0) for part in last)
+
+
+def run_packed(
+    cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
+) -> tuple[Float[Tensor, "T B H"], State]:
+    """The same as an accelerator's kernel wants it: weights in one piece, in the digits of the run's products.
+
+    Under autocast that is bfloat16 inside, and outputs and states in the parameters' precision outside. Autocast itself
+    would run cuDNN's kernels in float16, whatever it is set to.
+    """
+    digits, own = product_dtype(input_tbe), parameters.weight_ih.dtype
+    weights = packed(parameters, digits)
+    parts = [part.to(digits).contiguous().unsqueeze(0) for part in state]
+    initial = parts[0] if cell.state_parts == 1 else parts
+    with torch.autocast(input_tbe.device.type, enabled=False):
+        # cuDNN keeps what a backward pass needs only if it is told that there will be one.
+        output_tbh, *last = getattr(torch, cell.kernel)(
+            input_tbe.to(digits).contiguous(), initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, False
+        )
+    return output_tbh.to(own), tuple(part.squeeze(0).to(own) for part in last)
