@@ -21,6 +21,7 @@ ALWAYS = {
     "checkpoint_seconds seed",
     "generation": "prompt length sentences temperature allow_unk",
     "runtime": "device precision processes",
+    "compute": "device",
     "sweep": "space trials pruner storage sampler_seed",
     "embed": "near neighbors",
     "evaluate": "runs suite json",

@@ -1,19 +1,25 @@
 """Devices, precision and the sharing of columns."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from rnn_lm.cli import main
-from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
+from rnn_lm.config import CorpusConfig, DeviceConfig, ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.failures import BAD_INPUT, failure
 from rnn_lm.layers.softmax import Decoder
 from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import SilentProgress
-from rnn_lm.runtime import Runtime, start_runtime
+from rnn_lm.runtime import Runtime, open_device, start_runtime
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText
+from rnn_lm.text import TOKENIZERS
 from rnn_lm.training.losses import NoiseDistribution, exact_loss, sampled_loss
 from rnn_lm.training.trainer import Trainer, TrainingData
+from rnn_lm.vocabulary import Vocabulary
 
 V = 30
 
@@ -123,3 +129,34 @@ def test_every_process_has_the_gradients_that_any_has() -> None:
     assert [gradient.tolist() for gradient in gradients] == [[1, 1], [0, 0]]
     assert parameters[1].grad is gradients[1]
     assert parameters[2].grad is None
+
+
+def test_a_device_without_memory_is_one_line_that_names_what_helps(tmp_path: Path) -> None:
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has ...")
+    line, code = failure(error, tmp_path)
+    assert code == BAD_INPUT
+    assert "\n" not in line
+    for flag in ("--batch-size", "--softmax sampled", "--max-vocabulary", "--resume"):
+        assert flag in line
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+@pytest.mark.parametrize("command", ["evaluate", "generate"])
+def test_commands_on_trained_models_take_a_device(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(tmp_path), "--device", "cuda:3"]) == BAD_INPUT
+    assert "--device cuda: torch finds no CUDA device here" in capsys.readouterr().err
+    assert main([command, str(tmp_path), "--device", "tpu"]) == BAD_INPUT
+    assert "--device tpu: write auto, cpu" in capsys.readouterr().err
+
+
+def test_auto_is_a_device_that_is_here() -> None:
+    assert open_device(DeviceConfig()).type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert open_device(DeviceConfig(device="cpu")) == torch.device("cpu")
+
+
+def test_a_model_is_moved_where_it_is_one_that_can_be() -> None:
+    model = RecurrentLanguageModel(V, 4, ModelConfig(hidden_size=4), generator(1, "initialization"))
+    stored = StoredModel(model, Vocabulary(["<unk>", "<eos>"], [1, 1]), CorpusConfig(), TOKENIZERS["words"], "x")
+    assert stored.to(torch.device("meta")).model.device.type == "meta"

@@ -381,15 +381,11 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class RuntimeConfig:
-    """Where a run computes. None of it is part of a run's settings: a run may be resumed elsewhere."""
+class DeviceConfig:
+    """Where a trained model computes."""
 
     device: str = "auto"
     """cpu, cuda, cuda:N or mps. auto: a CUDA device where there is one, else the CPU."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32."""
-    processes: int = 1
-    """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
 
     def __post_init__(self) -> None:
         check_numbers(self)
@@ -397,6 +393,19 @@ class RuntimeConfig:
             re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device) is not None,
             f"--device {self.device}: write auto, cpu, cuda, cuda:N or mps",
         )
+
+
+@dataclass(frozen=True)
+class RuntimeConfig(DeviceConfig):
+    """Where a run computes. None of it is part of a run's settings: a run may be resumed elsewhere."""
+
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32."""
+    processes: int = 1
+    """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
         cores = os.cpu_count() or 1
         most = max(16, 2 * cores)
         require(self.processes >= 1, "--processes must be at least 1")

@@ -33,6 +33,11 @@ LESS_MEMORY = (
     "machine with more"
 )
 
+LESS_ON_DEVICE = (
+    "give a smaller --batch-size or --bptt-length, take --softmax sampled, limit the words with --max-vocabulary, or "
+    "say --device cpu"
+)
+
 
 def failure(error: BaseException, folder: Path | None) -> tuple[str, int]:
     """The line and the exit code for what ended a command.
@@ -46,6 +51,8 @@ def failure(error: BaseException, folder: Path | None) -> tuple[str, int]:
         return str(error), BAD_INPUT
     if isinstance(error, OutputLost):
         return lost_line(error), OUTPUT_LOST
+    if type(error).__name__ == "OutOfMemoryError" and type(error).__module__.startswith("torch"):
+        return f"the device has not enough memory ({_brief(error)}); {LESS_ON_DEVICE}{kept}", BAD_INPUT
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
         return f"there is not enough memory ({_brief(error)}); {LESS_MEMORY}{kept}", BAD_INPUT
     if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").partition(".")[0])):

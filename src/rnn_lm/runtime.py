@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
-from rnn_lm.config import RuntimeConfig
+from rnn_lm.config import DeviceConfig, RuntimeConfig
 from rnn_lm.errors import UserError
 from rnn_lm.layers.asking import answers_late
 from rnn_lm.progress import quiet_logger
@@ -218,6 +218,8 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
     accelerator, index = _accelerator(config.device)
     if (accelerator, config.precision, size) == ("cpu", "32-true", 1):
         return Runtime()
+    if accelerator == "cuda" and config.precision == "32-true":
+        float32_is_float32()
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
@@ -236,6 +238,24 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
         )
         fabric.launch()
     return FabricRuntime(fabric, config.precision)
+
+
+def open_device(config: DeviceConfig) -> torch.device:
+    """The device that a trained model is to compute on, in float32.
+
+    Raises:
+        UserError: there is no such device here.
+    """
+    kind, index = _accelerator(config.device)
+    if kind == "cuda":
+        float32_is_float32()
+    return torch.device(kind) if index is None else torch.device(kind, index)
+
+
+def float32_is_float32() -> None:
+    """Let CUDA multiply numbers of float32 as they are; cuDNN would round them to the 10 binary digits of TF32."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def _accelerator(device: str) -> tuple[str, int | None]:

@@ -11,6 +11,7 @@ import tyro
 from rnn_lm.adaptation.config import AdaptationConfig
 from rnn_lm.charsets import require_encoding
 from rnn_lm.conditions import given, only
+from rnn_lm.config import DeviceConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
@@ -55,6 +56,7 @@ class Options:
     overwrite: bool = False
     """Replace the files of --surprisal, --suite-results, --report, --json and --adapt-results where they are there."""
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+    compute: DeviceConfig = field(default_factory=DeviceConfig)
 
     def __post_init__(self) -> None:
         if self.encoding is not None:
@@ -80,6 +82,7 @@ def run_suites(options: Options) -> None:
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.files import require_output, write_json
     from rnn_lm.report.suites import suite_lines
+    from rnn_lm.runtime import open_device
     from rnn_lm.suites.evaluate import evaluate_suites, open_suites, write_results
 
     progress = TerminalProgress()
@@ -87,8 +90,10 @@ def run_suites(options: Options) -> None:
     for name, path in written.items():
         if path is not None:
             require_output(path, name, overwrite=options.overwrite)
+    device = open_device(options.compute)
     suites = open_suites(options.suite, progress, options.suite_reading, options.suite_policy)
-    evaluated = evaluate_suites([open_model(path, progress) for path in options.runs], suites, progress)
+    models = [open_model(path, progress).to(device) for path in options.runs]
+    evaluated = evaluate_suites(models, suites, progress)
     for line in suite_lines(evaluated):
         progress.say(line)
     if options.json is not None:
@@ -112,6 +117,7 @@ def run_text(options: Options) -> None:
     from rnn_lm.files import require_output, write_json
     from rnn_lm.report.adaptation import newest_adapted
     from rnn_lm.report.evaluation import newest, note_lines
+    from rnn_lm.runtime import open_device
 
     progress = TerminalProgress()
     if options.surprisal is not None:
@@ -120,7 +126,8 @@ def run_text(options: Options) -> None:
         require_output(options.json, "--json", overwrite=options.overwrite)
     if options.text is not None:
         require_text(options.text)
-    models = [open_model(path, progress) for path in options.runs]
+    device = open_device(options.compute)
+    models = [open_model(path, progress).to(device) for path in options.runs]
     adaptation = options.adaptation
     if adaptation.adapt != "none":
         check_adaptation(models, adaptation, overwrite=options.overwrite)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from rnn_lm.config import GenerationConfig
+from rnn_lm.config import DeviceConfig, GenerationConfig
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Options:
     run: Annotated[Path, tyro.conf.Positional]
     """Model folder, as train, ngram or compare left it; or an ARPA file."""
     generation: GenerationConfig = field(default_factory=GenerationConfig)
+    compute: DeviceConfig = field(default_factory=DeviceConfig)
 
 
 def run(options: Options) -> None:
@@ -28,8 +29,10 @@ def run(options: Options) -> None:
     from rnn_lm.evaluation.generation import Repetition, check_prompt, generate
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.progress import TerminalProgress
+    from rnn_lm.runtime import open_device
 
-    stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False)))
+    device = open_device(options.compute)
+    stored = open_model(options.run, TerminalProgress(Console(stderr=True, highlight=False))).to(device)
     codec = stored.codec
     prompt = codec.tokens(options.generation.prompt)
     unknown = check_prompt(prompt, stored.vocabulary)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from rnn_lm.config import CorpusConfig, from_json
 from rnn_lm.corpora import resolve, text_settings
 from rnn_lm.errors import UserError
@@ -38,6 +41,12 @@ class StoredModel:
     tokenizer: Tokenization
     name: str
     usual_unk: float | None = None
+
+    def to(self, device: torch.device) -> StoredModel:
+        """Move the model to ``device``, where it is one that can be; returns this."""
+        if isinstance(self.model, nn.Module):
+            self.model.to(device)
+        return self
 
     @cached_property
     def codec(self) -> TextCodec:

@@ -68,8 +68,8 @@ def choice_log_probabilities(
             read_tb = torch.tensor([(eos_id, *suite.prefixes[index]) for index in batch.tolist()]).t()
             state = model.initial_state(len(batch))
             if len(read_tb) > 1:
-                _, state = model.score(read_tb[:-1], read_tb[1:], state)
-            log_probs_bv, _ = model.step(read_tb[-1], state)
+                _, state = model.score(read_tb[:-1].to(model.device), read_tb[1:].to(model.device), state)
+            log_probs_bv = model.step(read_tb[-1].to(model.device), state)[0].cpu()
             result_nc[batch] = log_probs_bv.gather(1, suite.choices_nc[batch]).double()
     return result_nc
 

@@ -20,7 +20,6 @@ from rnn_lm.training.plan import CALIBRATION_STEPS, LAST_PLAN, PLAN_SHARE, Costs
 from rnn_lm.training.position import Position
 from rnn_lm.training.validation import shown_perplexity
 
-
 READ_SECONDS = 1.0
 """How long an accelerator may work before what it measured is read, and a wish to stop heard."""
 
