@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from rnn_lm.report import html as page_module
-from rnn_lm.report.html import write_report
+from rnn_lm.report.html import specifications, write_report
 from rnn_lm.report.markdown import results_markdown
 from rnn_lm.report.results import check_results
 
@@ -133,10 +132,10 @@ def test_markdown_keeps_every_string_in_its_cell(full_results: dict[str, Any], h
 
 def test_figures_hold_no_address(full_results: dict[str, Any], tmp_path: Path, without_pictures: None) -> None:  # noqa: ARG001
     text = _page(_hostile(full_results, HOSTILE[4]), tmp_path / "page.html")
-    found: list[Any] = re.findall(r'<script type="application/json">(.*?)</script>', text, flags=re.DOTALL)
+    found = specifications(text)
     assert len(found) > 15
     for spec in found:
-        assert not {"href", "url", "image", "loader"} & set(_keys(json.loads(spec)))
+        assert not {"href", "url", "image", "loader"} & set(_keys(spec))
 
 
 def _keys(value: Any) -> Iterator[str]:

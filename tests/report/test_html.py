@@ -17,7 +17,7 @@ import vl_convert
 from markupsafe import Markup as Safe
 
 from rnn_lm.errors import UserError
-from rnn_lm.report.html import report_html, write_report
+from rnn_lm.report.html import report_html, specifications, write_report
 from rnn_lm.report.results import check_results
 from rnn_lm.report.sections import Columns, Details, Figure, Markup, Paragraph, Section
 
@@ -124,9 +124,8 @@ def test_every_figure_has_picture_words_caption_numbers_and_specification(markup
         assert re.search(r'<div class="picture" role="img" aria-label="[^"]{30,}">\s*<svg ', figure)
         assert f"<b>Figure {number}.</b>" in figure
         assert "<summary>The numbers behind it</summary>" in figure
-        found = re.search(r'<script type="application/json">(.*?)</script>', figure, re.DOTALL)
-        assert found
-        assert vl_convert.vegalite_to_vega(json.loads(found[1]))["marks"]
+        (found,) = specifications(figure)
+        assert vl_convert.vegalite_to_vega(found)["marks"]
 
 
 def test_ids_are_unique_and_references_resolve(markup: str, page: Page) -> None:

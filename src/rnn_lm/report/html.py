@@ -28,6 +28,7 @@ from markupsafe import Markup as Safe
 
 from rnn_lm.files import write_atomically
 from rnn_lm.report.drawing import DrawingFailed, draw
+from rnn_lm.report.lighter import lighter, packed, unpacked
 from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import (
     Block,
@@ -172,16 +173,16 @@ class _Writer:
         numbers = Safe("\n").join(map(table_html, figure.numbers))
         folded = _details("The numbers behind it", numbers) if numbers else ""
         try:
-            drawn = spec_svg(fixed, name)
+            drawn = lighter(spec_svg(fixed, name))
         except DrawingFailed as error:  # what would not be drawn here would not be drawn by a browser either
             return Safe("<p><b>Figure {}.</b> {} ({})</p>\n{}").format(number, figure.caption, error, folded)
         template = Safe(
             '<figure id="{}">\n<div class="picture" role="img" aria-label="{}">\n{}</div>\n'
-            '<script type="application/json">{}</script>\n'
+            "{}\n"
             "<figcaption><b>Figure {}.</b> {}</figcaption>\n{}\n</figure>"
         )
         # Vega escapes what it writes into a picture, and ``_json_in_html`` leaves no element to be opened or closed.
-        picture, shown = Safe(drawn), Safe(_json_in_html(fluid))
+        picture, shown = Safe(drawn), _specification(fluid)
         return template.format(name, figure.description, picture, shown, number, figure.caption, folded)
 
 
@@ -237,6 +238,21 @@ def _download(results: Results) -> Safe:
         '<p class="download"><a id="download" download="results.json.gz" href="data:application/gzip;base64,{}">'
         "Save results.json</a>, the file that every figure and table on this page is drawn from.</p>"
     ).format(base64.b64encode(packed).decode())
+
+
+def specifications(page: str) -> list[dict[str, Any]]:
+    """The figures' specifications in a page, in order."""
+    found: list[tuple[str, str]] = re.findall(r'<script type="application/(json|gzip)">(.*?)</script>', page, re.DOTALL)
+    return [json.loads(text if kind == "json" else unpacked(text)) for kind, text in found]
+
+
+def _specification(spec: dict[str, Any]) -> Safe:
+    """A figure's specification as the page's script reads it; a long one packed."""
+    plain = _json_in_html(spec)
+    short = packed(plain)
+    if short is None:
+        return Safe('<script type="application/json">{}</script>').format(Safe(plain))
+    return Safe('<script type="application/gzip">{}</script>').format(short)
 
 
 def _json_in_html(value: Any) -> str:

@@ -11,7 +11,7 @@ async function draw(figure) {
   live.style.minHeight = `${picture.offsetHeight}px`;
   figure.classList.add("drawn");
   try {
-    const spec = JSON.parse(figure.querySelector("script").textContent);
+    const spec = await specification(figure.querySelector("script"));
     const { view } = await window.vegaEmbed(live, spec, options);
     figure.querySelector("figcaption").append(saveButtons(view, figure.id));
   } catch (error) {
@@ -20,6 +20,16 @@ async function draw(figure) {
     console.error(figure.id, error);
   }
   live.style.minHeight = "";
+}
+
+async function specification(script) {
+  if (script.type === "application/json") return JSON.parse(script.textContent);
+  return (await unpacked(script.textContent)).json();
+}
+
+function unpacked(base64) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));
 }
 
 function saveButtons(view, name) {
@@ -46,9 +56,8 @@ function save(url, name) {
 async function saveResults(event) {
   if (!("DecompressionStream" in window)) return;
   event.preventDefault();
-  const packed = Uint8Array.from(atob(event.currentTarget.href.split(",")[1]), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const url = URL.createObjectURL(await new Response(stream).blob());
+  const content = await unpacked(event.currentTarget.href.split(",")[1]);
+  const url = URL.createObjectURL(await content.blob());
   save(url, "results.json");
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
