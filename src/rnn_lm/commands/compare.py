@@ -63,7 +63,7 @@ class Options:
     )
     """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
-    """quick or ten-minutes: defaults found good for that much training. Or a published recipe: zaremba-small,
+    """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
     zaremba-medium, zaremba-large, awd-lstm, mogrifier. Default: by a --budget of time, or quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     ngram: NgramConfig = field(default_factory=NgramConfig)

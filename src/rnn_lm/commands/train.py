@@ -24,7 +24,7 @@ class Options:
     resume: bool = False
     """Go on with the run in --out (or start it, if there is none)."""
     preset: str | None = None
-    """quick or ten-minutes: defaults found good for that much training. Or a published recipe: zaremba-small,
+    """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
     zaremba-medium, zaremba-large, awd-lstm, mogrifier. Default: by a --budget of time, or quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

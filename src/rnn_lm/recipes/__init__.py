@@ -51,7 +51,10 @@ class Recipe:
 PRESETS: Registry[Preset] = Registry("preset")
 RECIPES: Registry[Recipe] = Registry("recipe")
 
-_FILES = ("quick", "ten-minutes", "zaremba-small", "zaremba-medium", "zaremba-large", "awd-lstm", "mogrifier")
+_FILES = (
+    "quick", "ten-minutes", "ptb-ten-minutes-gpu", "zaremba-small", "zaremba-medium", "zaremba-large", "awd-lstm",
+    "mogrifier",
+)  # fmt: skip
 """In the order in which help names them."""
 
 

@@ -1,0 +1,156 @@
+"""What the CPU computes, on a CUDA device: `make test-gpu`. Skipped, saying why, where there is none.
+
+``RNN_LM_TEST_DEVICE=cpu`` runs all of it on the CPU, which shows that the tests themselves run.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rnn_lm.config import GenerationConfig, ModelConfig, RuntimeConfig, TrainingConfig
+from rnn_lm.evaluation.generation import generate
+from rnn_lm.evaluation.perplexity import score_text
+from rnn_lm.models.families import BASELINE, family_of, model_names
+from rnn_lm.progress import SilentProgress
+from rnn_lm.recipes import PRESETS
+from rnn_lm.runtime import Runtime, open_device, start_runtime
+from rnn_lm.seeding import generator
+from rnn_lm.stream import EncodedText
+from rnn_lm.training.trainer import Trainer, TrainingData
+from rnn_lm.vocabulary import Vocabulary
+
+DEVICE = os.environ.get("RNN_LM_TEST_DEVICE", "cuda")
+pytestmark = pytest.mark.skipif(
+    DEVICE == "cuda" and not torch.cuda.is_available(), reason="torch finds no CUDA device here"
+)
+V = 60
+MODELS = [name for name in model_names() if name != BASELINE]
+DROPPED = ("rnn", "rnn-relu", "gru", "lstm", "mogrifier")
+"""Cells with a recurrent matrix to drop."""
+
+
+def device_runtime(precision: Any = "32-true") -> Runtime:
+    return start_runtime(RuntimeConfig(device=DEVICE, precision=precision))
+
+
+def text(size: int = 6000) -> EncodedText:
+    ids_n = torch.randint(1, V, (size,), generator=generator(1, "text"))
+    ids_n[1::2] = ids_n[::2] % (V - 1) + 1
+    ids_n[9::10] = 0
+    ids_n[-1] = 0
+    return EncodedText(ids_n, 0, size)
+
+
+def trainer_of(runtime: Runtime, folder: Path | None = None, dtype: Any = None, **changed: Any) -> Trainer:
+    cell, masks = changed.pop("cell", "lstm"), changed.pop("masks", "segment")
+    model_config = ModelConfig(
+        cell=cell, hidden_size=32, layers=3, last_hidden_size=None if cell == "attention" else 16, heads=2,
+        dropout_input=0.1, dropout_between=0.1, dropout_output=0.2, dropout_embedding=0.1, dropout_masks=masks,
+        dropout_recurrent=0.3 if cell in DROPPED else 0.0, mogrifier_rank=3,
+        tie_weights=changed.get("softmax") != "adaptive",
+        decoder="adaptive" if changed.get("softmax") == "adaptive" else "full",
+    )  # fmt: skip
+    model = family_of(cell).build(V, 16, model_config, generator(1, "initialization"))
+    model = model.to(runtime.device, dtype)
+    settings: dict[str, Any] = {"budget": "60steps", "batch_size": 8, "bptt_length": 12, "softmax_samples": 20}
+    config = TrainingConfig(**{**settings, "carry": "always", "learning_rate": 0.01, **changed})
+    whole = text()
+    data = TrainingData(whole, whole, torch.bincount(whole.ids_n, minlength=V))
+    return Trainer(model, data, config, folder, SilentProgress(), runtime=runtime)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("softmax", ["exact", "sampled", "adaptive"])
+@pytest.mark.parametrize("masks", ["segment", "step"])
+@pytest.mark.parametrize("cell", MODELS)
+def test_a_step_is_the_cpus(cell: str, masks: str, softmax: str, dtype: torch.dtype) -> None:
+    found = []
+    for runtime in (Runtime(), device_runtime()):
+        trainer = trainer_of(runtime, dtype=dtype, cell=cell, masks=masks, softmax=softmax, clip="none")
+        trainer.random = {purpose: generator(1, purpose) for purpose in trainer.random}  # the same masks for both
+        records = [trainer.step() for _ in range(2)]
+        gradients = [one.grad.cpu() for one in trainer.model.parameters() if one.grad is not None]
+        found.append(([record.loss for record in records], gradients))
+    close = 1e-8 if dtype == torch.float64 else 2e-3
+    assert found[1][0] == pytest.approx(found[0][0], rel=close)
+    for one, other in zip(found[1][1], found[0][1], strict=True):
+        assert float((one - other).norm()) <= close * max(float(other.norm()), 1e-3)
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="the CPU answers at once")
+@pytest.mark.parametrize("softmax", ["exact", "sampled"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier", "attention"])
+def test_a_step_never_waits(cell: str, precision: str, softmax: str) -> None:
+    trainer = trainer_of(device_runtime(precision), cell=cell, softmax=softmax)
+    trainer.step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        taken = [trainer.take() for _ in range(3)]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(taken) == 3
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier"])
+def test_bfloat16_stays_near_float32(cell: str) -> None:
+    losses = [
+        [trainer_of_precision.step().loss for _ in range(60)]
+        for trainer_of_precision in (trainer_of(device_runtime(p), cell=cell) for p in ("32-true", "bf16-mixed"))
+    ]
+    assert losses[0] != losses[1]
+    assert losses[1][-1] == pytest.approx(losses[0][-1], abs=0.2)
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path: Path) -> None:
+    whole = trainer_of(device_runtime())
+    for _ in range(20):
+        whole.step()
+    first = trainer_of(device_runtime(), tmp_path)
+    for _ in range(9):
+        first.log.add(first.step())
+    first.checkpoint.write(first.log)
+    first.log.close()
+    resumed = trainer_of(device_runtime(), tmp_path)
+    while resumed.position.step < 20:
+        resumed.step()
+    resumed.log.close()
+    for one, other in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("policy", ["stream", "sentence"])
+@pytest.mark.parametrize("cell", MODELS)
+def test_scores_and_words_are_the_cpus(cell: str, policy: Any) -> None:
+    model = family_of(cell).build(
+        V, 16, ModelConfig(cell=cell, hidden_size=16, heads=2), generator(1, "initialization")
+    )
+    words = Vocabulary(["<eos>", "<unk>", *map(str, range(V - 2))], [1] * V)
+    greedy = GenerationConfig(length=20, temperature=0.0)
+    expected, written = score_text(model, text(800), policy), list(generate(model, [3], greedy, words))
+    model.to(open_device(RuntimeConfig(device=DEVICE)))
+    assert score_text(model, text(800), policy).nll_n == pytest.approx(expected.nll_n, abs=1e-4)
+    assert list(generate(model, [3], greedy, words)) == written
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="recipes at their sizes are for a GPU")
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_recipe_takes_thirty_steps(name: str) -> None:
+    values = PRESETS[name].values
+    model_config = ModelConfig(**values.get("model", {}))
+    settings = {**values.get("training", {}), "budget": "30steps", "validations": 1, "valid_tokens": 100}
+    size = values.get("embedding", {}).get("embedding_size", 300)
+    runtime, whole = device_runtime("bf16-mixed"), text(60_000)
+    model = family_of(model_config.cell).build(10_000, size, model_config, generator(1, "initialization"))
+    data = TrainingData(whole, whole, torch.bincount(whole.ids_n, minlength=10_000))
+    trainer = Trainer(
+        model.to(runtime.device), data, TrainingConfig(**settings), None, SilentProgress(), runtime=runtime
+    )
+    steps = trainer.run(name).log.steps
+    assert len(steps) == 30
+    assert steps[-1].loss < steps[0].loss
