@@ -11,6 +11,7 @@ take turns, and a ratio is the median of those within each turn. ``--toy`` makes
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -50,8 +51,8 @@ def our_steps(
     )  # fmt: skip
     model = RecurrentLanguageModel(vocabulary, embedding, config, generator(1, "initialization")).to(runtime.device)
     training = TrainingConfig(
-        budget="1000000steps", batch_size=batch, bptt_length=bptt, softmax=softmax, exact_share=float(softmax == "exact"),
-        activation_penalty=2.0, temporal_penalty=1.0,
+        budget="1000000steps", batch_size=batch, bptt_length=bptt, softmax=softmax,
+        exact_share=float(softmax == "exact"), activation_penalty=2.0, temporal_penalty=1.0,
     )  # fmt: skip
     data = TrainingData(text, text, torch.bincount(text.ids_n, minlength=vocabulary))
     trainer = Trainer(model, data, training, None, SilentProgress(), runtime=runtime)
@@ -69,9 +70,7 @@ def library_steps(runtime: Runtime, batch: int, sizes: tuple[int, int, int, int]
     _, embedding, hidden, bptt = sizes
     digits = torch.bfloat16 if runtime.precision == "bf16-mixed" else torch.float32
     widths = (embedding, hidden, hidden, embedding)
-    layers = [
-        nn.LSTM(below, above).to(runtime.device, digits) for below, above in zip(widths, widths[1:], strict=False)
-    ]
+    layers = [nn.LSTM(below, above).to(runtime.device, digits) for below, above in itertools.pairwise(widths)]
     input_tbe = torch.randn(bptt, batch, embedding, device=runtime.device, dtype=digits)
 
     def run() -> None:

@@ -130,7 +130,7 @@ def test_scores_and_words_are_the_cpus(cell: str, policy: Any) -> None:
     model = family_of(cell).build(
         V, 16, ModelConfig(cell=cell, hidden_size=16, heads=2), generator(1, "initialization")
     )
-    words = Vocabulary(["<eos>", "<unk>", *map(str, range(V - 2))], [1] * V)
+    words = Vocabulary(["<unk>", "<eos>", *map(str, range(V - 2))], [1] * V)
     greedy = GenerationConfig(length=20, temperature=0.0)
     expected, written = score_text(model, text(800), policy), list(generate(model, [3], greedy, words))
     model.to(open_device(RuntimeConfig(device=DEVICE)))
