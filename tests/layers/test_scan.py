@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rnn_lm.layers import linear_scan
+from rnn_lm.layers import gated_scan, linear_scan
 from rnn_lm.layers.scan import LEAST_STEPS, SMALL_STEP, by_equation, in_blocks, run_blocks
 
 
@@ -81,3 +81,34 @@ def test_half_precision_coefficients_do_not_make_a_half_precision_state():
     decay = torch.full((3, 1, 2), 0.5, dtype=torch.bfloat16)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert linear_scan(decay, decay, torch.zeros(1, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("steps", [1, 2, LEAST_STEPS - 1, LEAST_STEPS, 347])
+@pytest.mark.parametrize("width", [3, SMALL_STEP])
+def test_the_gated_scan_is_its_recurrence(steps, width):
+    if steps > LEAST_STEPS and width > 3:
+        pytest.skip("the way is the same")
+    given = [3 * draw(steps, 2, width, seed=2), draw(steps, 2, width), draw(2, width, seed=3)]
+    for one in given:
+        one.requires_grad_()
+    weight = draw(steps, 2, width, seed=4)
+    keep = torch.sigmoid(given[0])
+    wanted = by_definition(keep, (1 - keep) * given[1], given[2])
+    expected = torch.autograd.grad((weight * wanted).sum(), given)
+    found = gated_scan(*given)
+    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+    for one, other in zip(torch.autograd.grad((weight * found).sum(), given), expected, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("steps", [2, LEAST_STEPS])
+def test_gates_that_are_altogether_open_or_closed_leave_finite_gradients(steps):
+    logit = torch.tensor([200.0, -200.0]).repeat(steps).view(steps, 1, 2)[:, :, :1].requires_grad_()
+    candidate = torch.ones(steps, 1, 1, requires_grad=True)
+    hidden = gated_scan(logit, candidate, torch.full((1, 1), 3.0))
+    hidden.sum().backward()
+    for one in (hidden, logit.grad, candidate.grad):
+        assert one is not None
+        assert torch.isfinite(one).all()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert gated_scan(logit.bfloat16(), candidate.bfloat16(), torch.zeros(1, 1)).dtype == torch.float32

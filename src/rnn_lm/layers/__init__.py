@@ -28,7 +28,7 @@ from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
 from rnn_lm.layers.networks import GRU, LSTM, RNN, Mogrifier, Network
-from rnn_lm.layers.scan import linear_scan
+from rnn_lm.layers.scan import gated_scan, linear_scan
 from rnn_lm.layers.stack import Bidirectional, Recurrent, Stack
 from rnn_lm.layers.state import State
 
@@ -57,6 +57,7 @@ __all__ = [
     "Stack",
     "Start",
     "State",
+    "gated_scan",
     "linear_scan",
     "register_cell",
 ]

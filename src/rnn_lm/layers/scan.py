@@ -15,6 +15,13 @@ it, blocks of consecutive steps go side by side. This is three times the arithme
     v_1 .. v_c | v_{c+1} .. v_2c | ...    each block again, from what the one before it hands on
 
 ``benchmarks/recurrences.py`` measures where that pays.
+
+Where a gate divides between what is kept and what is new, h_t = f_t h_{t-1} + (1 - f_t) n_t with f_t = sigmoid(a_t),
+``gated_scan`` does the gate as well. A layer's time beside its products is reading and writing memory, so what counts
+is how often it goes over (T, B, H): once for f and once for h there; and of the backward pass, after the same loop for
+g, three times for both gradients, which need neither n nor 1 - f::
+
+    dL/dn_t = g_t - f_t g_t          dL/da_t = g_t f_t (1 - f_t) (h_{t-1} - n_t) = g_t f_t (h_{t-1} - h_t)
 """
 
 from __future__ import annotations
@@ -53,6 +60,27 @@ def linear_scan(
         return _Scan.apply(decay_tbh, input_tbh, start_bh)  # pyright: ignore[reportReturnType]
 
 
+def gated_scan(
+    logit_tbh: Float[Tensor, "T B H"], candidate_tbh: Float[Tensor, "T B H"], start_bh: Float[Tensor, "B H"]
+) -> Float[Tensor, "T B H"]:
+    """Return every h_t = f_t * h_{t-1} + (1 - f_t) * n_t with f_t = sigmoid(a_t), in the type of ``start_bh``.
+
+    It can be differentiated once, by all three. Where f_t is so near 1 that h_t - h_{t-1} is mostly rounding, so is the
+    gradient by a_t; it is then next to nothing.
+
+    Args:
+        logit_tbh: a.
+        candidate_tbh: n.
+        start_bh: h_0.
+    """
+    logit_tbh, candidate_tbh = logit_tbh.to(start_bh.dtype), candidate_tbh.to(start_bh.dtype)
+    if torch.compiler.is_compiling():
+        keep_tbh = torch.sigmoid(logit_tbh)
+        return by_equation(keep_tbh, (1 - keep_tbh) * candidate_tbh, start_bh)
+    with torch.autocast(start_bh.device.type, enabled=False):
+        return _GatedScan.apply(logit_tbh, candidate_tbh, start_bh)  # pyright: ignore[reportReturnType]
+
+
 def by_equation(decay_tbh: Tensor, input_tbh: Tensor, start_bh: Tensor) -> Tensor:
     """The same as it is written, for ``torch.compile`` and exporters, which do not read what is done in place."""
     hidden_bh, outputs = start_bh, []
@@ -80,17 +108,53 @@ class _Scan(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         decay_tbh, start_bh, hidden_tbh = ctx.saved_tensors
-        if in_blocks(hidden_tbh):
-            backwards_tbh = grad_outputs[0].flip(0)
-            run_blocks(decay_tbh.flip(0).roll(1, 0), backwards_tbh)  # v_t is multiplied by a_{t+1}
-            grad_tbh = backwards_tbh.flip(0)
-        else:
-            grad_tbh = grad_outputs[0].clone(memory_format=torch.contiguous_format)
-            run_steps(decay_tbh.unbind()[:0:-1], grad_tbh.unbind()[::-1])
+        grad_tbh = _flowing_back(decay_tbh, grad_outputs[0])
         grad_decay_tbh = torch.empty_like(grad_tbh)
         torch.mul(grad_tbh[0], start_bh, out=grad_decay_tbh[0])
         torch.mul(grad_tbh[1:], hidden_tbh[:-1], out=grad_decay_tbh[1:])
         return grad_decay_tbh, grad_tbh, decay_tbh[0] * grad_tbh[0]
+
+
+class _GatedScan(torch.autograd.Function):
+    """The gated recurrence, differentiated as the module says."""
+
+    @staticmethod
+    def forward(ctx: Any, logit_tbh: Tensor, candidate_tbh: Tensor, start_bh: Tensor) -> Tensor:
+        keep_tbh = torch.sigmoid(logit_tbh)
+        if in_blocks(candidate_tbh):
+            hidden_tbh = torch.addcmul(candidate_tbh, keep_tbh, candidate_tbh, value=-1)
+            hidden_tbh[0].addcmul_(keep_tbh[0], start_bh)
+            run_blocks(keep_tbh, hidden_tbh)
+        else:
+            hidden_tbh = torch.empty_like(keep_tbh)
+            before_bh = start_bh
+            for keep_bh, new_bh, after_bh in zip(keep_tbh, candidate_tbh, hidden_tbh, strict=True):
+                torch.lerp(new_bh, before_bh, keep_bh, out=after_bh)
+                before_bh = after_bh
+        ctx.save_for_backward(keep_tbh, start_bh, hidden_tbh)
+        return hidden_tbh
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        keep_tbh, start_bh, hidden_tbh = ctx.saved_tensors
+        grad_tbh = _flowing_back(keep_tbh, grad_outputs[0])
+        grad_logit_tbh = torch.empty_like(grad_tbh)
+        torch.sub(start_bh, hidden_tbh[0], out=grad_logit_tbh[0])
+        torch.sub(hidden_tbh[:-1], hidden_tbh[1:], out=grad_logit_tbh[1:])
+        kept_tbh = keep_tbh * grad_tbh
+        return grad_logit_tbh.mul_(kept_tbh), grad_tbh.sub_(kept_tbh), kept_tbh[0].clone()
+
+
+def _flowing_back(decay_tbh: Tensor, grad_output_tbh: Tensor) -> Tensor:
+    """Return every g_t = dL/dh_t + a_{t+1} g_{t+1}."""
+    if in_blocks(decay_tbh):
+        backwards_tbh = grad_output_tbh.flip(0)
+        run_blocks(decay_tbh.flip(0).roll(1, 0), backwards_tbh)  # v_t is multiplied by a_{t+1}
+        return backwards_tbh.flip(0)
+    grad_tbh = grad_output_tbh.clone(memory_format=torch.contiguous_format)
+    run_steps(decay_tbh.unbind()[:0:-1], grad_tbh.unbind()[::-1])
+    return grad_tbh
 
 
 def in_blocks(values_tbh: Tensor) -> bool:

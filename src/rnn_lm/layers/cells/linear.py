@@ -4,13 +4,15 @@ All of a_t and b_t are then products of inputs, for many steps at once, and ``la
 its gates once, for one input or for many, its equation in ``step``, and in ``run`` what a and b are in it::
 
     def step(self, input_be, state):
-        update, candidate = self.gates_of(input_be)
-        return ((1 - update) * state[0] + update * candidate,)
+        forget, candidate = self.gates_of(input_be)
+        return (forget * state[0] + (1 - forget) * candidate,)
 
     def run(self, input_tbe, state):
-        update, candidate = self.gates_of(input_tbe)
-        hidden_tbh = linear_scan(1 - update, update * candidate, state[0])
+        forget, candidate = self.gates_of(input_tbe)
+        hidden_tbh = linear_scan(forget, (1 - forget) * candidate, state[0])
         return hidden_tbh, (hidden_tbh[-1],)
+
+Where a is a sigmoid and b is 1 - a times a candidate, ``gated_scan`` does the gate too, over memory less often.
 """
 
 from __future__ import annotations
@@ -48,5 +50,12 @@ class LinearCell(Cell):
         """Make the parameters that a cell has besides; most have none."""
 
     def project(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, ...]:
-        """Return W x + b, gate by gate, each (..., H)."""
-        return functional.linear(input, self.weight, self.bias).chunk(self.gates, dim=-1)
+        """Return W x + b, gate by gate, each (..., H).
+
+        Of one input, in one product. Of many, in one for each gate: the gradients of parts of one tensor would have to
+        be put together again.
+        """
+        if input.dim() == 2:
+            return functional.linear(input, self.weight, self.bias).chunk(self.gates, dim=-1)
+        blocks = zip(self.weight.chunk(self.gates), self.bias.chunk(self.gates), strict=True)
+        return tuple(functional.linear(input, weight, bias) for weight, bias in blocks)

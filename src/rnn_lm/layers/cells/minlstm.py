@@ -9,7 +9,7 @@ from torch.nn.functional import logsigmoid
 
 from rnn_lm.layers.cells.base import Start, register_cell
 from rnn_lm.layers.cells.linear import LinearCell
-from rnn_lm.layers.scan import linear_scan
+from rnn_lm.layers.scan import gated_scan
 from rnn_lm.layers.state import State
 
 
@@ -30,9 +30,13 @@ class MinLSTMCell(LinearCell):
 
     def gates_of(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, Tensor, Tensor]:
         """Return i / (f + i), f / (f + i) and g."""
-        i, f, candidate = self.project(input)
-        odds = logsigmoid(f) - logsigmoid(i)
+        odds, candidate = self.odds_of(input)
         return torch.sigmoid(-odds), torch.sigmoid(odds), candidate
+
+    def odds_of(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, Tensor]:
+        """Return log(f / i) and g."""
+        i, f, candidate = self.project(input)
+        return logsigmoid(f) - logsigmoid(i), candidate
 
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         (hidden_bh,) = state
@@ -40,8 +44,7 @@ class MinLSTMCell(LinearCell):
         return (share_f * hidden_bh + share_i * candidate,)
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
-        share_i, share_f, candidate = self.gates_of(input_tbe)
-        hidden_tbh = linear_scan(share_f, share_i * candidate, state[0])
+        hidden_tbh = gated_scan(*self.odds_of(input_tbe), state[0])
         return hidden_tbh, (hidden_tbh[-1],)
 
     def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:  # noqa: ARG002

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from rnn_lm.layers.cells.base import Start, register_cell
 from rnn_lm.layers.cells.linear import LinearCell
-from rnn_lm.layers.scan import linear_scan
+from rnn_lm.layers.scan import gated_scan
 from rnn_lm.layers.state import State
 
 
@@ -46,11 +46,14 @@ class QRNNCell(LinearCell):
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
         _, cell_bh, *before = state
-        ahead_tbg = functional.linear(input_tbe, self.weight_before).to(cell_bh.dtype)
-        z, f, o = self.gates_of(input_tbe, torch.cat([torch.cat(before, dim=-1).unsqueeze(0), ahead_tbg[:-1]]))
-        cell_tbh = linear_scan(f, (1 - f) * z, cell_bh)
-        output_tbh = o * cell_tbh
-        return output_tbh, (output_tbh[-1], cell_tbh[-1], *ahead_tbg[-1].chunk(3, dim=-1))
+        ahead = [functional.linear(input_tbe, block).to(cell_bh.dtype) for block in self.weight_before.chunk(3)]
+        z, f, o = (
+            own_tbh + torch.cat([before_bh.unsqueeze(0), ahead_tbh[:-1]])
+            for own_tbh, before_bh, ahead_tbh in zip(self.project(input_tbe), before, ahead, strict=True)
+        )
+        cell_tbh = gated_scan(f, torch.tanh(z), cell_bh)
+        output_tbh = torch.sigmoid(o) * cell_tbh
+        return output_tbh, (output_tbh[-1], cell_tbh[-1], *(ahead_tbh[-1] for ahead_tbh in ahead))
 
     def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:
         """Return candidate, forget and output."""
