@@ -10,6 +10,7 @@ from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.experiments.members import Member
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
+from rnn_lm.gradients.coordinates import require_within_reach
 from rnn_lm.gradients.results import GradientsPart
 from rnn_lm.gradients.run import run_gradients
 from rnn_lm.gradients.subjects import Subject
@@ -65,13 +66,13 @@ def gradients(context: PartContext) -> GradientsPart | None:
         model = member.models[0]
         if member.name in CELLS and isinstance(model, RecurrentLanguageModel):
             try:
-                _ = model.torch_cells
+                require_within_reach(member.name, model.cells[-1], "give smaller layers")
             except UserError as error:
                 context.progress.say(f"note        gradients: {error}; it is left out")
             else:
                 subjects.append(Subject(member.name, "trained", model, {}))
     if not subjects:
-        context.progress.say("note        gradients: none of the models has a recurrent matrix to look into")
+        context.progress.say("note        gradients: none of the models can be looked into")
         return None
     return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects)
 

@@ -6,15 +6,18 @@ loss(T) is the NLL of the one token predicted at T. The gradients are autograd's
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.evaluation.jackknife import mean_interval
+from rnn_lm.gradients.coordinates import coordinates, parts_read
 from rnn_lm.gradients.results import Band, SlopeJson
-from rnn_lm.gradients.unroll import Link, Trace, cell_path_only, unroll, warm_state, whole_state
+from rnn_lm.gradients.unroll import LayerTrace, Link, Trace, cell_path_only, unroll, warm_state, whole_state
 from rnn_lm.gradients.windows import Windows
+from rnn_lm.layers.cells import TorchCell
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
 COLUMNS_AT_A_TIME = 32
@@ -31,24 +34,21 @@ class LagGradients:
     which is what Jacobians and exponents speak of.
 
     Attributes:
-        hidden_kbh: by the hidden state h(T-k), all paths.
+        hidden_kbh: by the hidden state h(T-k), all paths; 0 from k = 1 on where no step reads it.
         cell_kbh: by the cell state c(T-k), all paths, the one through h(T-k) = o * tanh(c(T-k)) among them; LSTM only.
-        kept_kbh: by c(T-k) with h(T-k) held: only what step T-k+1 reads of it; LSTM only. The gradient by the state
-            (h, c), as two independent coordinates, is ``hidden_kbh`` and this one end to end.
-        recurrent_lkbg: by the recurrent pre-activation W_hh h(T-k-1) + b_hh of every layer.
+        kept_kbh: by c(T-k) with h(T-k) held: only what step T-k+1 reads of it; LSTM only.
+        state_kbn: by all that the next step reads (``coordinates``), laid end to end as independent coordinates: of the
+            LSTM ``hidden_kbh`` and ``kept_kbh``.
+        recurrent_lkbg: by the recurrent pre-activation W_hh h(T-k-1) + b_hh of every layer; None without such matrices.
         previous_lkbh: h(T-k-1) of every layer. Step T-k contributes recurrent^T previous to d loss(T) / d W_hh.
     """
 
     hidden_kbh: Float[Tensor, "K B H"]
     cell_kbh: Float[Tensor, "K B H"] | None
     kept_kbh: Float[Tensor, "K B H"] | None
-    recurrent_lkbg: Float[Tensor, "L K B GH"]
-    previous_lkbh: Float[Tensor, "L K B H"]
-
-    @property
-    def state_kbn(self) -> Float[Tensor, "K B N"]:
-        """By the whole state: h, or (h, c) as independent coordinates."""
-        return self.hidden_kbh if self.kept_kbh is None else torch.cat([self.hidden_kbh, self.kept_kbh], dim=2)
+    state_kbn: Float[Tensor, "K B N"]
+    recurrent_lkbg: Float[Tensor, "L K B GH"] | None
+    previous_lkbh: Float[Tensor, "L K B H"] | None
 
 
 def lag_gradients(model: RecurrentLanguageModel, windows: Windows, lags: int, link: Link = whole_state) -> LagGradients:
@@ -73,18 +73,35 @@ def lag_gradients(model: RecurrentLanguageModel, windows: Windows, lags: int, li
 def _backward(nll: Tensor, trace: Trace) -> LagGradients:
     """One backward pass for all lags, layers and columns: columns share nothing, so the sum of their losses does."""
     last = trace.layers[-1]
-    wanted = [state[0] for state in last.states[1:]]
-    wanted += [nudge for layer in trace.layers for nudge in layer.nudges]
-    if len(last.states[0]) == 2:
-        # Nothing reads c(T) itself: its gradient with h(T) held is 0, and ``materialize_grads`` says so.
-        unread = torch.zeros_like(last.states[-1][1], requires_grad=True)
-        wanted += [state[1] for state in last.states[1:]]
-        wanted += [state[1] for state in last.carried[1:]] + [unread]
-    gradients = torch.autograd.grad(nll, wanted, materialize_grads=True)
-    rows, layers = len(last.nudges), len(trace.layers)
-    hidden_kbh, *recurrent, cell_kbh, kept_kbh = [*_by_lag(gradients, rows), None, None][: layers + 3]
+    rows, parts = len(last.carried), coordinates(last.layer)
+    has_matrices = all(layer.nudges for layer in trace.layers)
+    wanted = [[state[0] for state in last.states[1:]]]
+    wanted += [layer.nudges for layer in trace.layers] if has_matrices else []
+    wanted += [_reached(last, part, held=0 in parts) for part in parts]
+    has_cell = isinstance(last.layer, TorchCell) and len(last.states[0]) == 2
+    wanted += [[state[1] for state in last.states[1:]]] if has_cell else []
+    gradients = torch.autograd.grad(nll, list(chain.from_iterable(wanted)), materialize_grads=True, allow_unused=True)
+    found = _by_lag(gradients, rows)
+    hidden_kbh, layers = found[0], len(trace.layers) if has_matrices else 0
+    by_part = found[1 + layers : 1 + layers + len(parts)]
+    state_kbn = torch.cat(by_part, dim=2)
+    cell_kbh, kept_kbh = (found[-1], by_part[1]) if has_cell else (None, None)
+    if not has_matrices:
+        return LagGradients(hidden_kbh, cell_kbh, kept_kbh, state_kbn, None, None)
     previous = [torch.stack([state[0].detach() for state in layer.states[-2::-1]]) for layer in trace.layers]
-    return LagGradients(hidden_kbh, cell_kbh, kept_kbh, torch.stack(recurrent), torch.stack(previous))
+    recurrent_lkbg = torch.stack(found[1 : 1 + layers])
+    return LagGradients(hidden_kbh, cell_kbh, kept_kbh, state_kbn, recurrent_lkbg, torch.stack(previous))
+
+
+def _reached(layer: LayerTrace, part: int, *, held: bool) -> list[Tensor]:
+    """One part of the state after every step; ``held``: only as the next step reads it, the hidden state held."""
+    if not held:
+        return [state[part] for state in layer.states[1:]]
+    carried = [state[part] for state in layer.carried[1:]]
+    # The loss reads h(T). Nothing reads the others at T: their gradient with h(T) held is 0, as materialized.
+    last = layer.states[-1][part] if part == 0 else torch.zeros_like(layer.states[-1][part])
+    # What a link cut off has no gradient, and a part of the state that is made of nothing but constants neither.
+    return [one if one.requires_grad else torch.zeros_like(one, requires_grad=True) for one in (*carried, last)]
 
 
 def _by_lag(gradients: tuple[Tensor, ...], rows: int) -> list[Tensor]:
@@ -95,8 +112,9 @@ def _by_lag(gradients: tuple[Tensor, ...], rows: int) -> list[Tensor]:
 def norms_by_lag(model: RecurrentLanguageModel, windows: Windows, lags: int) -> dict[str, Float[Tensor, "K B"]]:
     """Norms of the state gradients by lag and position, one entry per path.
 
-    ``hidden`` is the norm of d loss(T) / d h(T-k), ``state`` that of the gradient by the whole state, which is the same
-    but for the LSTM, where h and c are independent coordinates of the state. An LSTM has three more::
+    ``hidden`` is the norm of d loss(T) / d h(T-k), ``state`` that of the gradient by all that the next step reads. They
+    are the same where that is h alone; of the LSTM, h and c are independent coordinates. Where no step reads h, nothing
+    flows back through it, and ``hidden`` is ``state`` as well. An LSTM has three more::
 
         cell       d loss(T) / d c(T-k): all paths
         cell only  the part of it that stays on the cell: with every edge h(t) -> gates(t+1) cut, the only way left is
@@ -121,7 +139,8 @@ def column_chunks(windows: Windows) -> list[Windows]:
 
 def _path_norms(model: RecurrentLanguageModel, windows: Windows, lags: int) -> dict[str, Tensor]:
     everything = lag_gradients(model, windows, lags)
-    norms = {"hidden": _norm(everything.hidden_kbh), "state": _norm(everything.state_kbn)}
+    followed_kbn = everything.hidden_kbh if 0 in parts_read(model.cells[-1]) else everything.state_kbn
+    norms = {"hidden": _norm(followed_kbn), "state": _norm(everything.state_kbn)}
     if everything.cell_kbh is not None:
         only = lag_gradients(model, windows, lags, cell_path_only)
         assert only.cell_kbh is not None

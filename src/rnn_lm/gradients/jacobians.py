@@ -1,21 +1,22 @@
 """The one-step Jacobian d s(t+1) / d s(t) in closed form, and what it does along a real trajectory.
 
-s is all that a layer hands to its next step: h for Elman and GRU, (h, c) laid end to end for the LSTM, with h and c
-taken as independent coordinates. In a stack, layer l at t+1 depends on layers 1...l at t: the whole Jacobian is block
-lower triangular and its eigenvalues are those of the layers' own Jacobians, which are what is computed here.
+s is all that a layer's next step reads (``coordinates``): h for Elman and GRU, (h, c) laid end to end for the LSTM,
+with h and c taken as independent coordinates; of a linear cell one part, whose Jacobian is diagonal (``diagonal``).
+In a stack, layer l at t+1 depends on layers 1...l at t: the whole Jacobian is block lower triangular and its
+eigenvalues are those of the layers' own Jacobians, which are what is computed here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from rnn_lm.gradients.coordinates import coordinates
 from rnn_lm.gradients.unroll import LayerTrace
-from rnn_lm.layers.cells import CellParameters, TorchCell
+from rnn_lm.layers.cells import Cell, CellParameters, TorchCell
 from rnn_lm.layers.state import State
 from rnn_lm.registry import Registry
 
@@ -94,28 +95,37 @@ def lstm(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameter
     return torch.cat([top, torch.cat([cell_by_hidden, torch.diag_embed(f)], dim=2)], dim=1)
 
 
-def jacobian_by_autograd(
-    cell: TorchCell, input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters
-) -> Float[Tensor, "B N N"]:
+def jacobian_by_autograd(cell: Cell, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B N N"]:
     """The same for any cell, by reverse-mode differentiation of its step: the check on the closed forms."""
-    parts = len(state)
+    parts = coordinates(cell)
 
-    def step(flat_n: Tensor, input_e: Tensor) -> Tensor:
-        before = tuple(part.unsqueeze(0) for part in flat_n.chunk(parts))
-        return torch.cat(cell.step(input_e.unsqueeze(0), before, parameters), dim=1).squeeze(0)
+    def step(flat_n: Tensor, input_e: Tensor, *whole: Tensor) -> Tensor:
+        before = [part.unsqueeze(0) for part in whole]
+        for index, part in zip(parts, flat_n.chunk(len(parts)), strict=True):
+            before[index] = part.unsqueeze(0)
+        after = cell.step(input_e.unsqueeze(0), tuple(before))
+        return torch.cat([after[index] for index in parts], dim=1).squeeze(0)
 
-    return torch.func.vmap(torch.func.jacrev(step))(torch.cat(state, dim=1), input_be)
+    flat_bn = torch.cat([state[index] for index in parts], dim=1)
+    return torch.func.vmap(torch.func.jacrev(step))(flat_bn, input_be, *state)
 
 
 def along(trace: LayerTrace, cell_name: str, start: int = 0) -> Iterator[Float[Tensor, "B N N"]]:
     """The Jacobians of steps ``start``... of a layer's run, one after the other; in closed form where there is one."""
-    closed_form = cell_name in JACOBIANS
-    jacobian = JACOBIANS[cell_name] if closed_form else partial(jacobian_by_autograd, trace.layer)
-    parameters = trace.layer.cell_parameters()
+    cell = trace.layer
     for row in range(start, len(trace.input_tbe)):
         with torch.no_grad():
-            jacobian_bnn = jacobian(trace.input_tbe[row], trace.states[row], parameters)
+            if has_closed_form(cell, cell_name):
+                assert isinstance(cell, TorchCell)
+                jacobian_bnn = JACOBIANS[cell_name](trace.input_tbe[row], trace.states[row], cell.cell_parameters())
+            else:
+                jacobian_bnn = jacobian_by_autograd(cell, trace.input_tbe[row], trace.states[row])
         yield jacobian_bnn
+
+
+def has_closed_form(cell: Cell, cell_name: str) -> bool:
+    """Whether the cell's Jacobian stands here as a formula."""
+    return cell_name in JACOBIANS and isinstance(cell, TorchCell)
 
 
 def spectral_radius(jacobian_bnn: Float[Tensor, "B N N"]) -> Float[Tensor, "B"]:

@@ -91,19 +91,19 @@ class Described(TypedDict):
 
 
 class ByLags(TypedDict):
-    """How far back the gradients of so many positions reach."""
+    """How far back the gradients of so many positions reach; truncation is of cells with a W_hh alone."""
 
     positions: int
     by_lag: ByLag
     slope: SlopeJson
-    truncation: TruncationJson
+    truncation: NotRequired[TruncationJson]
 
 
 class Jacobians(TypedDict):
-    """Jacobians along some of the trajectories, and what they foretell."""
+    """Jacobians along some of the trajectories, and what they foretell; no error where no form is closed."""
 
     trajectories: NotRequired[int]
-    closed_form_error: float
+    closed_form_error: float | None
     lyapunov: Lyapunov
     prediction: Prediction
     one_step: OneStep

@@ -9,6 +9,7 @@ from pathlib import Path
 from rnn_lm.config import to_json
 from rnn_lm.gradients.clipping import CLIPS, small_data, summarize, train_clipped
 from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.gradients.coordinates import require_cell_within_reach, require_within_reach
 from rnn_lm.gradients.measure import measure_jacobians, measure_lags
 from rnn_lm.gradients.parts import Parts, rounded
 from rnn_lm.gradients.results import Clipping, Described, GradientModel, GradientsPart, TrainedRun
@@ -44,9 +45,15 @@ def run_gradients(
         The "gradients" part of results.json: ``docs/gradients.md`` explains the entries.
 
     Raises:
-        UserError: an unknown cell, or a text too short for ``config.lags``.
+        UserError: an unknown cell, one that cannot be looked into, or a text too short for ``config.lags``.
         TrainingInterrupted: Ctrl-C while training.
     """
+    if trained:
+        for one in trained:
+            require_within_reach(one.name, one.model.cells[-1], "give a smaller model")
+    else:
+        for cell in config.cells:
+            require_cell_within_reach(cell, config.probe_size)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trained = trained or [
         train_subject(cell, config, data, folder / f"{cell}-trained", progress) for cell in config.cells

@@ -60,7 +60,7 @@ def truncation(model: RecurrentLanguageModel, windows: Windows, lags: int, lengt
     """Measure what truncation at each of ``lengths`` cuts off.
 
     Args:
-        model: in float64.
+        model: in float64, with W_hh in every layer.
         windows: see ``lag_gradients``.
         lags: the longest lag.
         lengths: values of ``bptt_length``; those above ``lags`` + 1 are left out, as nothing beyond is measured.
@@ -84,6 +84,7 @@ def truncation(model: RecurrentLanguageModel, windows: Windows, lags: int, lengt
 
 def contribution_norms(gradients: LagGradients) -> Float[Tensor, "K B"]:
     """Norm of each G(k), over all layers; the norm of an outer product is the product of the norms."""
+    assert gradients.recurrent_lkbg is not None and gradients.previous_lkbh is not None  # noqa: PT018
     recurrent_lkb = torch.linalg.vector_norm(gradients.recurrent_lkbg, dim=-1)
     previous_lkb = torch.linalg.vector_norm(gradients.previous_lkbh, dim=-1)
     return torch.linalg.vector_norm(recurrent_lkb * previous_lkb, dim=0)
@@ -119,6 +120,7 @@ class _BlockSums:
     def add(self, gradients: LagGradients) -> None:
         """Add some positions."""
         recurrent_lkbg, previous_lkbh = gradients.recurrent_lkbg, gradients.previous_lkbh
+        assert recurrent_lkbg is not None and previous_lkbh is not None  # noqa: PT018
         lags = recurrent_lkbg.shape[1]
         edges = sorted({0, *self.lengths, lags})
         lag_k = torch.arange(lags, dtype=recurrent_lkbg.dtype).view(1, -1, 1, 1)

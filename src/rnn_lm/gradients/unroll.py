@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.layers.cells import TorchCell
+from rnn_lm.layers.cells import Cell, TorchCell
 from rnn_lm.layers.state import State
 from rnn_lm.models.recurrent import RecurrentLanguageModel, split_state
 
@@ -40,10 +40,10 @@ class LayerTrace:
         carried: T states: ``carried[t]`` is ``states[t]`` as step t alone reads it. Its gradient leaves out what else
             ``states[t]`` is used for: the decoder and the layer above read h, and an LSTM's h is computed from its c.
         nudges: T zeros (B, G*H), one added to each step's ``W_hh h + b_hh``: the gradient of a nudge is the gradient
-            of that step's recurrent pre-activation.
+            of that step's recurrent pre-activation. None for a cell whose matrices do not lie as torch.nn's.
     """
 
-    layer: TorchCell
+    layer: Cell
     input_tbe: Float[Tensor, "T B E"]
     states: list[State]
     carried: list[State]
@@ -91,23 +91,27 @@ def unroll(
     """
     signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight)
     traces = []
-    for layer, layer_state in zip(model.torch_cells, split_state(state, model.layer_sizes), strict=True):
+    for layer, layer_state in zip(model.cells, split_state(state, model.layer_sizes), strict=True):
         trace = _unroll_layer(layer, signal_tbe, layer_state, link)
         signal_tbe = torch.stack([hidden_bh for hidden_bh, *_ in trace.states[1:]])
         traces.append(trace)
     return Trace(traces, model.project(signal_tbe))
 
 
-def _unroll_layer(layer: TorchCell, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:
-    parameters = layer.cell_parameters()
-    nudge_shape = (input_tbe.shape[1], len(parameters.bias_hh))
+def _unroll_layer(layer: Cell, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:
     states: list[State] = [tuple(part.clone().requires_grad_() for part in state)]
     carried: list[State] = []
     nudges: list[Tensor] = []
     for input_be in input_tbe:
         # A view is a node of its own in the graph, so that its gradient is that of this one use.
         carried.append(link(tuple(part.view_as(part) for part in states[-1])))
-        nudges.append(torch.zeros(nudge_shape, dtype=input_tbe.dtype, requires_grad=True))
-        nudged = parameters._replace(bias_hh=parameters.bias_hh + nudges[-1])
-        states.append(layer.step(input_be, carried[-1], nudged))
+        if isinstance(layer, TorchCell):
+            parameters = layer.cell_parameters()
+            nudges.append(
+                torch.zeros(len(input_be), len(parameters.bias_hh), dtype=input_tbe.dtype, requires_grad=True)
+            )
+            nudged = parameters._replace(bias_hh=parameters.bias_hh + nudges[-1])
+            states.append(layer.step(input_be, carried[-1], nudged))
+        else:
+            states.append(layer.step(input_be, carried[-1]))
     return LayerTrace(layer, input_tbe, states, carried, nudges)

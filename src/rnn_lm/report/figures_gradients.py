@@ -34,6 +34,7 @@ from rnn_lm.report.gradient_panels import (
     weights_header,
 )
 from rnn_lm.report.style import INK, MUTED, Say, save_charts
+from rnn_lm.report.tables_gradients import has_truncation
 
 FLOAT32 = 2.0**-24
 """Relative size below which adding a term changes nothing in float32."""
@@ -180,6 +181,7 @@ def truncation_figure(gradients: Mapping[str, Any]) -> AnyChart:
     rows = [
         row
         for model in gradients["models"]
+        if "truncation" in model
         for kind, label in CUTS.items()
         for row in model_rows(
             model,
@@ -221,7 +223,7 @@ def gradient_charts(gradients: Mapping[str, Any]) -> list[tuple[str, AnyChart]]:
         ("gradient-norm-by-lag", norm_by_lag_figure),
         ("gradient-prediction", prediction_figure),
         *([("gradient-lstm-paths", paths_figure)] if has_lstm else []),
-        ("gradient-truncation", truncation_figure),
+        *([("gradient-truncation", truncation_figure)] if has_truncation(gradients) else []),
         ("jacobian-trajectory", trajectory_figure),
         ("jacobian-singular-values", singular_values_figure),
         ("jacobian-product", product_figure),

@@ -18,7 +18,7 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
         return
     if not any(model["weights"] == "trained" for model in part["models"]):
         yield "models: none is trained"
-    lengths = part["models"][0]["truncation"]["bptt_length"]
+    lengths = next((model["truncation"]["bptt_length"] for model in part["models"] if "truncation" in model), [])
     for index, model in enumerate(part["models"]):
         where = f"models[{index}]"
         if "hidden" not in model["by_lag"]:
@@ -44,15 +44,18 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
         if not all(abs(exponent) <= LARGEST_EXPONENT for exponent in spectrum["exponents"]):
             yield f"{where}.lyapunov has an exponent beyond {LARGEST_EXPONENT:g}"
         yield from _unequal(f"{where}.product", model["product"]["steps"], model["product"]["log_norm"])
-        cut = model["truncation"]
-        kinds = (cut["window_share"], cut["segments_share"], cut["window_error"], cut["segments_error"])
-        yield from _unequal(f"{where}.truncation", cut["bptt_length"], *kinds)
+        if "truncation" in model:
+            cut = model["truncation"]
+            kinds = (cut["window_share"], cut["segments_share"], cut["window_error"], cut["segments_error"])
+            yield from _unequal(f"{where}.truncation", cut["bptt_length"], *kinds)
+            if cut["bptt_length"] != lengths or min(lengths, default=0) < 1:
+                yield f"{where}: bptt_length is below 1, or not that of the other models"
         foretold = model["prediction"]
         yield from _unequal(f"{where}.prediction", foretold["measured"], foretold["predicted"])
         if len(foretold["measured"]) < 2:
             yield f"{where}.prediction has but one lag"
-        if cut["bptt_length"] != lengths or min([*lengths, *model["product"]["steps"]], default=0) < 1:
-            yield f"{where}: bptt_length or steps are below 1, or not those of the other models"
+        if min(model["product"]["steps"], default=0) < 1:
+            yield f"{where}.product: steps are below 1"
     yield from _clipping_inconsistencies(part["clipping"])
 
 

@@ -9,15 +9,21 @@ from rnn_lm.report.figures_gradients import gradient_charts
 from rnn_lm.report.results import Results
 from rnn_lm.report.sections import Block, Figure, Heading, Paragraph, Section, section
 from rnn_lm.report.tables import Table
-from rnn_lm.report.tables_gradients import clipping_table, decay_table, jacobians_table, truncation_table
+from rnn_lm.report.tables_gradients import (
+    clipping_table,
+    decay_table,
+    has_truncation,
+    jacobians_table,
+    truncation_table,
+)
 
 CAPTIONS = {
     "gradient-norm-by-lag": "How much of one token's loss reaches the hidden state k tokens earlier: geometric mean, "
     "band from the 10th to the 90th percentile over positions. Thin dots: the slope that the Jacobians' exponents "
-    "foretell for the far lags.",
+    "foretell for the far lags. By what the next step reads, where that is not the hidden state (QRNN, HGRN).",
     "gradient-prediction": "The same norm, measured by autograd (dots), and foretold from Jacobians alone (line), at "
     "the same positions. Where the dashed slope of the largest exponent parts from the dots, the loss does not see the "
-    "slowest direction.",
+    "slowest direction. Of a linear cell the line is the product of its gates, and exact.",
     "gradient-lstm-paths": "The LSTM's two ways back: along the cell, where only forget gates multiply, and through "
     "gates and recurrent weights.",
     "gradient-truncation": "Share of the gradient of the recurrent weights that truncated BPTT leaves out.",
@@ -50,7 +56,7 @@ def gradients(results: Results) -> Section | None:
         return tuple(_figure(name, charts[name]) for name in names if name in charts) + tables
 
     decay = figures(("gradient-norm-by-lag", "gradient-prediction", "gradient-lstm-paths"), decay_table(part))
-    cut = figures(("gradient-truncation",), truncation_table(part))
+    cut = figures(("gradient-truncation",), truncation_table(part)) if has_truncation(part) else ()
     spectra = ("jacobian-trajectory", "jacobian-singular-values", "jacobian-product", "lyapunov-spectrum")
     jacobians = figures(spectra, jacobians_table(part))
     tables = (clipping_table(part, "exploding"), clipping_table(part, "vanishing"))
@@ -61,7 +67,7 @@ def gradients(results: Results) -> Section | None:
         (
             _introduction(part),
             *(Heading("Decay by lag"), *decay),
-            *(Heading("Truncation"), *cut),
+            *((Heading("Truncation"), *cut) if cut else ()),
             *(Heading("Jacobians and Lyapunov exponents"), *jacobians),
             *(Heading("Clipping"), *clipping),
         ),

@@ -18,7 +18,7 @@ def gradients_tables(gradients: Mapping[str, Any]) -> tuple[Table, ...]:
     return (
         decay_table(gradients),
         jacobians_table(gradients),
-        truncation_table(gradients),
+        *([truncation_table(gradients)] if has_truncation(gradients) else []),
         clipping_table(gradients, "exploding"),
         clipping_table(gradients, "vanishing"),
     )
@@ -82,7 +82,7 @@ def jacobians_table(gradients: Mapping[str, Any]) -> Table:
             f"{sum(step['spectral_radius']) / count:.3f}",
             f"{sum(step['largest_singular_value']) / count:.3f}",
             f"{values[len(values) // 2]:.3g}",
-            f"{model['closed_form_error']:.0e}",
+            numbers.MISSING if (error := model["closed_form_error"]) is None else f"{error:.0e}",
         )
 
     return Table(
@@ -94,9 +94,14 @@ def jacobians_table(gradients: Mapping[str, Any]) -> Table:
     )  # fmt: skip
 
 
+def has_truncation(gradients: Mapping[str, Any]) -> bool:
+    """Whether a model has the W_hh that truncation is measured by."""
+    return any("truncation" in model for model in gradients["models"])
+
+
 def truncation_table(gradients: Mapping[str, Any]) -> Table:
     """What truncation cuts off, by bptt_length: share of the mass, and error of the gradient."""
-    models = gradients["models"]
+    models = [model for model in gradients["models"] if "truncation" in model]
     lengths = [length for length in models[0]["truncation"]["bptt_length"] if length in SHOWN_LENGTHS]
 
     def row(model: Mapping[str, Any], length: int) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ class HGRNCell(LinearCell):
 
     gates = 3
     state_parts = 2
+    carried = 1
 
     def add_parameters(self) -> None:
         """Make the bounds of the forget gate."""
@@ -40,6 +41,10 @@ class HGRNCell(LinearCell):
         candidate, forget, output = self.project(input)
         least_h = torch.sigmoid(self.lower_bound)
         return functional.silu(candidate), least_h + (1 - least_h) * torch.sigmoid(forget), torch.sigmoid(output)
+
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:  # noqa: ARG002
+        """Return f."""
+        return self.gates_of(input_be)[1]
 
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         _, cell_bh = state

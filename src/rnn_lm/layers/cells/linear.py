@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnn_lm.layers.cells.base import Cell
+from rnn_lm.layers.state import State
 
 
 class LinearCell(Cell):
@@ -35,9 +36,11 @@ class LinearCell(Cell):
 
     Attributes:
         gates: G, blocks of H rows.
+        carried: which part of the state the recurrence is of; the others are made of it, or of inputs.
     """
 
     gates: ClassVar[int] = 1
+    carried: ClassVar[int] = 0
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -48,6 +51,10 @@ class LinearCell(Cell):
 
     def add_parameters(self) -> None:
         """Make the parameters that a cell has besides; most have none."""
+
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:
+        """Return a when ``input_be`` is read in ``state``: all there is of the step's Jacobian, on its diagonal."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it keeps")
 
     def project(self, input: Float[Tensor, "*times E"]) -> tuple[Tensor, ...]:
         """Return W x + b, gate by gate, each (..., H).

@@ -31,6 +31,10 @@ class MinGRUCell(LinearCell):
         update, candidate = self.project(input)
         return torch.sigmoid(update), candidate
 
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:  # noqa: ARG002
+        """Return 1 - z."""
+        return 1 - self.gates_of(input_be)[0]
+
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         (hidden_bh,) = state
         update, candidate = self.gates_of(input_be)

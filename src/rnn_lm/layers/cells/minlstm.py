@@ -38,6 +38,10 @@ class MinLSTMCell(LinearCell):
         i, f, candidate = self.project(input)
         return logsigmoid(f) - logsigmoid(i), candidate
 
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:  # noqa: ARG002
+        """Return f / (f + i)."""
+        return self.gates_of(input_be)[1]
+
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         (hidden_bh,) = state
         share_i, share_f, candidate = self.gates_of(input_be)

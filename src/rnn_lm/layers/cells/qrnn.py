@@ -27,6 +27,7 @@ class QRNNCell(LinearCell):
 
     gates = 3
     state_parts = 5
+    carried = 1
     settings = frozenset({"forget_bias"})
 
     def add_parameters(self) -> None:
@@ -37,6 +38,10 @@ class QRNNCell(LinearCell):
         """Return z, f and o; ``before`` is V x-."""
         z, f, o = (functional.linear(input, self.weight, self.bias) + before).chunk(3, dim=-1)
         return torch.tanh(z), torch.sigmoid(f), torch.sigmoid(o)
+
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:
+        """Return f."""
+        return self.gates_of(input_be, torch.cat(state[2:], dim=-1))[1]
 
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         _, cell_bh, *before = state

@@ -53,6 +53,10 @@ class RGLRUCell(LinearCell):
         room = -torch.expm1(2 * log_decay)
         return log_decay.exp(), room.clamp_min(torch.finfo(room.dtype).tiny).sqrt() * (gate * projected)
 
+    def keep(self, input_be: Float[Tensor, "B E"], state: State) -> Float[Tensor, "B H"]:  # noqa: ARG002
+        """Return a."""
+        return self.coefficients(input_be)[0]
+
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         (hidden_bh,) = state
         decay, entering = self.coefficients(input_be)
