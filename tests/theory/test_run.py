@@ -16,7 +16,7 @@ from rnn_lm.progress import SilentProgress
 from rnn_lm.report.figures_theory import draw_theory
 from rnn_lm.theory import recall, run
 from rnn_lm.theory.config import TheoryConfig
-from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, spectral
+from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, linear, spectral
 from rnn_lm.theory.statement import equal
 
 SMALL = TheoryConfig(
@@ -26,7 +26,7 @@ SMALL = TheoryConfig(
 
 @settings(deadline=None, max_examples=3, suppress_health_check=[HealthCheck.too_slow])
 @given(size=st.integers(2, 7), steps=st.integers(8, 14), seed=st.integers(0, 10_000))
-@pytest.mark.parametrize("exercise", [bptt, spectral, gating, capacity], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("exercise", [bptt, spectral, gating, capacity, linear], ids=lambda module: module.__name__)
 def test_statements_hold_for_every_size_and_seed(exercise: Any, size: int, steps: int, seed: int) -> None:
     statements, _ = exercise.run(TheoryConfig(theory_size=size, theory_steps=steps, theory_seed=seed))
     assert [statement for statement in statements if not statement.holds] == []
@@ -78,7 +78,7 @@ def test_finished_networks_are_kept_and_not_trained_again(
 
     monkeypatch.setattr(recall, "compete", refuse)
     (again,) = run.run_theory(SMALL, SilentProgress(), kept)["exercises"]
-    assert again["curves"]["recall"] == results["exercises"][-1]["curves"]["recall"]
+    assert again["curves"]["recall"] == results["exercises"][4]["curves"]["recall"]
     with pytest.raises(AssertionError, match="trained again"):
         run.run_theory(dataclasses.replace(SMALL, recall_updates=41), SilentProgress(), kept)
 

@@ -1,4 +1,4 @@
-"""``rnn-lm theory``: the five exercises."""
+"""``rnn-lm theory``: the six exercises."""
 
 from __future__ import annotations
 

@@ -32,6 +32,7 @@ from rnn_lm.theory.results import (
     CapacityCurves,
     ClippingCurves,
     Landscape,
+    LinearCurves,
     Name,
     Network,
     PathPoint,
@@ -56,6 +57,7 @@ def theory_figures(results: TheoryPart) -> dict[str, AnyChart]:
         "gating": gating_figure,
         "clipping": clipping_figure,
         "capacity": capacity_figure,
+        "linear": linear_figure,
     }
     return {entry["name"]: drawers[entry["name"]](entry["curves"]) for entry in results["exercises"]}
 
@@ -267,6 +269,34 @@ def capacity_figure(curves: CapacityCurves) -> AnyChart:
     return alt.vconcat(
         top, side_by_side(_memory(curves["memory"], curves["units"]), _machines(curves["machines"])), spacing=30
     )
+
+
+def linear_figure(curves: LinearCurves) -> AnyChart:
+    """Gradient of a minGRU by lag for three biases; parity of k ones, from positive gates and from one of -1."""
+    biases = list(dict.fromkeys(point["bias"] for point in curves["lags"]))
+    lags = [{**point, "series": f"bias {point['bias']:g}"} for point in curves["lags"]]
+    left = panel(
+        lags,
+        ordered_series([f"bias {bias:g}" for bias in biases]),
+        linear_x("lag", "Lag k (steps)"),
+        log_y("Gradient per direction, 1 at lag 0", lags),
+        "minGRU; line: product of gates",
+        every=4,
+    )
+    series = [
+        Series("best reader of gates in (0, 1)", "#d55e00", (7, 3), "triangle-up"),
+        Series("one gate of −1", "#0072b2", (1, 0), "circle"),
+    ]
+    parity = [
+        {"ones": point["ones"], "series": one.label, "predicted": point["parity"] if key == "negative" else None,
+         "measured": point[key]}
+        for point in curves["parity"]
+        for one, key in zip(series, ("positive", "negative"), strict=True)
+    ]  # fmt: skip
+    right = panel(
+        parity, series, linear_x("ones", "Ones read"), linear_y("Read (1: even, −1: odd)"), "Parity", columns=1
+    )
+    return side_by_side(left, right)
 
 
 def _by_length(networks: list[Network]) -> AnyChart:

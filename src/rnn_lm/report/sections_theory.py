@@ -20,13 +20,15 @@ CAPTIONS = {
     "clipping": "What clipping does to the direction and the norm of a gradient, and descent beside a cliff with and "
     "without it.",
     "capacity": "Bits recalled of a list of symbols, against what a state of that size can hold at most.",
+    "linear": "The gradient of a minGRU by lag, measured, over the product of its gates; and the parity of a run of "
+    "ones, which positive gates cannot follow.",
 }
 """What the figure of each exercise shows."""
 
 
 @section("theory", position=80)
 def theory(results: Results) -> Section | None:
-    """The five exercises."""
+    """The exercises."""
     part = results.get("theory")
     if not part:
         return None

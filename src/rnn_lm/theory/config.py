@@ -10,7 +10,7 @@ from rnn_lm.limits import at_least, check_numbers
 
 @dataclass(frozen=True)
 class TheoryConfig:
-    """Sizes at which the five exercises are checked, and how long the recall experiment trains."""
+    """Sizes at which the six exercises are checked, and how long the recall experiment trains."""
 
     theory_seed: int = 1
     """Seeds weights, inputs and the recall experiment."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias, TypedDict
 
 Relation: TypeAlias = Literal["=", "≤", "≥"]
-Name: TypeAlias = Literal["bptt", "spectral", "gating", "clipping", "capacity"]
+Name: TypeAlias = Literal["bptt", "spectral", "gating", "clipping", "capacity", "linear"]
 GatedName: TypeAlias = Literal["lstm", "gru"]
 CellName: TypeAlias = Literal["lstm", "gru", "rnn"]
 PathName: TypeAlias = Literal["total", "direct"]
@@ -207,6 +207,28 @@ class CapacityCurves(ExactCurves):
     recall: list[Network]
 
 
+class KeptLag(MeasuredLag):
+    """Exercise 6."""
+
+    bias: float
+
+
+class ParityPoint(TypedDict):
+    """Exercise 6: so many ones, and what readers make of them."""
+
+    ones: int
+    parity: float
+    positive: float
+    negative: float
+
+
+class LinearCurves(TypedDict):
+    """Exercise 6."""
+
+    lags: list[KeptLag]
+    parity: list[ParityPoint]
+
+
 class Exercise(TypedDict):
     """One exercise; ``curves`` as ``CURVES`` says."""
 
@@ -236,5 +258,6 @@ CURVES: dict[Name, type] = {
     "gating": GatingCurves,
     "clipping": ClippingCurves,
     "capacity": CapacityCurves,
+    "linear": LinearCurves,
 }
 """What the curves of each exercise hold."""

@@ -1,4 +1,4 @@
-"""All five exercises, one after the other: what ``rnn-lm theory`` runs and what the report draws."""
+"""All six exercises, one after the other: what ``rnn-lm theory`` runs and what the report draws."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.progress import Progress
 from rnn_lm.theory import recall
 from rnn_lm.theory.config import TheoryConfig
-from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, spectral
+from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, linear, spectral
 from rnn_lm.theory.results import CheckedTheory, Name, Network, StatementJson, TheoryPart
 from rnn_lm.theory.results import Exercise as ExerciseJson
 from rnn_lm.theory.statement import Statement
@@ -29,6 +29,7 @@ EXERCISES: dict[Name, tuple[str, str, Exercise]] = {
     "gating": ("Gates", "3-gating.md", gating.run),
     "clipping": ("Gradient clipping", "4-clipping.md", clipping.run),
     "capacity": ("The fixed state", "5-fixed-state.md", capacity.run),
+    "linear": ("After the LSTM", "6-after-the-lstm.md", linear.run),
 }
 """Key, title, page in ``docs/theory/``, and what computes it."""
 
