@@ -67,7 +67,7 @@ def test_the_cell_path_is_the_product_of_forget_gates() -> None:
     by_hidden = lag_gradients(model, tokens, LAGS).hidden_kbh[0]
     assert only is not None
     trace = unroll(model, tokens.input_tb, model.initial_state(COLUMNS)).layers[0]
-    weight_ih, weight_hh, bias_ih, bias_hh = trace.layer.cell_parameters()
+    weight_ih, weight_hh, bias_ih, bias_hh = model.torch_cells[0].cell_parameters()
     forget, output = [], []
     for row, input_be in enumerate(trace.input_tbe):
         gates = input_be @ weight_ih.T + bias_ih + trace.states[row][0] @ weight_hh.T + bias_hh

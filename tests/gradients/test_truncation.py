@@ -44,6 +44,8 @@ def truncated_gradient(model: RecurrentLanguageModel, steps: int) -> torch.Tenso
 def test_contributions_add_up_to_autograd_s_gradient(cell: str, layers: int) -> None:
     model = tiny(cell, layers)
     gradients = lag_gradients(model, windows(), LAGS)
+    assert gradients.recurrent_lkbg is not None
+    assert gradients.previous_lkbh is not None
     total = torch.einsum("kbg,kbh->gh", gradients.recurrent_lkbg[-1], gradients.previous_lkbh[-1])
     torch.testing.assert_close(total, truncated_gradient(model, LAGS + 1))
 
