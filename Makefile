@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 
 SITE := .venv/site
 
-.PHONY: demo test test-slow check lint bench readme docs site tutorials clean
+.PHONY: demo test test-slow test-gpu check lint bench readme docs site tutorials clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -16,6 +16,9 @@ test: $(INSTALLED)  ## the tests, slow ones left out
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: every kill, full-size corpora
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(INSTALLED)  ## the tests that need a CUDA device; skipped, saying so, where there is none
+	$(BIN)/python -m pytest tests/gpu
 
 lint: $(INSTALLED)  ## ruff and pyright
 	$(BIN)/ruff check .
