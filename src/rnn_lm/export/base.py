@@ -100,8 +100,8 @@ class TargetRegistry(Registry[Any]):
 
 TARGETS = TargetRegistry("export target", "rnn_lm.exports")
 """Targets by name. None of their modules is imported before it is asked for."""
-for _name in ("hf", "onnx", "web", "arpa", "word2vec"):
-    TARGETS.register(_name)(Lazy(f"rnn_lm.export.{_name}"))
+for _name in ("hf", "onnx", "onnx-int8", "web", "arpa", "word2vec"):
+    TARGETS.register(_name)(Lazy("rnn_lm.export." + _name.replace("-", "_")))
 TARGETS.register("torch")(Lazy("rnn_lm.export.torch_weights"))
 
 

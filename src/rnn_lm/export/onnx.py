@@ -5,17 +5,19 @@
     model.json        names, shapes, what each state begins with, and which id stands before every text
     vocabulary.json   id to token; codec.json: how text is cut; tokenizer.json: what was learned for that
 
-Numbers are float32, or, with ``--precision int8``, matrices are whole numbers of 8 bits with a scale, and what they are
+Numbers are float32, or, with ``--to onnx-int8``, matrices are whole numbers of 8 bits with a scale, and what they are
 multiplied with is brought to 8 bits while the model runs (ONNX Runtime's dynamic quantization).
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from rnn_lm.errors import UserError
+from rnn_lm.export.base import ExportJob
 from rnn_lm.export.onnx_graph import onnx_library
 from rnn_lm.export.onnx_models import LOG_PROBABILITIES, Kind, StatePart, onnx_model, state_parts
 from rnn_lm.files import make_folder, write_atomically, write_json
@@ -24,6 +26,31 @@ from rnn_lm.models.storage import StoredModel
 Precision: TypeAlias = Literal["float32", "int8"]
 ABOUT = "model.json"
 _FORMAT, _VERSION = "rnn_lm onnx", 1
+
+
+@dataclass(frozen=True)
+class Onnx:
+    """``--to onnx`` and ``--to onnx-int8``.
+
+    Attributes:
+        precision: of the matrices.
+    """
+
+    label: str = "ONNX"
+    kind: Literal["file", "folder"] = "folder"
+    precision: Precision = "float32"
+
+    def refuses(self, stored: StoredModel) -> str | None:
+        """See ``ExportTarget.refuses``."""
+        try:
+            state_parts(stored.model)
+        except UserError as error:
+            return str(error)
+        return None
+
+    def write(self, job: ExportJob) -> None:
+        """See ``ExportTarget.write``."""
+        write_onnx(job.stored, job.destination, self.precision)
 
 
 def write_onnx(stored: StoredModel, folder: Path, precision: Precision = "float32") -> None:
@@ -84,7 +111,7 @@ def _quantize(path: Path) -> None:
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ImportError as error:
-        raise UserError("--precision int8 needs onnxruntime: pip install 'rnn-lm[export]'") from error
+        raise UserError("--to onnx-int8 needs onnxruntime: pip install 'rnn-lm[export]'") from error
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it recommends a preparation that changes nothing in these graphs
@@ -94,3 +121,6 @@ def _quantize(path: Path) -> None:
         root.setLevel(level)
     onnx = onnx_library()
     onnx.checker.check_model(str(path))
+
+
+TARGET = Onnx()

@@ -83,7 +83,7 @@ def form_of(cell: Cell) -> Form:
     """
     if type(cell) not in _FORMS:
         raise UserError(
-            f"--to onnx: nobody has written the equations of {type(cell).__name__} in ONNX; its package can, with "
+            f"nobody has written the equations of {type(cell).__name__} in ONNX; its package can, with "
             "rnn_lm.export.onnx_cells.register"
         )
     return _FORMS[type(cell)]
@@ -98,7 +98,7 @@ def state_of(cell: Cell) -> list[tuple[str, float]]:
     begins = cell.initial_state(1)
     for part in begins:
         if bool((part != part.flatten()[0]).any()):
-            raise UserError(f"--to onnx: the state of {type(cell).__name__} does not begin with one number throughout")
+            raise UserError(f"ONNX: the state of {type(cell).__name__} does not begin with one number throughout")
     return [(name, float(part.flatten()[0])) for name, part in zip(form_of(cell).parts, begins, strict=True)]
 
 

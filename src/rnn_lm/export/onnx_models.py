@@ -81,13 +81,13 @@ def state_parts(model: Any) -> list[StatePart]:
     Raises:
         UserError: the model cannot be an ONNX graph.
     """
-    raise UserError(f"--to onnx: {type(model).__name__} is no recurrent or attention model of this package's")
+    raise UserError(f"an ONNX graph is written of recurrent and attention models; {type(model).__name__} is neither")
 
 
 @state_parts.register
 def _(model: NgramLanguageModel) -> list[StatePart]:
     raise UserError(
-        f"--to onnx: an n-gram of order {model.config.order} is a table, which ONNX has no operator for; use --to arpa"
+        f"an n-gram of order {model.config.order} is a table, which ONNX has no operator for; it goes --to arpa"
     )
 
 
