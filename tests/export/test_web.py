@@ -89,7 +89,7 @@ def differ_by(browser: Any, stored: StoredModel) -> float:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("attention")])
 @pytest.mark.slow
 def test_log_probabilities_are_pythons(browser: Any, kind: str, tmp_path: Path) -> None:
-    stored = neural(kind)
+    stored = neural(kind, codec_=codec("characters", LINES))
     opened(browser, stored, tmp_path / "page")
     assert differ_by(browser, stored) < 1e-4
     assert not browser.errors
