@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from export_cases import neural
 from rnn_lm.config import CorpusConfig, ModelConfig, NgramConfig
 from rnn_lm.errors import UserError
 from rnn_lm.export.onnx import write_onnx
@@ -172,3 +175,23 @@ def test_what_cannot_be_a_graph_is_refused() -> None:
     model.layers[0] = Unknown(8, 16)  # pyright: ignore[reportArgumentType, reportIndexIssue]
     with pytest.raises(UserError, match="nobody has written the equations of Unknown in ONNX"):
         state_parts(model)
+
+
+def test_the_keyboard_example_needs_neither_torch_nor_this_package(tmp_path: Path) -> None:
+    lstm = neural("lstm")
+    write_onnx(lstm, tmp_path)
+    example = Path(__file__).resolve().parents[2] / "examples" / "keyboard_onnx.py"
+    program = (
+        "import sys, runpy; sys.modules['torch'] = sys.modules['rnn_lm'] = None; "
+        f"sys.argv = ['keyboard', {str(tmp_path)!r}, 'the cat s']; runpy.run_path({str(example)!r}, run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    offered = [line.split("\t") for line in done.stdout.splitlines()]
+    model, state = lstm.model, lstm.model.initial_state(1)
+    with torch.no_grad():
+        for index in (1, *lstm.codec.encode("the cat")):
+            log_probs_bv, state = model.step(torch.tensor([index]), state)
+    words = [word for word in lstm.vocabulary.tokens if word.startswith("s")]
+    expected = {word: float(log_probs_bv[0, lstm.vocabulary.encode([word])[0]].exp()) for word in words}
+    best = sorted(expected, key=lambda word: -expected[word])[:3]
+    assert offered == [[word, f"{expected[word]:.1%}"] for word in best]

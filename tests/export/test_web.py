@@ -199,7 +199,7 @@ def test_every_cell_is_in_the_page() -> None:
 def test_the_weights_are_text_of_a_file_of_utf_16() -> None:
     script = pack(neural("gru")).script
     text = script.decode("utf-16")
-    assert text.startswith('globalThis.RNN_LM_MODEL = {bytes: ')
+    assert text.startswith("globalThis.RNN_LM_MODEL = {bytes: ")
     assert all(0x4E00 <= ord(character) < 0x4E00 + 2**15 for character in text.split('"')[1])
 
 

@@ -129,7 +129,9 @@ def _value(numbers: np.ndarray, places: float) -> Tensor:
     return torch.from_numpy(numbers * 2.0**-places).float()
 
 
-def _head(stored: StoredModel, model: RecurrentLanguageModel, whole: dict[str, tuple[np.ndarray, float]]) -> dict[str, Any]:
+def _head(
+    stored: StoredModel, model: RecurrentLanguageModel, whole: dict[str, tuple[np.ndarray, float]]
+) -> dict[str, Any]:
     """What the page must know besides the numbers."""
     config, settings = model.config, asdict(stored.codec.settings)
     shapes = {name: list(value.shape) for name, value in model.state_dict().items()}
