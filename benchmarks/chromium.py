@@ -119,7 +119,7 @@ class Chromium:
         self.evaluate("new Promise(go => document.readyState === 'complete' ? go() : addEventListener('load', go))")
 
     def evaluate(self, expression: str) -> Any:
-        """Return the JSON value of an expression, a promise's when it is there; raises ``RuntimeError`` where it throws."""
+        """Return an expression's JSON value, a promise's when it is there; raises ``RuntimeError`` where it throws."""
         found = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in found:
             details = found["exceptionDetails"]

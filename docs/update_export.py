@@ -24,7 +24,8 @@ def table(found: dict[str, Any]) -> str:
     for name, row in found["targets"].items():
         perplexity = "" if row["perplexity"] is None else f"{row['perplexity']:.3f}"
         lines.append(
-            f"| {name} | {row['difference']:.1e} | {row['megabytes']:.2f} | {row['tokens_per_second']:,.0f} | {perplexity} |"
+            f"| {name} | {row['difference']:.1e} | {row['megabytes']:.2f} | {row['tokens_per_second']:,.0f} "
+            f"| {perplexity} |"
         )
     made = found["made"]
     note = (

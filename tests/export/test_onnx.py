@@ -183,15 +183,16 @@ def test_the_keyboard_example_needs_neither_torch_nor_this_package(tmp_path: Pat
     example = Path(__file__).resolve().parents[2] / "examples" / "keyboard_onnx.py"
     program = (
         "import sys, runpy; sys.modules['torch'] = sys.modules['rnn_lm'] = None; "
-        f"sys.argv = ['keyboard', {str(tmp_path)!r}, 'the cat s']; runpy.run_path({str(example)!r}, run_name='__main__')"
+        f"sys.argv = ['keyboard', {str(tmp_path)!r}, 'the cat s']; "
+        f"runpy.run_path({str(example)!r}, run_name='__main__')"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     offered = [line.split("\t") for line in done.stdout.splitlines()]
-    model, state = lstm.model, lstm.model.initial_state(1)
+    assert isinstance(lstm.model, NeuralLanguageModel)
+    ids_tb = torch.tensor([1, *lstm.codec.encode("the cat")]).unsqueeze(1)
     with torch.no_grad():
-        for index in (1, *lstm.codec.encode("the cat")):
-            log_probs_bv, state = model.step(torch.tensor([index]), state)
+        log_probs_v = lstm.model(ids_tb, lstm.model.initial_state(1))[0][-1, 0]
     words = [word for word in lstm.vocabulary.tokens if word.startswith("s")]
-    expected = {word: float(log_probs_bv[0, lstm.vocabulary.encode([word])[0]].exp()) for word in words}
+    expected = {word: float(log_probs_v[lstm.vocabulary.encode([word])[0]].exp()) for word in words}
     best = sorted(expected, key=lambda word: -expected[word])[:3]
     assert offered == [[word, f"{expected[word]:.1%}"] for word in best]

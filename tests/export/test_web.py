@@ -118,7 +118,8 @@ def test_text_is_cut_and_joined_as_python_does(browser: Any, tokens: str, lowerc
         assert in_page(browser, f"return model.encode({json.dumps(part)})") == ids
         joined = in_page(
             browser,
-            f"const joiner = model.joiner(); return {ids}.map(id => joiner.add(model.words[id])).join('') + joiner.finish();",
+            f"const joiner = model.joiner(); return {ids}.map(id => joiner.add(model.words[id])).join('') "
+            "+ joiner.finish();",
         )
         assert joined == found.decode(ids)
 

@@ -42,8 +42,8 @@ class Web:
             write_atomically(job.destination / name, files(__name__).joinpath(name).read_bytes())
         size = sum(part.stat().st_size for part in job.destination.iterdir())
         job.progress.say(
-            f"{size / 1e6:.2f} MB; weights to {packed.bits} binary places: on {packed.tokens} tokens that the model wrote, "
-            f"no log-probability in its vocabulary differs by more than {packed.difference:.1e}"
+            f"{size / 1e6:.2f} MB; weights to {packed.bits} binary places: on {packed.tokens} tokens that the model "
+            f"wrote, no log-probability in its vocabulary differs by more than {packed.difference:.1e}"
         )
 
 

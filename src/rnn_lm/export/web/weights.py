@@ -7,8 +7,8 @@
     text       15 bits per character  U+4E00 and the 32,767 after it: no surrogates, no quotes, no line ends
     file       UTF-16, little end first, with its mark, which counts for more than what a host says of the file
 
-A page that is opened from a disk may load scripts and nothing else, so weights must be text. In UTF-16, 15 of 16 bits are
-weights; base64 has 6 of 8. float16 would give log-probabilities that differ by several 1e-4.
+A page that is opened from a disk may load scripts and nothing else, so weights must be text. In UTF-16, 15 of 16 bits
+are weights; base64 has 6 of 8.
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ def pack(stored: StoredModel) -> Packed:
     The binary places are the fewest at which the log-probabilities of the whole vocabulary stay within ``TOLERANCE``
     on a text that the model itself writes.
     """
-    model = copy.deepcopy(stored.model).cpu().eval()
+    model = copy.deepcopy(stored.model)
     assert isinstance(model, RecurrentLanguageModel)
+    model.cpu()
+    whole: dict[str, tuple[np.ndarray, float]] = {}
+    bits = difference = 0.0
     with evaluating(model), torch.inference_mode():
         ids_tb = _written(model, stored.vocabulary.eos_id)
         expected = _log_probabilities(model, ids_tb)
