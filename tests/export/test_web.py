@@ -183,10 +183,10 @@ def test_the_keyboard_example_offers_words_that_go_on(browser: Any, lstm: Stored
     shutil.copytree(ROOT / "examples" / "keyboard", folder / "keyboard")
     browser.open((folder / "keyboard" / "index.html").as_uri())
     offered = browser.evaluate("keyboard.then(keyboard => keyboard.offers('the dog sees s'))")
-    assert [each["word"] for each in offered] == [
-        word for word in (each["word"] for each in offered) if word.startswith("s")
-    ]
-    assert len(offered) == 2  # sees and sea
+    fitting = {word for word in lstm.vocabulary.tokens if word.startswith("s")}
+    assert {each["word"] for each in offered} <= fitting
+    assert len(offered) == min(3, len(fitting)) > 1
+    assert all(each["begun"] == 1 for each in offered)
     assert not browser.errors
 
 
