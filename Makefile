@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 
 SITE := .venv/site
 
-.PHONY: demo test test-slow test-gpu check lint bench readme docs site tutorials clean
+.PHONY: demo test test-slow test-gpu check lint bench export-demo readme docs site tutorials clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
@@ -39,6 +39,11 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	$(BIN)/python benchmarks/against.py --json benchmarks/results/against.json
 	$(BIN)/python benchmarks/coverage.py --json benchmarks/results/coverage.json
 	$(BIN)/python benchmarks/tables.py
+
+export-demo: $(INSTALLED)  ## a small model exported to every target, each loaded without rnn_lm; writes docs/onnx.md's table
+	mkdir -p benchmarks/results
+	$(BIN)/python benchmarks/export_demo.py --json benchmarks/results/export.json
+	$(BIN)/python docs/update_export.py benchmarks/results/export.json
 
 readme: demo  ## the demo's tables into README.md and docs/results.md
 	$(BIN)/python docs/update_tables.py README.md runs/demo/results.json

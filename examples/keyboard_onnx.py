@@ -51,14 +51,14 @@ class Keyboard:
         names = [self.about["graphs"]["step"]["output"]["name"], *(part["output"] for part in self.about["states"])]
         token = self.about["graphs"]["step"]["input"]["name"]
         found = self._session.run(names, {token: np.array([index], np.int64), **self._state})
-        self.log_probabilities = found[0][0]
+        self.log_probabilities = np.asarray(found[0])[0]
         self._state = {part["input"]: value for part, value in zip(self.about["states"], found[1:], strict=True)}
 
     def read_text(self, text: str) -> None:
         """Read whole words."""
         text = text.lower() if self.about["lowercase"] else text
         for word in re.findall(_MARKS, text):
-            self.read(self._ids.get(word, self.about["unk_id"]))
+            self.read(self._ids[word] if word in self._ids else self.about["unk_id"])
 
     def offers(self, begun: str = "", count: int = 3) -> list[tuple[str, float]]:
         """Return the most probable words that begin with some letters, with their probabilities."""

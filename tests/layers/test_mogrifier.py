@@ -10,7 +10,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.gradients.jacobians import along
 from rnn_lm.gradients.unroll import in_float64, unroll
 from rnn_lm.layers import LSTMCell
-from rnn_lm.layers.cells import CellParameters
+from rnn_lm.layers.cells import CellParameters, TorchCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
@@ -61,8 +61,9 @@ def test_the_jacobian_along_its_run_is_that_of_the_gated_step():
     model = in_float64(RecurrentLanguageModel(9, E, config, generator(1, "start")))
     (trace,) = unroll(model, torch.tensor([[1], [4], [2]]), model.initial_state(1)).layers
     *_, last_bnn = along(trace, "mogrifier")
-    hidden = trace.states[2][0].detach().requires_grad_()
-    after, _ = trace.layer.step(trace.input_tbe[2], (hidden, trace.states[2][1]), trace.layer.cell_parameters())
+    hidden, layer = trace.states[2][0].detach().requires_grad_(), trace.layer
+    assert isinstance(layer, TorchCell)
+    after, _ = layer.step(trace.input_tbe[2], (hidden, trace.states[2][1]), layer.cell_parameters())
     (row,) = torch.autograd.grad(after[0, 0], hidden)
     torch.testing.assert_close(last_bnn[0, 0, :H], row[0])
 

@@ -26,14 +26,14 @@ def drawn(steps: int, size: int, seed: int) -> tuple[torch.Tensor, torch.Tensor,
 @given(steps=st.integers(1, 40), size=st.integers(1, 5), seed=seeds)
 def test_rounds_and_the_reverse_recurrence_are_the_scan(steps: int, size: int, seed: int) -> None:
     decay, entering, start = drawn(steps, size, seed)
-    given_ = [one.unsqueeze(1).requires_grad_() for one in (decay, entering)]
+    decay_t1h, entering_t1h = (one.unsqueeze(1).requires_grad_() for one in (decay, entering))
     start.requires_grad_()
-    hidden = linear_scan(*given_, start.unsqueeze(0)).squeeze(1)
+    hidden = linear_scan(decay_t1h, entering_t1h, start.unsqueeze(0)).squeeze(1)
     (whole, gathered), rounds = by_doubling(decay.detach(), entering.detach())
     assert rounds == math.ceil(math.log2(steps))
     torch.testing.assert_close(whole * start + gathered, hidden, rtol=1e-10, atol=1e-12)
     read = torch.randn(steps, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    by_entering, by_start = torch.autograd.grad((read * hidden).sum(), (given_[1], start), retain_graph=True)
+    by_entering, by_start = torch.autograd.grad((read * hidden).sum(), (entering_t1h, start), retain_graph=True)
     torch.testing.assert_close(flowing_back(decay.detach(), read), by_entering.squeeze(1), rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(by_start, decay.detach()[0] * by_entering[0, 0], rtol=1e-10, atol=1e-12)
     (last_by_start,) = torch.autograd.grad(hidden[-1].sum(), start)
