@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -59,6 +59,22 @@ def make_folder(path: Path) -> Path:
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write ``data`` so that ``path`` holds either its old content or all of the new, whatever happens meanwhile.
 
+    See ``atomic_file``.
+
+    Raises:
+        UserError: the operating system refuses.
+        BrokenPipeError: the reader of a pipe has gone.
+    """
+    # A file name whose bytes are no text stands in strings by lone surrogates, which are written as JSON writes them.
+    content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written bit by bit: ``path`` holds its old content until all of the new is written.
+
     The bytes go to a temporary file in the same folder, are flushed to the disk, and take the name in one rename. A
     symlink stays one: what it points to is replaced. What is no regular file (a device, a pipe) is written through,
     since a rename would put a file in its place. What killed processes left of earlier attempts is removed.
@@ -67,11 +83,10 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         UserError: the operating system refuses.
         BrokenPipeError: the reader of a pipe has gone.
     """
-    # A file name whose bytes are no text stands in strings by lone surrogates, which are written as JSON writes them.
-    content = data.encode(errors="backslashreplace") if isinstance(data, str) else data
     with user_errors(path, "write"):
         if _is_special(path):
-            _write_through(path, content)
+            with path.open("wb") as file:
+                yield file
             return
         target = path.resolve()
         remove_abandoned(target.parent, target.name)
@@ -79,7 +94,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
         try:
             # Made by the mode that the umask leaves, as any file; one that is replaced keeps its own.
             with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             with contextlib.suppress(FileNotFoundError):
@@ -125,11 +140,6 @@ def _is_special(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def _write_through(path: Path, content: bytes) -> None:
-    with path.open("wb", buffering=0) as file:
-        write_all(file, content)
 
 
 def write_all(file: RawIOBase, content: bytes) -> None:
