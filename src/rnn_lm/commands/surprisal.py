@@ -50,7 +50,7 @@ class Options:
     """Reading times to predict: the folder of the Natural Stories Corpus, or a table with the columns story, word and
     time."""
     figure: Path | None = field(default=None, metadata=only(reading_times=given))
-    """Draw psychometric power by perplexity: .png, .svg, .json or .html."""
+    """Draw psychometric power by perplexity: .png, .svg or .json (Vega-Lite)."""
     json: Path | None = field(default=None, metadata=only(reading_times=given))
     """Write the figures to this JSON file."""
     overwrite: bool = False
@@ -131,4 +131,30 @@ def _source(options: Options, lines: Any) -> Any:
 
 def run_reading_times(options: Options) -> None:
     """How well surprisal predicts reading times."""
-    raise NotImplementedError
+    from rnn_lm.experiments.arpa_models import open_model
+    from rnn_lm.files import require_output, write_json
+    from rnn_lm.reading.study import run_study
+    from rnn_lm.reading.surprisal import require_space
+    from rnn_lm.report.reading import power_figure, study_lines
+    from rnn_lm.report.style import require_figure, save_chart
+
+    assert options.reading_times is not None
+    if options.figure is not None:
+        require_figure(options.figure, "--figure")
+    for path, name in ((options.figure, "--figure"), (options.json, "--json")):
+        if path is not None:
+            require_output(path, name, overwrite=options.overwrite)
+    progress = TerminalProgress()
+    models = [open_model(one, progress) for one in options.paths]
+    if options.space != "before":
+        require_space(models, options.space)
+    found = run_study(
+        models, options.reading_times, progress, options.policy or "stream", options.space, options.set_apart
+    )
+    for line in study_lines(found):
+        progress.say(line)
+    if options.json is not None:
+        write_json(options.json, found.to_json())
+    if options.figure is not None:
+        save_chart(power_figure(found), options.figure)
+        progress.say(f"figure: {options.figure}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,12 +117,6 @@ class Items:
         except (csv.Error, ValueError) as error:
             raise UserError(f"{self._lines.where}: line {number} is no line of CSV ({error}); one row a line") from error
         return cells
-
-
-def of_lines(lines: Sequence[str]) -> Iterator[Sentence]:
-    """Yield lines that are in memory as sentences."""
-    for number, line in enumerate(lines, start=1):
-        yield Sentence(number, line, f"sentence {number}")
 
 
 def columns_of(sentences: Any) -> tuple[str, ...]:

@@ -185,6 +185,12 @@ class Reader:
             )
 
 
+def of_lines(lines: Sequence[str]) -> Iterator[Sentence]:
+    """Yield lines that are in memory as sentences."""
+    for number, line in enumerate(lines, start=1):
+        yield Sentence(number, line, f"sentence {number}")
+
+
 def score_all(
     model: LanguageModel,
     targets: Sequence[Sequence[int]],

@@ -210,14 +210,19 @@ def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
     Raises:
         UserError: the ending is another one, the figure cannot be drawn, or the file cannot be written.
     """
+    require_figure(path)
     writers: dict[str, Callable[[dict[str, Any]], str | bytes]] = {
         ".png": lambda spec: draw("png", spec),
         ".svg": lambda spec: spec_svg(spec, path.stem),
         ".json": lambda spec: json.dumps(spec, indent=1),
     }
-    if path.suffix not in writers:
-        raise UserError(f"{path}: a figure is written as .png, .svg or .json")
     write_atomically(path, writers[path.suffix](chart_spec(chart)))
+
+
+def require_figure(path: Path, flag: str = "") -> None:
+    """Raise ``UserError``, naming ``flag``, where a figure is not written to such a file."""
+    if path.suffix not in (".png", ".svg", ".json"):
+        raise UserError(f"{flag} {path}: a figure is written as .png, .svg or .json".lstrip())
 
 
 def save_charts(charts: Iterable[tuple[str, alt.TopLevelMixin]], folder: Path, suffix: str, say: Say) -> list[Path]:
