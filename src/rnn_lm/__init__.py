@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rnn_lm.api.following import NextToken
     from rnn_lm.api.loading import load
     from rnn_lm.api.model import TextModel
+    from rnn_lm.api.reading import ReadingTimes, reading_times
     from rnn_lm.api.registering import (
         register_cell,
         register_corpus,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from rnn_lm.errors import MissingFileError, SettingError, UserError
     from rnn_lm.evaluation.figures import Difference, ModelFigures, PolicyFigures, TextPerplexity
     from rnn_lm.evaluation.surprisal import SurprisalRow
+    from rnn_lm.reading.surprisal import WordRow
 
     __version__: str
 
@@ -53,6 +55,7 @@ __all__ = [
     "Models",
     "NextToken",
     "PolicyFigures",
+    "ReadingTimes",
     "Rows",
     "SettingError",
     "SuiteEvaluation",
@@ -62,6 +65,7 @@ __all__ = [
     "TextPerplexity",
     "TrainingRun",
     "UserError",
+    "WordRow",
     "__version__",
     "compare",
     "evaluate",
@@ -69,6 +73,7 @@ __all__ = [
     "load",
     "open_comparison",
     "open_run",
+    "reading_times",
     "register_cell",
     "register_corpus",
     "register_model",
@@ -84,6 +89,7 @@ _PLACES = {
     "rnn_lm.api.following": ("NextToken",),
     "rnn_lm.api.loading": ("load",),
     "rnn_lm.api.model": ("TextModel",),
+    "rnn_lm.api.reading": ("ReadingTimes", "reading_times"),
     "rnn_lm.api.registering": (
         "register_cell",
         "register_corpus",
@@ -99,6 +105,7 @@ _PLACES = {
     "rnn_lm.errors": ("MissingFileError", "SettingError", "UserError"),
     "rnn_lm.evaluation.figures": ("Difference", "ModelFigures", "PolicyFigures", "TextPerplexity"),
     "rnn_lm.evaluation.surprisal": ("SurprisalRow",),
+    "rnn_lm.reading.surprisal": ("WordRow",),
 }
 _MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
 

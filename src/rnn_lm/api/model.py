@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from markupsafe import Markup
@@ -23,6 +23,7 @@ from rnn_lm.api.states import HiddenStates, layers_over
 from rnn_lm.api.suites import SuiteEvaluation, Suites, ask
 from rnn_lm.api.tables import Rows
 from rnn_lm.api.text import Text, split_of
+from rnn_lm.api.words import word_rows
 from rnn_lm.config import CorpusConfig, GenerationConfig, RuntimeConfig
 from rnn_lm.corpora import resolve
 from rnn_lm.errors import SettingError
@@ -39,6 +40,7 @@ from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
+from rnn_lm.reading.surprisal import Reader, Space
 from rnn_lm.runtime import start_runtime
 from rnn_lm.suites.opening import Reading
 from rnn_lm.text import TextCodec
@@ -171,6 +173,41 @@ class TextModel:
         lines = chosen.line_numbers() if chosen.line_numbers is not None else None
         rows = surprisal(self.lm, chosen.sentences, self.vocabulary, policy, self._progress, lines)
         return Rows(SurprisalRow, list(rows))
+
+    @settings_named()
+    def word_surprisal(
+        self,
+        text: Text,
+        *,
+        policy: Policy = "sentence",
+        previous: int = 0,
+        space: Space = "before",
+        eos: bool = False,
+        set_apart: bool = True,
+        encoding: str | None = None,
+    ) -> Rows[Any]:
+        """Return a row for every word as it was written: surprisal, entropy, rank, frequency, length.
+
+        Args:
+            text: a sentence per line; or a list of sentences; or the path of a file.
+            policy: see ``perplexity``.
+            previous: give figures of so many words before each as well, within its sentence.
+            space: to which word a space belongs, where tokens are pieces of words, characters or bytes: "before" or
+                "after" it (Oh and Schuler 2024).
+            eos: give the end of each sentence a row, too.
+            set_apart: for a corpus cut at white space alone, set punctuation apart in words that its vocabulary lacks.
+            encoding: of a file; default: UTF-8, or what a byte order mark says.
+
+        Returns:
+            Rows with the fields of ``WordRow``, and those of the words before.
+
+        Raises:
+            MissingFileError: there is no such file.
+            UserError: the text cannot be read, or holds no word.
+            SettingError: a setting has a value that it cannot have.
+        """
+        require_policy(policy)
+        return word_rows(Reader(self.stored, policy, space, eos, set_apart), text, previous, encoding)
 
     @settings_named()
     def evaluate(

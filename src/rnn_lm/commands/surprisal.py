@@ -16,7 +16,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
 
 if TYPE_CHECKING:
-    from rnn_lm.reading.surprisal import Reader, Sentence
+    pass
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def columns_with(previous: int = 0, carried: Iterable[str] = ()) -> dict[str, ty
         carried: columns that go along; ``item`` comes first.
     """
     names = [*carried]
-    items = {name: str for name in names}
+    items = dict.fromkeys(names, str)
     before = {f"previous{back}_{name}": TYPES[name] for back in range(1, previous + 1) for name in SPILLING}
     return {**TYPES, **before, **items}
 

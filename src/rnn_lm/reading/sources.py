@@ -115,7 +115,8 @@ class Items:
         try:
             (cells,) = csv.reader([line], strict=True)
         except (csv.Error, ValueError) as error:
-            raise UserError(f"{self._lines.where}: line {number} is no line of CSV ({error}); one row a line") from error
+            where = f"{self._lines.where}: line {number}"
+            raise UserError(f"{where} is no line of CSV ({error}); one row a line") from error
         return cells
 
 

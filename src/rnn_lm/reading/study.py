@@ -104,7 +104,7 @@ def run_study(
     names = [one.name for one in models]
     if len(set(names)) < len(names):
         raise UserError(f"two models are called {max(names, key=names.count)}; give folders with different names")
-    readers = [Reader(one, policy, space, set_apart=set_apart) for one in models]
+    readers = [Reader(one, policy, space, set_apart=set_apart, distributions=False) for one in models]
     rows = [read_stories(reader, stories, progress) for reader in readers]
     data = _Data.of(stories, rows)
     base_nk = data.base_nk[data.kept_n]

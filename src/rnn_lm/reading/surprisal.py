@@ -1,4 +1,4 @@
-"""The surprisal of every word as it was written (Hale 2001; Levy 2008), and what else studies of reading ask of a model.
+"""The surprisal of every word as it was written (Hale 2001; Levy 2008), and what else reading studies ask of a model.
 
 Sentences are read a few at a time, and rows come out as soon as they are read: memory does not grow with the text. A
 word of several tokens costs their sum, log P being additive; its entropy and rank are those before its first token.
@@ -106,6 +106,8 @@ class Reader:
         space: to which word a space belongs; does nothing where tokens are whole words.
         eos: whether each sentence's ``<eos>``, which stands in no text, has a row, too.
         set_apart: see ``WordCutter``.
+        distributions: whether entropies and ranks are wanted, which takes many times as long as surprisal alone;
+            without, they are None.
     """
 
     stored: StoredModel
@@ -113,6 +115,7 @@ class Reader:
     space: Space = "before"
     eos: bool = False
     set_apart: bool = True
+    distributions: bool = True
 
     def rows(self, sentences: Iterable[Sentence]) -> Iterator[tuple[Sentence, list[WordRow]]]:
         """Yield each sentence that has words with their rows, as soon as they are known.
@@ -142,7 +145,8 @@ class Reader:
             if self.policy == "sentence":
                 state = model.initial_state(len(targets))
             # Every sentence before this one ended with <eos>, and so does what stands before the first.
-            found, state = score_all(model, targets, eos_id, state, ends_v)
+            full = self.distributions or ends_v is not None
+            found, state = score_all(model, targets, eos_id, state, ends_v, full=full)
             for (sentence, words, ids), scored in zip(some, found, strict=True):
                 yield sentence, words, ids, scored
 
@@ -171,7 +175,8 @@ class Reader:
                     # A word that begins without a space (the first of a line of characters) has none to give back.
                     cost += end[last] - (end[first] if words.spaced[first] else 0.0)
                 frequency = None if unigram_bits is None else sum(unigram_bits[index] for index in ids[first:last])
-                figures = (cost * _BITS, entropy[first] * _BITS, rank[first], frequency)
+                shape = (entropy[first] * _BITS, rank[first]) if self.distributions else (None, None)
+                figures = (cost * _BITS, *shape, frequency)
             unknown = self.stored.vocabulary.unk_id in ids[first:last]
             yield WordRow(
                 line, number, position + 1, word, last - first, unknown, *figures, len(word), self.policy,
@@ -179,7 +184,8 @@ class Reader:
             )  # fmt: skip
         if self.eos:
             frequency = None if unigram_bits is None else unigram_bits[self.stored.vocabulary.eos_id]
-            figures = (nats[-1] * _BITS, entropy[-1] * _BITS, rank[-1], frequency)
+            shape = (entropy[-1] * _BITS, rank[-1]) if self.distributions else (None, None)
+            figures = (nats[-1] * _BITS, *shape, frequency)
             yield WordRow(
                 line, number, len(words.written) + 1, EOS, 1, False, *figures, 0, self.policy, self.stored.name
             )
@@ -197,6 +203,8 @@ def score_all(
     eos_id: int,
     state: State,
     ends_v: Bool[Tensor, "V"] | None = None,
+    *,
+    full: bool = True,
 ) -> tuple[list[Scored], State]:
     """Return what a model thinks of each token of some sentences, read side by side, and the state after them.
 
@@ -206,6 +214,7 @@ def score_all(
         eos_id: of ``<eos>``.
         state: before them, for as many columns.
         ends_v: which tokens end the word before them.
+        full: whether entropies and ranks are wanted; else they are 0.
     """
     longest = max(map(len, targets))
     target_tb = torch.full((longest, len(targets)), eos_id)
@@ -217,19 +226,24 @@ def score_all(
     with torch.inference_mode():
         for first in range(0, longest, rows):
             part = slice(first, first + rows)
+            if not full:
+                nats_tb, state = model.score(input_tb[part].to(model.device), target_tb[part].to(model.device), state)
+                nothing_tb = torch.zeros(nats_tb.shape, dtype=torch.float64)
+                parts.append(Scored(nats_tb.double().cpu(), nothing_tb, nothing_tb.long(), nothing_tb))
+                continue
             log_prob_tbv, state = distributions(model, input_tb[part].to(model.device), state)
-            parts.append(_measured(log_prob_tbv.double().cpu(), target_tb[part], ends_v))
+            parts.append(_measured(log_prob_tbv, target_tb[part].to(model.device), ends_v))
     whole = Scored(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
     return [Scored(*(part[: len(ids), column] for part in whole)) for column, ids in enumerate(targets)], state
 
 
 def _measured(log_prob_tbv: Tensor, target_tb: Tensor, ends_v: Tensor | None) -> Scored:
     own_tb1 = log_prob_tbv.gather(2, target_tb[..., None])
-    entropy_tb = torch.special.entr(log_prob_tbv.exp()).sum(2)
     rank_tb = (log_prob_tbv > own_tb1).sum(2) + 1
     own_tb = -own_tb1.squeeze(2)
     end_tb = torch.zeros_like(own_tb) if ends_v is None else -log_prob_tbv[..., ends_v].logsumexp(2)
-    return Scored(own_tb, entropy_tb, rank_tb, end_tb)
+    entropy_tb = torch.special.entr(log_prob_tbv.exp()).sum(2)
+    return Scored(own_tb.double().cpu(), entropy_tb.double().cpu(), rank_tb.cpu(), end_tb.double().cpu())
 
 
 @singledispatch

@@ -1,8 +1,8 @@
 """Rows of words written as they come: tab-separated, CSV, JSON lines, or Parquet.
 
 Nothing is rounded: a number is written so that it reads back as the same. Text is quoted as in CSV where it holds a
-quote or the separator. What is not known is an empty field, or ``null``; ``docs/surprisal.md`` says how pandas and R are
-told that the word ``NA`` is one.
+quote or the separator. What is not known is an empty field, or ``null``; ``docs/surprisal.md`` says how pandas and R
+are told that the word ``NA`` is one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import atomic_file
@@ -26,12 +26,6 @@ _GROUP = 10_000
 """Rows of Parquet that are in memory at a time."""
 
 Row = Sequence[Any]
-
-
-class Types(Protocol):
-    """The type of each column: ``int``, ``float``, ``bool`` or ``str``."""
-
-    def __getitem__(self, name: str, /) -> type: ...
 
 
 def require_suffix(path: Path, flag: str) -> None:
@@ -64,15 +58,16 @@ def write_rows(path: Path, columns: dict[str, type], rows: Iterable[Row]) -> int
 def write_text(file: io.TextIOBase, suffix: str, columns: Iterable[str], rows: Iterable[Row]) -> int:
     """Write the same to an open text file, as ``.tsv``, ``.csv`` or ``.jsonl``."""
     names, count = list(columns), 0
-    if suffix == ".jsonl":
-        for count, row in enumerate(rows, start=1):
+    writer = csv.writer(file, dialect="excel-tab" if suffix == ".tsv" else "excel", lineterminator="\n")
+    if suffix != ".jsonl":
+        writer.writerow(names)
+    for row in rows:
+        if suffix == ".jsonl":
             values = {name: _json(cell) for name, cell in zip(names, row, strict=True)}
             file.write(json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n")
-        return count
-    writer = csv.writer(file, dialect="excel-tab" if suffix == ".tsv" else "excel", lineterminator="\n")
-    writer.writerow(names)
-    for count, row in enumerate(rows, start=1):
-        writer.writerow([_plain(cell) for cell in row])
+        else:
+            writer.writerow([_plain(cell) for cell in row])
+        count += 1
     return count
 
 
@@ -100,7 +95,8 @@ def _write_parquet(file: BinaryIO, columns: dict[str, type], rows: Iterable[Row]
     count, iterator = 0, iter(rows)
     with arrow.parquet.ParquetWriter(file, schema) as writer:
         while some := list(islice(iterator, _GROUP)):
-            cells = [arrow.array(column, type=field.type) for column, field in zip(zip(*some, strict=True), schema)]  # noqa: B905
+            fields = zip(zip(*some, strict=True), schema, strict=True)
+            cells = [arrow.array(cells, type=field.type) for cells, field in fields]
             writer.write_table(arrow.table(cells, schema=schema))
             count += len(some)
     return count

@@ -82,7 +82,7 @@ def _natural_stories(folder: Path) -> list[Story]:
     times, texts = (folder / name for name in NATURAL_STORIES)
     for file in (times, texts):
         if not file.is_file():
-            raise UserError(f"--reading-times {folder}: lacks {file.name}; give the folder of the Natural Stories Corpus")
+            raise UserError(f"--reading-times {folder}: no {file.name}; give the folder of the Natural Stories Corpus")
     found = {
         (row["item"], row["zone"]): (line, row)
         for line, row in _rows(times, ("word", "zone", "item", "gmeanItemRT"), "\t")
@@ -107,7 +107,7 @@ def _checked(path: Path, stories: list[Story]) -> list[Story]:
     if len({one.name for one in stories}) < len(stories):
         raise UserError(f"{path}: the words of a story do not stand together; sort them by story")
     if len(stories) < 2:
-        raise UserError(f"{path}: has {len(stories)} story; at least 2 are needed, since each is predicted from the others")
+        raise UserError(f"{path}: has {len(stories)} story; 2 are needed, since each is predicted from the others")
     return stories
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from rnn_lm.errors import UserError
 from rnn_lm.models.storage import StoredModel
@@ -128,4 +128,4 @@ class WordCutter:
             same = sum(1 for _ in takewhile(lambda two: two[0] == two[1], zip(tokens, upto, strict=False)))
             ends.append(max(ends[-1], same))  # a token that reaches over a word's end belongs to the next
         ends.append(len(tokens))
-        return [tokens[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+        return [tokens[start:end] for start, end in pairwise(ends)]

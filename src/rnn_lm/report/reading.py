@@ -30,8 +30,8 @@ def study_table(study: Study) -> Table:
     rows = []
     for model in study.models:
         own, before, *_ = model.milliseconds_per_bit
-        row = [model.name, numbers.perplexity(model.perplexity), _effect(model.gain), numbers.p_value(model.gain.p_value)]
-        row += [f"{own:+.2f}", f"{before:+.2f}"]
+        row = [model.name, numbers.perplexity(model.perplexity), _effect(model.gain)]
+        row += [numbers.p_value(model.gain.p_value), f"{own:+.2f}", f"{before:+.2f}"]
         rows.append((*row, *([_beside(model)] if several else [])))
     if several:
         columns.append(text_column(f"Gain beside {study.models[0].name}'s"))
