@@ -147,7 +147,7 @@ class _Data:
     log_time_n: Float64[np.ndarray, "N"]
     story_n: np.ndarray
     base_nk: Float64[np.ndarray, "N K"]
-    bits_mnk: list[Float64[np.ndarray, "N K"]]
+    bits_mnk: list[Float64[np.ndarray, "N J"]]
     kept_n: Bool[np.ndarray, "N"]
     left_out: dict[str, int]
 
