@@ -114,7 +114,7 @@ def run_words(options: Options) -> None:
             yield from rows_with(reader, sentences, options.previous, carried=options.column is not None)
 
     if options.out is None:
-        write_text(sys.stdout, ".tsv", columns, rows())  # pyright: ignore[reportArgumentType]
+        write_text(sys.stdout, ".tsv", columns, rows())
         return
     count = write_rows(options.out, columns, rows())
     progress.say(f"surprisal of {count:,} words: {options.out}")

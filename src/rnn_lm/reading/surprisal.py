@@ -24,6 +24,7 @@ import torch
 from jaxtyping import Bool, Float64, Int64
 from torch import Tensor
 
+from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, evaluating
 from rnn_lm.layers.state import State
 from rnn_lm.models.language_model import LanguageModel
@@ -178,17 +179,14 @@ class Reader:
                 shape = (entropy[first] * _BITS, rank[first]) if self.distributions else (None, None)
                 figures = (cost * _BITS, *shape, frequency)
             unknown = self.stored.vocabulary.unk_id in ids[first:last]
-            yield WordRow(
-                line, number, position + 1, word, last - first, unknown, *figures, len(word), self.policy,
-                self.stored.name,
-            )  # fmt: skip
+            shown = (line, number, position + 1, word, last - first, unknown)
+            yield WordRow._make((*shown, *figures, len(word), self.policy, self.stored.name))
         if self.eos:
             frequency = None if unigram_bits is None else unigram_bits[self.stored.vocabulary.eos_id]
             shape = (entropy[-1] * _BITS, rank[-1]) if self.distributions else (None, None)
+            shown = (line, number, len(words.written) + 1, EOS, 1, False)
             figures = (nats[-1] * _BITS, *shape, frequency)
-            yield WordRow(
-                line, number, len(words.written) + 1, EOS, 1, False, *figures, 0, self.policy, self.stored.name
-            )
+            yield WordRow._make((*shown, *figures, 0, self.policy, self.stored.name))
 
 
 def of_lines(lines: Sequence[str]) -> Iterator[Sentence]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from rnn_lm.errors import UserError
 from rnn_lm.files import atomic_file
@@ -26,6 +26,13 @@ _GROUP = 10_000
 """Rows of Parquet that are in memory at a time."""
 
 Row = Sequence[Any]
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """An open text file, as far as it is needed."""
+
+    def write(self, text: str, /) -> Any: ...
 
 
 def require_suffix(path: Path, flag: str) -> None:
@@ -55,7 +62,7 @@ def write_rows(path: Path, columns: dict[str, type], rows: Iterable[Row]) -> int
             return write_text(text, path.suffix, columns, rows)
 
 
-def write_text(file: io.TextIOBase, suffix: str, columns: Iterable[str], rows: Iterable[Row]) -> int:
+def write_text(file: Writer, suffix: str, columns: Iterable[str], rows: Iterable[Row]) -> int:
     """Write the same to an open text file, as ``.tsv``, ``.csv`` or ``.jsonl``."""
     names, count = list(columns), 0
     writer = csv.writer(file, dialect="excel-tab" if suffix == ".tsv" else "excel", lineterminator="\n")

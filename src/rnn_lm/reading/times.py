@@ -144,19 +144,22 @@ def _timed(path: Path, line: int, word: str, time: str) -> TimedWord:
 
 
 def _in_sentences(words: Sequence[tuple[str | None, TimedWord]]) -> Iterator[tuple[TimedWord, ...]]:
-    """Cut where the column says so; without one, after . ! ? unless a small letter goes on."""
+    """Cut where the column says so; without one, after . ! ? unless a small letter goes on in a text with capitals."""
+    has_capitals = any(timed.word != timed.word.lower() for _, timed in words)
     sentence: list[TimedWord] = []
     for place, (label, timed) in enumerate(words):
         sentence.append(timed)
         if place + 1 == len(words):
             break
         following = words[place + 1]
-        if (label != following[0]) if label is not None else _ends(timed.word, following[1].word):
+        if (label != following[0]) if label is not None else _ends(timed.word, following[1].word, has_capitals):
             yield tuple(sentence)
             sentence = []
     yield tuple(sentence)
 
 
-def _ends(word: str, following: str) -> bool:
+def _ends(word: str, following: str, has_capitals: bool) -> bool:
     letters = following.lstrip("'\"“‘(")
-    return bool(_ENDS.search(word)) and word.lower() not in _ABBREVIATIONS and not letters[:1].islower()
+    return (
+        bool(_ENDS.search(word)) and word.lower() not in _ABBREVIATIONS and not (has_capitals and letters[:1].islower())
+    )
