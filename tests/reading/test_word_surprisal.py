@@ -60,6 +60,11 @@ def stored():
     return stored_with("the king said , \" go . ca n't")
 
 
+def bits_of(rows):
+    """What each word cost."""
+    return np.array([row.surprisal_bits for row in rows], dtype=float)
+
+
 def rows_of(reader, *lines):
     return [row for _, rows in reader.rows(of_lines(lines)) for row in rows]
 
@@ -78,15 +83,14 @@ def test_words_stay_as_written_and_pieces_sum(stored):
     text = vocabulary.encode_text([["the", "king", "said", ",", '"', "go", ".", '"'], ["na", "ca", "n't"]], 0)
     bits_n = score_text(stored.model, text, "sentence").nll_n / math.log(2)
     expected = [*bits_n[:2], bits_n[2:4].sum(), bits_n[4:8].sum(), bits_n[9], bits_n[10:12].sum()]
-    np.testing.assert_allclose([r.surprisal_bits for r in rows], expected, rtol=1e-12)
+    np.testing.assert_allclose(bits_of(rows), expected, rtol=1e-12)
 
 
 def test_entropy_and_rank_are_those_of_the_distribution_before_the_first_piece(stored):
     row = rows_of(Reader(stored), "the said,")[1]
     model, ids = stored.model, stored.vocabulary.encode(["<eos>", "the", "said"])
-    state = model.initial_state(1)
-    for index in ids[:2]:
-        log_prob_bv, state = model.step(torch.tensor([index]), state)
+    _, state = model.step(torch.tensor([ids[0]]), model.initial_state(1))
+    log_prob_bv, _ = model.step(torch.tensor([ids[1]]), state)
     p = log_prob_bv[0].exp().tolist()
     assert row.entropy_bits == pytest.approx(-sum(one * math.log2(one) for one in p))
     assert row.rank == 1 + sum(one > p[ids[2]] for one in p)
@@ -104,9 +108,9 @@ def test_it_agrees_with_evaluation_under_both_policies(stored, policy):
     text = stored.vocabulary.encode_text([line.split() for line in lines], 0)
     expected_n = score_text(stored.model, text, policy).nll_n / math.log(2)
     rows = rows_of(Reader(stored, policy, eos=True), *lines)
-    np.testing.assert_allclose([row.surprisal_bits for row in rows], expected_n, rtol=1e-9)
+    np.testing.assert_allclose(bits_of(rows), expected_n, rtol=1e-9)
     quick = rows_of(Reader(stored, policy, eos=True, distributions=False), *lines)
-    np.testing.assert_allclose([row.surprisal_bits for row in quick], expected_n, rtol=1e-9)
+    np.testing.assert_allclose(bits_of(quick), expected_n, rtol=1e-9)
     assert quick[0].entropy_bits is None
 
 
@@ -150,9 +154,9 @@ def test_characters_pay_for_the_space_before_or_after():
         p.append(log_prob_bv[0].exp())
     a, b, gap, c = (-math.log2(p[place][index]) for place, index in enumerate(ids))
     end = [-math.log2(one[eos] + one[space]) for one in p]
-    before = [row.surprisal_bits for row in rows_of(Reader(stored), "ab c")]
+    before = bits_of(rows_of(Reader(stored), "ab c"))
     assert before == pytest.approx([a + b, gap + c])
-    after = [row.surprisal_bits for row in rows_of(Reader(stored, space="after"), "ab c")]
+    after = bits_of(rows_of(Reader(stored, space="after"), "ab c"))
     assert after == pytest.approx([a + b + end[2], gap + c - end[2] + end[4]])
     # What one word no longer pays for, the other pays: the text costs the same, and its end.
     assert sum(after) == pytest.approx(sum(before) + end[4])

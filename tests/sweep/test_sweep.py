@@ -66,7 +66,7 @@ def test_a_sweep_finds_prunes_and_keeps_the_best_model_alone(arguments, tmp_path
 
 def interrupt_at(monkeypatch, step: int) -> None:
     """Press Ctrl-C during training step number ``step`` of the process, over all trials."""
-    train_step, taken = Trainer.step, []
+    train_step, taken = Trainer.take, []
 
     def counted(self):
         taken.append(None)
@@ -74,7 +74,7 @@ def interrupt_at(monkeypatch, step: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
         return train_step(self)
 
-    monkeypatch.setattr(Trainer, "step", counted)
+    monkeypatch.setattr(Trainer, "take", counted)
 
 
 @pytest.mark.slow
@@ -115,9 +115,9 @@ def test_a_trial_that_another_process_took_for_cut_off_is_left_to_it(arguments, 
             storage = open_journal(tmp_path / "sweep" / "study.journal")
             optuna.load_study(study_name="sweep", storage=storage).tell(0, state=TrialState.FAIL)
 
-    train_step, run_trial = Trainer.step, run.run_trial
+    train_step, run_trial = Trainer.take, run.run_trial
     if moment == "in training":
-        monkeypatch.setattr(Trainer, "step", lambda self: (end_elsewhere_once(), train_step(self))[1])
+        monkeypatch.setattr(Trainer, "take", lambda self: (end_elsewhere_once(), train_step(self))[1])
     else:
         monkeypatch.setattr(run, "run_trial", lambda *given: (run_trial(*given), end_elsewhere_once())[0])
     sweep = results_of([*arguments, "--trials", "2"])
@@ -132,14 +132,14 @@ def test_other_pruners_prune_or_do_not(arguments, pruner, prunes):
 
 
 def test_a_trial_that_diverges_counts_and_is_not_the_best(arguments, monkeypatch):
-    train_step = Trainer.step
+    train_step = Trainer.take
 
     def poisoned(self):
         if self.config.learning_rate > 1e-3:
             self.model.output_product.bias_v.data[3] = math.nan
         return train_step(self)
 
-    monkeypatch.setattr(Trainer, "step", poisoned)
+    monkeypatch.setattr(Trainer, "take", poisoned)
     sweep = results_of([*arguments, "--trials", "6"])
     states = {trial["state"] for trial in sweep["trials"]}
     assert "diverged" in states
