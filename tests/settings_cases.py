@@ -25,6 +25,7 @@ ALWAYS = {
     "sweep": "space trials pruner storage sampler_seed",
     "embed": "near neighbors",
     "evaluate": "runs suite json",
+    "surprisal": "paths policy space set_apart reading_times",
     "generate": "run",
     "export": "run destination to",
     "import": "file vocabulary",
@@ -98,6 +99,14 @@ CONDITIONAL = [
     ("evaluate", "--suite-policy stream", "run --suite pairs.tsv", "run", "--suite"),
     ("evaluate", "--report x.html", "run --suite pairs.tsv", "run", "--suite"),
     ("evaluate", "--encoding cp1252", "run --text a.txt", "run", "--text"),
+    *(
+        ("surprisal", given, "run a.txt", "run --reading-times stories", "leave out --reading-times")
+        for given in ("--out x.tsv", "--previous 2", "--eos", "--column text", "--encoding cp1252")
+    ),
+    *(
+        ("surprisal", given, "run --reading-times stories", "run a.txt", "--reading-times")
+        for given in ("--figure x.svg", "--json x.json")
+    ),
     ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),
     ("evaluate", "--tune", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
     ("evaluate", "--tune-tokens 9", "run --adapt cache --tune", "run --adapt cache", "--tune"),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -14,9 +14,6 @@ from rnn_lm.charsets import require_encoding
 from rnn_lm.conditions import given, only
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
