@@ -15,7 +15,7 @@ COMMANDS: dict[str, str] = {
     "import": "an ARPA file, or weights of word_language_model or AWD-LSTM, as a run",
     "probe": "the long-range probe: agreement over distance, recall over delay",
     "gradients": "gradient norm by lag, Jacobians, Lyapunov exponents, what clipping does",
-    "theory": "the five theory exercises: predicted against measured",
+    "theory": "the six theory exercises: predicted against measured",
     "cache": "where downloads and tokenized corpora are kept; empty it",
     "report": "make report.html again from results.json",
 }

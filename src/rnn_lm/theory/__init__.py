@@ -1,1 +1,1 @@
-"""The five theory exercises: each derivation of ``docs/theory/`` as code, checked against autograd in float64."""
+"""The six theory exercises: each derivation of ``docs/theory/`` as code, checked against autograd in float64."""
