@@ -1,16 +1,17 @@
 """One model, exported to every target, loaded by each in its own runtime without rnn_lm: the same 1,000 numbers?
 
-    python benchmarks/export_demo.py [--run FOLDER] [--json FILE]
+    python benchmarks/export_demo.py [--run FOLDER] [--ngram FOLDER] [--json FILE]
 
-Without ``--run`` the small LSTM of the demo is trained. The 1,000 tokens are the first of the corpus's test split, read
-as one text; the perplexity in 8 bits is of its first 20,000. Speeds are of one thread, one token after
-another; Hugging Face's of all at once.
+Without ``--run`` the small LSTM of the demo is trained, without ``--ngram`` its n-gram model, which goes to KenLM. The
+1,000 tokens are the first of the corpus's test split, read as one text (KenLM: sentence by sentence); the perplexity in
+8 bits is of its first 20,000. Speeds are of one thread, one token after another; Hugging Face's of all at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.util
 import json
 import math
 import os
@@ -26,9 +27,12 @@ import torch
 
 from chromium import EXECUTABLE, Chromium
 from rnn_lm.api.loading import load
+from rnn_lm.api.model import TextModel
+from rnn_lm.evaluation.perplexity import score_text
 from rnn_lm.experiments.evaluate import splits_for
 from rnn_lm.files import write_json
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import SilentProgress
 
 TOKENS, LONG = 1000, 20_000
@@ -92,9 +96,23 @@ for at in range(0, len(ids) - 1, 100):
 print(json.dumps({"found": found, "seconds": seconds, "nll": total / (len(ids) - 1),
                   "block_seconds": time.perf_counter() - began}))
 """
+RUN_KENLM = """
+import kenlm
+sentences = ids
+model, found = kenlm.Model(folder), []
+started = time.perf_counter()
+for sentence in sentences:
+    found += [bits * 2.302585092994046 for bits, _, _ in model.full_scores(sentence, bos=True, eos=True)]
+print(json.dumps({"found": found, "seconds": time.perf_counter() - started}))
+"""
+RUN_GENSIM = """
+from gensim.models import KeyedVectors
+vectors = KeyedVectors.load_word2vec_format(folder)
+print(json.dumps({"found": [vectors[word].tolist() for word in ids]}))
+"""
 
 
-def outside(program: str, folder: Path, ids: list[int], work: Path) -> dict[str, Any]:
+def outside(program: str, folder: Path, ids: list[Any], work: Path) -> dict[str, Any]:
     """What a program prints that runs without rnn_lm."""
     given = work / "ids.json"
     given.write_text(json.dumps(ids))
@@ -127,14 +145,52 @@ def reference(model: LanguageModel, ids: list[int]) -> list[float]:
     return (-nll_tb[:, 0]).tolist()
 
 
-def trained(work: Path) -> Path:
-    """The small model of the demo."""
-    command = [sys.executable, "-m", "rnn_lm", "train", "--cell", "lstm", "--budget", "2epochs", "--out"]
-    subprocess.run([*command, str(work / "lstm")], check=True)
-    return work / "lstm"
+def in_kenlm(run: Path, work: Path) -> dict[str, Any]:
+    """An n-gram model's ARPA file in KenLM: sentences of the test split, to 1,000 tokens at least."""
+    model = load(run, progress=False)
+    (split,) = splits_for([model.stored], "test", None, SilentProgress())
+    text = split.encoded(model.vocabulary)
+    sentences: list[list[str]] = [[]]
+    for index in text.ids_n.tolist():
+        if index != model.vocabulary.eos_id:
+            sentences[-1].append(model.vocabulary.tokens[index])
+            continue
+        if sum(len(one) + 1 for one in sentences) >= TOKENS:
+            break
+        sentences.append([])
+    file = model.export(work / "ngram.arpa", to="arpa")
+    found = outside(RUN_KENLM, file, [" ".join(one) for one in sentences], work)
+    expected = score_text(model.lm, text, "sentence").nll_n[: len(found["found"])]
+    return {
+        "difference": max(abs(a + b) for a, b in zip(found["found"], expected.tolist(), strict=True)),
+        "megabytes": file.stat().st_size / 1e6,
+        "tokens_per_second": len(found["found"]) / found["seconds"],
+        "perplexity": None,
+    }
 
 
-def measure(run: Path, work: Path) -> dict[str, Any]:
+def in_gensim(model: TextModel, work: Path) -> dict[str, Any]:
+    """The vectors of 1,000 words in gensim."""
+    assert isinstance(model.lm, NeuralLanguageModel)
+    words = [word for word in model.vocabulary.tokens if not word.startswith("<")][:TOKENS]
+    file = model.export(work / "vectors.txt", to="word2vec")
+    found = torch.tensor(outside(RUN_GENSIM, file, words, work)["found"])
+    expected = model.lm.embedding.weight.detach()[model.vocabulary.encode(words)]
+    return {
+        "difference": float((found - expected).abs().max()),
+        "megabytes": file.stat().st_size / 1e6,
+        "tokens_per_second": None,
+        "perplexity": None,
+    }
+
+
+def trained(command: list[str], out: Path) -> Path:
+    """The small models of the demo."""
+    subprocess.run([sys.executable, "-m", "rnn_lm", *command, "--out", str(out)], check=True)
+    return out
+
+
+def measure(run: Path, ngram: Path, work: Path) -> dict[str, Any]:
     """All targets, one after the other."""
     model = load(run, progress=False)
     (split,) = splits_for([model.stored], "test", None, SilentProgress())
@@ -163,6 +219,11 @@ def measure(run: Path, work: Path) -> dict[str, Any]:
             "perplexity": math.exp(found["nll"]) if "nll" in found else None,
         }
         print(f"{target}: {rows[target]}, {time.perf_counter() - began:.0f} s with the export")
+    rows["word2vec (vectors, gensim)"] = in_gensim(model, work)
+    if importlib.util.find_spec("kenlm") is None:
+        print("arpa: no kenlm; left out")
+    else:
+        rows["arpa (n-gram, KenLM)"] = in_kenlm(ngram, work)
     return {
         "model": repr(model),
         "perplexity": math.exp(-sum(expected) / len(expected)),
@@ -179,11 +240,14 @@ def measure(run: Path, work: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Export one model to every target, and compare.")
     parser.add_argument("--run", type=Path, help="folder of a recurrent model; default: train the demo's LSTM")
+    parser.add_argument("--ngram", type=Path, help="folder of an n-gram model; default: train the demo's")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        results = measure(arguments.run or trained(work), work)
+        run = arguments.run or trained(["train", "--cell", "lstm", "--budget", "2epochs"], work / "lstm")
+        ngram = arguments.ngram or trained(["ngram"], work / "ngram")
+        results = measure(run, ngram, work)
     if arguments.json:
         write_json(arguments.json, results)
 

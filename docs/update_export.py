@@ -23,10 +23,8 @@ def table(found: dict[str, Any]) -> str:
     ]
     for name, row in found["targets"].items():
         perplexity = "" if row["perplexity"] is None else f"{row['perplexity']:.3f}"
-        lines.append(
-            f"| {name} | {row['difference']:.1e} | {row['megabytes']:.2f} | {row['tokens_per_second']:,.0f} "
-            f"| {perplexity} |"
-        )
+        speed = "" if row["tokens_per_second"] is None else f"{row['tokens_per_second']:,.0f}"
+        lines.append(f"| {name} | {row['difference']:.1e} | {row['megabytes']:.2f} | {speed} | {perplexity} |")
     made = found["made"]
     note = (
         f"{found['model']}; rnn_lm's own perplexity {found['perplexity']:.3f}. {made['date']}, {made['machine']}, one "

@@ -78,31 +78,36 @@ def test_what_is_no_formula_is_refused_with_its_place(formula, said):
     assert said in str(refused.value)
 
 
-@pytest.fixture(params=[12, pytest.param(99, marks=pytest.mark.slow)])
+FIVE = ("number_prep", "fgd_subject", "nn-nv-rpl", "mvrr", "npz_obj")
+TEN = (*FIVE, "cleft", "fgd_pp", "number_src", "reflexive_prep_fem", "subordination")
+
+
+@pytest.fixture(params=[(FIVE, 12, 50), pytest.param((TEN, 99, 200), marks=pytest.mark.slow)], ids=["some", "all"])
 def suites(request, shared, tmp_path):
-    """Some items, or all, of five suites."""
+    """Some items of five suites, or all of ten; and how many predictions these have at least."""
     with zipfile.ZipFile(shared("syntaxgym/suites.zip")) as archive:
-        for name in ("number_prep", "fgd_subject", "nn-nv-rpl", "mvrr", "npz_obj"):
+        for name in request.param[0]:
             whole = json.loads(archive.read(f"{name}.json"))
-            whole["items"] = whole["items"][: request.param]
+            whole["items"] = whole["items"][: request.param[1]]
             (tmp_path / f"{name}.json").write_text(json.dumps(whole))
-    return tmp_path
+    return tmp_path, request.param[2]
 
 
 def test_an_independent_scorer_agrees(suites, model_of, by_steps):
-    files = [json.loads(path.read_text()) for path in sorted(suites.glob("*.json"))]
+    folder, least = suites
+    files = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
     texts = [
         [region["content"] for region in condition["regions"]]
         for one in files for item in one["items"] for condition in item["conditions"]
     ]  # fmt: skip
     model = model_of(*map(" ".join, texts))
-    (suite,) = open_suite(suites, QUIET)
+    (suite,) = open_suite(folder, QUIET)
     found = answer(model, suite)
     expected = [self_made(one, item, model, by_steps) for one in files for item in one["items"]]
     assert (found.right_q == 1).tolist() == [holds for several in expected for holds in several]
     # In one published item two conditions are the same sentence: what compares them has no answer.
     assert (found.right_q < 0).sum() <= (~found.covered_q).sum() == 1
-    assert len(found.right_q) in (50, 97)
+    assert len(found.right_q) >= least
 
 
 def self_made(suite, item, model, by_steps):
