@@ -60,6 +60,14 @@ def reading_times(
 ) -> ReadingTimes:
     """Return how well surprisal predicts reading times on stories that the regression has not seen.
 
+    >>> import rnn_lm
+    >>> from pathlib import Path
+    >>> words = "the cat sees the fish and a dog hears it .".split()
+    >>> rows = [f"{story}\\t{word}\\t{300 + 7 * (5 * i % 11)}" for story in "abcd" for i, word in enumerate(30 * words)]
+    >>> size = Path("times.tsv").write_text("story\\tword\\ttime\\n" + "\\n".join(rows))
+    >>> rnn_lm.reading_times("runs/kn", "times.tsv", progress=False).models[0].gain.units
+    4
+
     Args:
         models: folders or ARPA files, or models that were loaded; with different names.
         path: the folder of the Natural Stories Corpus, or a table with the columns story, word and time.

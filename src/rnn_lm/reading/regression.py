@@ -13,6 +13,7 @@ power). Its interval is the jackknife's over stories: words of one story are not
 from __future__ import annotations
 
 import importlib.util
+import warnings
 import math
 from collections.abc import Sequence
 
@@ -34,7 +35,10 @@ def least_squares(x_nk: Float64[np.ndarray, "N K"], y_n: Float64[np.ndarray, "N"
     if importlib.util.find_spec("statsmodels") is not None:
         from statsmodels.regression.linear_model import OLS  # pyright: ignore[reportMissingImports]
 
-        found = OLS(y_n, x_nk).fit()
+        with warnings.catch_warnings():
+            # Of a few words, columns can depend on each other; what is predicted is the same whatever the coefficients.
+            warnings.filterwarnings("ignore", message="The design matrix is rank-deficient")
+            found = OLS(y_n, x_nk).fit()
         return np.asarray(found.params), float(found.ssr) / len(y_n)
     coefficients_k, *_ = np.linalg.lstsq(x_nk, y_n, rcond=None)
     return coefficients_k, float(np.mean((y_n - x_nk @ coefficients_k) ** 2))

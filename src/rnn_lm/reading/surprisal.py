@@ -47,6 +47,11 @@ _BITS = 1 / math.log(2)
 class WordRow(NamedTuple):
     """One word of a text.
 
+    >>> import rnn_lm
+    >>> row = rnn_lm.load("runs/tiny").word_surprisal("the cat sees fish .")[1]
+    >>> row.word, row.word_position, row.length, row.is_unk
+    ('cat', 2, 3, False)
+
     Attributes:
         line: of the file, counted from 1.
         sentence: counted from 1; a line is a sentence, and a blank line is none.
