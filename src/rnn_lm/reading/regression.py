@@ -13,8 +13,8 @@ power). Its interval is the jackknife's over stories: words of one story are not
 from __future__ import annotations
 
 import importlib.util
-import warnings
 import math
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
