@@ -6,12 +6,18 @@ import pytest
 import torch
 
 from examples.load import example
+from rnn_lm.labels import LOOKS
+from rnn_lm.layers import CELLS
 from rnn_lm.testing import check_cell
 
 
 @pytest.fixture(scope="module")
 def own_cell():
-    return example("own_cell")
+    """The example, whose cell is registered as long as these tests run."""
+    before = [(registry, dict(registry._entries)) for registry in (CELLS, LOOKS)]
+    yield example("own_cell")
+    for registry, entries in before:
+        registry._entries = entries
 
 
 def test_what_is_not_forgotten_is_not_overwritten(own_cell):

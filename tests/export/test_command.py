@@ -24,7 +24,7 @@ def test_a_run_is_exported_and_replaced_only_when_told_to(run_folder, tmp_path, 
     pytest.importorskip("tokenizers")
     command = ["export", str(run_folder), str(tmp_path / "out"), "--to", "hf"]
     assert main(command) == 0
-    assert "docs/export.md says how it is loaded" in capsys.readouterr().err
+    assert "docs/export.md says how it is used" in capsys.readouterr().err
     assert "out: is there already; add --overwrite to replace it" in refused(capsys, *command)
     assert main([*command, "--overwrite"]) == 0
     model = rnn_lm.load(run_folder, progress=False)
