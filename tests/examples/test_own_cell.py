@@ -1,6 +1,7 @@
 """A reader's own cell goes from its equations to a row in the comparison."""
 
 import sys
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,8 @@ from rnn_lm.testing import check_cell
 @pytest.fixture(scope="module")
 def own_cell():
     """The example, whose cell is registered as long as these tests run."""
-    before = [(registry, dict(registry._entries)) for registry in (CELLS, LOOKS)]
+    registries: tuple[Any, ...] = (CELLS, LOOKS)
+    before = [(registry, dict(registry._entries)) for registry in registries]
     yield example("own_cell")
     for registry, entries in before:
         registry._entries = entries
