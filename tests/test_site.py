@@ -1,21 +1,14 @@
 """The site: what it does to pages and docstrings, and that every page has a way in. `make site` builds it whole."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from by_path import ROOT, module_at
 
 
 def load(name):
-    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / "site" / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(f"docs/site/{name}.py")
 
 
 def test_formulas_become_mathml_and_code_stays():

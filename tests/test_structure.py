@@ -1,16 +1,13 @@
 """How the rooms of the house hang together: what stands in ``src/rnn_lm/`` imports in one direction."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
 
+from by_path import module_at
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-SPEC = importlib.util.spec_from_file_location("update_structure", DOCS / "update_structure.py")
-assert SPEC is not None
-assert SPEC.loader is not None
-structure = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(structure)
+structure = module_at("docs/update_structure.py")
 ROOMS = structure.rooms()
 
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import jaxtyping
 import numpy as np
 import pytest
 
+from by_path import module_at
 from rnn_lm.evaluation.intervals import Effect, Measurements, generalizes_over
 from rnn_lm.evaluation.jackknife import (
     Part,
@@ -20,17 +18,10 @@ from rnn_lm.evaluation.jackknife import (
 )
 from rnn_lm.evaluation.student import beta_quantile, critical, two_sided_p
 
-BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-
 
 def simulations():
-    """The module of the benchmark, by its path: benchmarks are no package."""
-    spec = importlib.util.spec_from_file_location("benchmarks_simulate", BENCHMARKS / "simulate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The module of the benchmark."""
+    return module_at("benchmarks/simulate.py")
 
 
 def one_group(values_ks: np.ndarray, counts_s: np.ndarray | None = None) -> Measurements:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from examples.load import example
+from by_path import module_at
 from rnn_lm.labels import LOOKS
 from rnn_lm.layers import CELLS
 from rnn_lm.testing import check_cell
@@ -17,7 +17,7 @@ def own_cell():
     """The example, whose cell is registered as long as these tests run."""
     registries: tuple[Any, ...] = (CELLS, LOOKS)
     before = [(registry, dict(registry._entries)) for registry in registries]
-    yield example("own_cell")
+    yield module_at("examples/own_cell.py")
     for registry, entries in before:
         registry._entries = entries
 

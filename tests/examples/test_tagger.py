@@ -8,9 +8,9 @@ import zipfile
 import pytest
 import torch
 
-from examples.load import example
+from by_path import module_at
 
-tagger = example("tagger")
+tagger = module_at("examples/tagger.py")
 torch.manual_seed(0)
 
 

@@ -5,9 +5,9 @@ import random
 import pytest
 import torch
 
-from examples.load import example
+from by_path import module_at
 
-translate = example("translate")
+translate = module_at("examples/translate.py")
 
 
 def reversals(count, seed):

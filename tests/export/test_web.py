@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from by_path import module_at
 from export_cases import KINDS, baseline, codec, neural
 from rnn_lm.export.base import export_model
 from rnn_lm.export.config import ExportConfig
@@ -37,17 +36,7 @@ LINES = [
 ]
 
 
-def _chromium() -> Any:
-    spec = importlib.util.spec_from_file_location("chromium_of_benchmarks", ROOT / "benchmarks" / "chromium.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CHROMIUM = _chromium()
+CHROMIUM: Any = module_at("benchmarks/chromium.py")
 in_browser = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM.EXECUTABLE is None, reason="no Chromium")]
 
 

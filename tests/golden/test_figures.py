@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
 
-
-def _recorder():
-    spec = importlib.util.spec_from_file_location("golden_record", Path(__file__).with_name("record.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from by_path import module_at
 
 
 def test_figures_are_those_recorded(tmp_path, capsys):
     """To the bit on the machine that recorded them; kernels of other processors sum in another order."""
-    record = _recorder()
+    record = module_at("tests/golden/record.py")
     recorded, found = json.loads(record.FIGURES.read_text()), record.figures(tmp_path)
     capsys.readouterr()
     assert found["networks"].keys() == recorded["networks"].keys()
