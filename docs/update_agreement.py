@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import altair as alt
+from markers import put
 
 from rnn_lm.labels import label_of
 from rnn_lm.models.storage import StoredModel, load_model
@@ -127,8 +128,7 @@ def main() -> None:
     picture = f"![Agreement on real text, models of {arguments.title}](figures/{image.name})"
     text = "\n\n".join([picture, f"Of {evaluated.questions:,} sentences.", *map(table_markdown, [linzen, *own])])
     page = arguments.page.read_text(encoding="utf-8")
-    pattern = re.compile(rf"(<!-- agreement {key} -->\n).*?(<!-- /agreement {key} -->)", re.DOTALL)
-    arguments.page.write_text(pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", page), encoding="utf-8")
+    arguments.page.write_text(put(page, f"agreement {key}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":

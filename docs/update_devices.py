@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from markers import put
 
 from rnn_lm.files import write_atomically
 
@@ -63,16 +64,6 @@ def speeds(path: Path) -> str:
             f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}] |"
         )
     return "\n".join(lines)
-
-
-def put(page: str, name: str, text: str) -> str:
-    """``page`` with ``text`` between the marks of ``name``."""
-    return re.sub(
-        rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-        lambda marks: f"{marks[1]}{text}\n{marks[2]}",
-        page,
-        flags=re.DOTALL,
-    )
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ python docs/update_export.py benchmarks/results/export.json
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from markers import put
 
 from rnn_lm.files import read_json, write_atomically
 
@@ -36,8 +37,7 @@ def table(found: dict[str, Any]) -> str:
 def main() -> None:
     text = table(read_json(Path(sys.argv[1])))
     page = PAGE.read_text(encoding="utf-8")
-    marks = re.compile(r"(<!-- export -->\n).*?(<!-- /export -->)", re.DOTALL)
-    write_atomically(PAGE, marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", page))
+    write_atomically(PAGE, put(page, "export", text))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 from datetime import date
 from pathlib import Path
 
 import torch
+from markers import put, require
 
 from rnn_lm.experiments.arpa_models import open_model
 from rnn_lm.progress import TerminalProgress
@@ -40,7 +40,7 @@ def part_of(name: str, study: Study) -> str:
     )
     machine = platform.processor() or platform.machine()
     made = f"{machine}, {torch.get_num_threads()} thread(s), {date.today()}"
-    return f"{shown}\n\n{kept} ({made}.)\n\n![Psychometric power by perplexity](figures/reading-times-{name}.png)\n"
+    return f"{shown}\n\n{kept} ({made}.)\n\n![Psychometric power by perplexity](figures/reading-times-{name}.png)"
 
 
 def main() -> None:
@@ -54,11 +54,9 @@ def main() -> None:
         times, _, runs = rest.partition(":")
         models = [open_model(Path(run), progress) for run in runs.split(",")]
         part = part_of(name, run_study(models, Path(times), progress))
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         text = page.read_text(encoding="utf-8")
-        if not pattern.search(text):
-            raise SystemExit(f"{page}: has no place for {name}")
-        page.write_text(pattern.sub(lambda match, part=part: f"{match[1]}{part}{match[2]}", text), encoding="utf-8")
+        require(text, name, page)
+        page.write_text(put(text, name, part), encoding="utf-8")
 
 
 if __name__ == "__main__":

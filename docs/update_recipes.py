@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 from pathlib import Path
+
+from markers import put
 
 from rnn_lm.config import Budget
 from rnn_lm.evaluation.perplexity import score_text
@@ -51,9 +52,7 @@ def main() -> None:
     lines = [HEAD, ["---"] * 2 + ["---:"] * 5, *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     page = HERE / "recipes.md"
-    pattern = re.compile(r"(<!-- recipes -->\n).*?(<!-- /recipes -->)", re.DOTALL)
-    text = pattern.sub(lambda match: f"{match[1]}{table}\n{match[2]}", page.read_text(encoding="utf-8"))
-    page.write_text(text, encoding="utf-8")
+    page.write_text(put(page.read_text(encoding="utf-8"), "recipes", table), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ Between ``<!-- MARKER -->`` and ``<!-- /MARKER -->``: a table per suite, of its 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from markers import put, require
 
 from rnn_lm.files import read_json, write_atomically
 from rnn_lm.suites.published import Published, published
@@ -93,12 +94,9 @@ def main() -> None:
     parser.add_argument("marker", help="which part of the page")
     parser.add_argument("figures", type=Path, help="what rnn-lm evaluate --suite --json wrote")
     arguments = parser.parse_args()
-    pattern = re.compile(rf"(<!-- {arguments.marker} -->\n).*?(<!-- /{arguments.marker} -->)", re.DOTALL)
-    text = "\n\n".join(tables(read_json(arguments.figures)))
-    page, count = pattern.subn(lambda match: f"{match[1]}{text}\n{match[2]}", PAGE.read_text(encoding="utf-8"))
-    if count != 1:
-        raise SystemExit(f"{PAGE}: no <!-- {arguments.marker} --> to <!-- /{arguments.marker} -->")
-    write_atomically(PAGE, page)
+    page = PAGE.read_text(encoding="utf-8")
+    require(page, arguments.marker, PAGE)
+    write_atomically(PAGE, put(page, arguments.marker, "\n\n".join(tables(read_json(arguments.figures)))))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from markers import put
+
 from rnn_lm.files import read_json
 from rnn_lm.report.markdown import results_markdown, table_markdown
 from rnn_lm.report.notes_probes import undecided_because
@@ -68,8 +70,7 @@ def main() -> None:
     arguments = parser.parse_args()
     page = arguments.page.read_text(encoding="utf-8")
     for marker, text in parts_of(arguments.results).items():
-        pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
-        page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
+        page = put(page, marker, text)
     arguments.page.write_text(page, encoding="utf-8")
 
 
