@@ -57,7 +57,7 @@ def distance_figure(results: Mapping[str, Any], name: str) -> AnyChart:
         axis=alt.Axis(values=distances),
     )
     tips = [*_INTERVAL_TIPS, alt.Tooltip("distance:Q", title="Distance")]
-    lowest = max(0.0, round(probe["chance"] - 0.1, 1))
+    lowest = _lowest(probe)
     backdrop = _trained_range(probe["trained_distance"], max(distances), x), _chance_line(probe["chance"], lowest)
     return alt.layer(*backdrop, *_lines_with_bars(alt.Chart(_data(rows)).encode(x=x, tooltip=tips), labels, lowest))
 
@@ -70,15 +70,8 @@ def attractors_figure(results: Mapping[str, Any], name: str = "agreement") -> An
          "panel": f"{cell['distance']} tokens", "order": cell["distance"], "chance": probe["chance"]}
         for cell in probe["attractors"]
     ]  # fmt: skip
-    x = alt.X("attractors:O", title="Attractors", axis=alt.Axis(labelAngle=0))
-    tips = [*_INTERVAL_TIPS, alt.Tooltip("attractors:O", title="Attractors")]
     base = alt.Chart(_data(rows), width=140, height=220)
-    across = {"x": alt.value(0), "x2": alt.value("width"), "y": _accuracy("chance", 0.0)}
-    chance = base.mark_rule(strokeDash=[4, 4], color=MUTED).encode(**across)
-    layers = alt.layer(chance, *_lines_with_bars(base.encode(x=x, tooltip=tips), labels, 0.0))
-    return layers.facet(
-        column=alt.Column("panel:N", title="Distance between subject and verb", sort=alt.SortField("order"))
-    )
+    return _panels(base, labels, "attractors", "Attractors", "Distance between subject and verb", 0.0)
 
 
 def loads_figure(results: Mapping[str, Any], name: str) -> AnyChart:
@@ -89,14 +82,26 @@ def loads_figure(results: Mapping[str, Any], name: str) -> AnyChart:
          "panel": f"{cell['load']} to keep", "order": cell["load"], "chance": probe["chance"]}
         for cell in probe["loads"]
     ]  # fmt: skip
-    x = alt.X("distance:O", title=f"Distance ({probe['distance_unit']})", axis=alt.Axis(labelAngle=0))
-    tips = [*_INTERVAL_TIPS, alt.Tooltip("distance:O", title="Distance")]
-    lowest = max(0.0, round(probe["chance"] - 0.1, 1))
     base = alt.Chart(_data(rows), width=220, height=240)
+    title = f"Distance ({probe['distance_unit']})"
+    return _panels(base, labels, "distance", title, "Load", _lowest(probe))
+
+
+def _lowest(probe: Mapping[str, Any]) -> float:
+    """Where the axis of accuracy begins: a little below chance."""
+    return max(0.0, round(probe["chance"] - 0.1, 1))
+
+
+def _panels(
+    base: alt.Chart, labels: dict[str, str], field: str, title: str, over: str, lowest: float
+) -> alt.FacetChart:
+    """Accuracy by ``field`` of every model, chance as a dashed line, a panel for each value of what is ``over``."""
+    x = alt.X(f"{field}:O", title=title, axis=alt.Axis(labelAngle=0))
+    tips = [*_INTERVAL_TIPS, alt.Tooltip(f"{field}:O", title=title.partition(" (")[0])]
     across = {"x": alt.value(0), "x2": alt.value("width"), "y": _accuracy("chance", lowest)}
     chance = base.mark_rule(strokeDash=[4, 4], color=MUTED).encode(**across)
     layers = alt.layer(chance, *_lines_with_bars(base.encode(x=x, tooltip=tips), labels, lowest))
-    return layers.facet(column=alt.Column("panel:N", title="Load", sort=alt.SortField("order")))
+    return layers.facet(column=alt.Column("panel:N", title=over, sort=alt.SortField("order")))
 
 
 def natural_figure(natural: Mapping[str, Any], labels: Mapping[str, str]) -> AnyChart:
