@@ -34,5 +34,4 @@ def run(options: Options) -> None:
     require_destination(options.destination, options.export)
     stored = open_model(options.run, progress)
     export_model(stored, options.destination, options.export, progress, options.run)
-    page = "onnx" if options.export.to in {"onnx", "onnx-int8", "web"} else "export"
-    progress.say(f"written: {options.destination}; docs/{page}.md says how it is used")
+    progress.say(f"written: {options.destination}; docs/export.md says how it is used")
