@@ -19,6 +19,11 @@ _COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7
 _MARKERS = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right", "wedge")
 
 
+def has_published(suite: SuiteFigures, level: str) -> bool:
+    """Whether others published figures of groups of a level."""
+    return any(kind == level for one in published_on(suite) for kind, _ in one.groups)
+
+
 def level_figures(suite: SuiteFigures) -> Iterator[tuple[str, AnyChart]]:
     """A chart for each level that has several groups, with the level's name."""
     for level in dict.fromkeys(group.level for group in suite.models[0].groups):
@@ -55,7 +60,8 @@ def level_figure(suite: SuiteFigures, level: str) -> AnyChart:
         layers.append(ticks.encode(x=x, y=y, tooltip=[alt.Tooltip("model:N"), alt.Tooltip("accuracy:Q", format=".1%")]))
     if suite.format != "SyntaxGym":  # whose formulas have a chance of their own each
         layers.insert(0, chance)
-    return alt.layer(*layers).properties(height=alt.Step(max(14, 10 * len(names))))
+    # A group's share of the height; Vega-Lite would take a bare step for that of each model in it.
+    return alt.layer(*layers).properties(height={"step": 14 + 10 * len(names), "for": "position"})
 
 
 def _row(model: str, group: GroupFigures) -> dict[str, Any]:

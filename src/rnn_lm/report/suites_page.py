@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rnn_lm.files import write_atomically
-from rnn_lm.report.figures_suites import level_figures
+from rnn_lm.report.figures_suites import has_published, level_figures
 from rnn_lm.report.html import Head, page_html
 from rnn_lm.report.sections import Block, Details, Figure, Paragraph, Section
-from rnn_lm.report.suites import by_suite, mean_text, published_on
+from rnn_lm.report.suites import by_suite, mean_text
 from rnn_lm.suites.figures import SuiteFigures, SuitesEvaluated
 
 
@@ -41,7 +41,11 @@ def _section(number: int, suite: SuiteFigures) -> Section:
     blocks: list[Block] = [Paragraph(_way(suite)), tables[0]]
     rest = tables[1:]
     for level, chart in level_figures(suite):
-        gray = "; gray ticks: as published, not measured here" if published_on(suite) else ""
+        gray = (
+            "; gray ticks: as published, not measured here, by name in the numbers"
+            if has_published(suite, level)
+            else ""
+        )
         caption = f"Accuracy by {level}, with 95% intervals over pairs (Wilson){gray}."
         description = f"{caption} {_described(suite, level)}"
         numbers = tuple(table for table in rest if table.caption.endswith(f" by {level}"))
