@@ -70,6 +70,16 @@ def test_an_empty_folder_is_filled_and_one_with_anything_in_it_left_alone(tmp_pa
     assert (tmp_path / "home" / "thesis.tex").read_text() == "years"
 
 
+def test_the_folder_that_one_is_in_is_not_pulled_away(tmp_path, ngram, monkeypatch):
+    export(ngram, tmp_path / "a", "notes")
+    (tmp_path / "empty").mkdir()
+    for place in ("a", "empty"):
+        monkeypatch.chdir(tmp_path / place)
+        with pytest.raises(UserError, match="is the folder that you are in, and cannot be replaced; give"):
+            export(ngram, Path(), "notes", overwrite=True)
+        export(ngram, Path("inside"), "notes")
+
+
 def test_what_fails_leaves_nothing_behind_and_names_the_destination(tmp_path, ngram):
     export(ngram, tmp_path / "a", "notes")
     with pytest.raises(UserError) as failed:

@@ -154,10 +154,13 @@ def require_destination(path: Path, config: ExportConfig) -> None:
             raise UserError(f"{path}: there is no folder {parent}; make it first, or choose another place")
         if not os.access(parent, os.W_OK):
             raise UserError(f"{path}: {parent} may not be written by you; choose another place")
-        if not os.path.lexists(path) or (path.is_dir() and not path.is_symlink() and not any(path.iterdir())):
-            return
-        if path.is_dir() and not _is_export(path):
+        empty = path.is_dir() and not path.is_symlink() and not any(path.iterdir())
+        if path.is_dir() and not empty and not _is_export(path):
             raise UserError(f"{path}: is a folder that no export wrote, and is left alone; choose another name")
+        if path.is_dir() and Path.cwd().is_relative_to(path.resolve()):
+            raise UserError(f"{path}: is the folder that you are in, and cannot be replaced; give the export a name")
+        if empty or not os.path.lexists(path):
+            return
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise UserError(f"{path}: is no regular file; choose another name")
         if not config.overwrite:
