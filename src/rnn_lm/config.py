@@ -41,6 +41,7 @@ C = TypeVar("C")
 TOKENS = ("words", "whitespace", "characters", "bytes", "bpe", "unigram")
 """The tokenizations that are always there; ``text.TOKENIZERS`` knows more."""
 Normalize: TypeAlias = Literal["nfc", "none"]
+Precision: TypeAlias = Literal["auto", "32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -399,8 +400,9 @@ class DeviceConfig:
 class RuntimeConfig(DeviceConfig):
     """Where a run computes. None of it is part of a run's settings: a run may be resumed elsewhere."""
 
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32."""
+    precision: Precision = "auto"
+    """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32. auto: the
+    latter where the budget is a time and a short timing on the CPU finds it quicker, else the former."""
     processes: int = 1
     """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
 

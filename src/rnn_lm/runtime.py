@@ -11,13 +11,14 @@ the B columns of every segment and carries their state, and gradients are summed
 Whatever is drawn at random is drawn for the whole segment by every rank, from equal generators, and then cut; so the
 number of processes changes no more than the order in which numbers are added.
 
-Lightning Fabric finds the device, sets up the process group (gloo on CPUs, NCCL on GPUs) and casts to the precision. It
-is imported where there is something for it to do: one process on the CPU in float32 does not wait for it.
+Lightning Fabric finds the device and sets up the process group (gloo on CPUs, NCCL on GPUs). It is imported where there
+is something for it to do: one process on the CPU does not wait for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import warnings
 from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
-from rnn_lm.config import DeviceConfig, RuntimeConfig
+from rnn_lm.config import DeviceConfig, Precision, RuntimeConfig
 from rnn_lm.errors import UserError
 from rnn_lm.layers.asking import answers_late
 from rnn_lm.progress import quiet_logger
@@ -58,20 +59,31 @@ class RankLost(UserError):
 
 
 class Runtime:
-    """One process, on the CPU, in float32: nothing to move, nobody to share with.
+    """One process, on the CPU: nothing to move, nobody to share with.
+
+    Args:
+        precision: see ``RuntimeConfig``.
 
     Attributes:
         device: where parameters and segments are.
         rank: number of this process, from 0.
         size: number of processes.
-        precision: see ``RuntimeConfig``.
+        precision: see ``RuntimeConfig``; while it is ``auto``, products are in float32.
         most_unread: steps of training whose figures may be read together; 1: each before the next is taken.
     """
 
     device = torch.device("cpu")
     rank, size = 0, 1
-    precision = "32-true"
     most_unread = 1
+
+    def __init__(self, precision: Precision = "32-true") -> None:
+        self.precision: Precision = precision
+
+    def in_precision(self, precision: Precision) -> Runtime:
+        """The same, but for the precision of products."""
+        other = copy.copy(self)
+        other.precision = precision
+        return other
 
     @property
     def first(self) -> bool:
@@ -101,6 +113,8 @@ class Runtime:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Within it, products run in the precision of the run."""
+        if self.precision == "bf16-mixed":
+            return torch.autocast(self.device.type, torch.bfloat16)
         return contextlib.nullcontext()
 
     def sum_in_place(self, tensors: Sequence[Tensor]) -> None:
@@ -152,15 +166,13 @@ class Runtime:
 
 
 class FabricRuntime(Runtime):
-    """An accelerator, another precision, or several processes, through Lightning Fabric."""
+    """An accelerator, or several processes, through Lightning Fabric."""
 
-    def __init__(self, fabric: Fabric, precision: str) -> None:
-        self.fabric, self.precision = fabric, precision
+    def __init__(self, fabric: Fabric, precision: Precision) -> None:
+        super().__init__(precision)
+        self.fabric = fabric
         self.device, self.rank, self.size = fabric.device, fabric.global_rank, fabric.world_size
         self.most_unread = MOST_UNREAD if answers_late(self.device) else 1
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        return self.fabric.autocast()
 
     def sum_in_place(self, tensors: Sequence[Tensor]) -> None:
         if self.size > 1:
@@ -216,9 +228,9 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
     if config.processes not in (1, size):
         raise UserError(f"--processes {config.processes}: {size} were started; leave the flag out under torchrun")
     accelerator, index = _accelerator(config.device)
-    if (accelerator, config.precision, size) == ("cpu", "32-true", 1):
-        return Runtime()
-    if accelerator == "cuda" and config.precision == "32-true":
+    if (accelerator, size) == ("cpu", 1):
+        return Runtime(config.precision)
+    if accelerator == "cuda" and config.precision != "bf16-mixed":
         float32_is_float32()
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
@@ -234,7 +246,6 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
             devices=devices,
             num_nodes=size // here,
             strategy=strategy,
-            precision=config.precision,
         )
         fabric.launch()
     return FabricRuntime(fabric, config.precision)

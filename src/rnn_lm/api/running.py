@@ -130,7 +130,7 @@ class TrainingRun:
         *,
         progress: bool | Progress | None = None,
         device: str = "auto",
-        precision: str = "32-true",
+        precision: str = "auto",
         **changed: Any,
     ) -> TrainingRun:
         """Go on with a run that was stopped, to the bit as if it had not been; returns it.

@@ -196,6 +196,9 @@ def _member(
         **{name: value for name, value in dropouts(spec.model).items() if value > 0},
         "budget": spec.training.budget,
     }
+    chosen = {result.precision for result in results} - {"32-true"}
+    if chosen:
+        settings["precision"] = ", ".join(sorted(chosen))
     return Member(
         spec.name,
         family_name(spec.model.cell),

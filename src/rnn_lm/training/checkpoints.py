@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ from rnn_lm.checkpoint import (
     restored_parts,
     write_checkpoint,
 )
-from rnn_lm.config import from_json
+from rnn_lm.config import Precision, from_json
 from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.limits import flag
@@ -96,6 +96,8 @@ class Checkpoint:
         tensors, facts = read_checkpoint(path)
         require_facts(path, facts, TrainingFacts)
         self._require_same(path, facts["training"])
+        if loop.runtime.precision == "auto" and facts.get("precision") in get_args(Precision):
+            loop.runtime = loop.runtime.in_precision(facts["precision"])
         for what, count in self._machine().items():
             if facts.get(what, count) != count:
                 progress.say(

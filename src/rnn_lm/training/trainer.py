@@ -14,7 +14,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnn_lm.checkpoint import BEST, LAST, model_tensors, read_checkpoint, restore_model
-from rnn_lm.config import TrainingConfig
+from rnn_lm.config import Precision, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
 from rnn_lm.models.neural import NeuralLanguageModel
@@ -30,6 +30,7 @@ from rnn_lm.training.loop import TrainingDiverged, TrainingLoop, norms_by_part
 from rnn_lm.training.next_token import NextToken, TextBatch, TextBatches
 from rnn_lm.training.plan import steps_for
 from rnn_lm.training.position import Position
+from rnn_lm.training.precision import choose_precision
 from rnn_lm.training.segments import segments_for
 from rnn_lm.training.validation import LARGEST_NLL, OnValidation, Validating
 
@@ -45,6 +46,7 @@ class TrainingResult:
 
     position: Position
     log: TrainingLog = field(repr=False)
+    precision: Precision = "32-true"
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
             self.best_tensors, _ = read_checkpoint(folder / BEST)
         if folder is not None and (folder / DIVERGED).exists():
             self._say_again(folder / DIVERGED)
+        if self.runtime.precision == "auto":
+            self._choose_precision()
         self.log = TrainingLog(folder if runtime.first else None, self.position.step)
 
     @property
@@ -149,7 +153,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         finally:
             self.log.close()
         restore_model(self.model, self.best_tensors, (self.folder or Path()) / BEST)
-        return TrainingResult(self.position, self.log)
+        return TrainingResult(self.position, self.log, self.runtime.precision)
 
     def diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
         """The error that ends the run; kept in its folder, for whoever resumes it."""
@@ -159,6 +163,21 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         if self.folder is not None and self.runtime.first:
             write_json(self.folder / DIVERGED, {"step": step, "message": message})
         return TrainingDiverged(message)
+
+    def _choose_precision(self) -> None:
+        batch, config = self.batches(Position()), self.config
+        random = {purpose: self.runtime.generator(config.seed, f"timing {purpose}") for purpose in self.random}
+
+        def step(runtime: Runtime) -> None:
+            with runtime.autocast():
+                loss = self.next_token.loss(self.model, batch, self.state, random)
+            loss.total.backward()
+            self.optimizer.zero_grad(set_to_none=True)
+
+        choice = choose_precision(config.budget, self.runtime, step)
+        self.runtime = self.runtime.in_precision(choice.precision)
+        if choice.speed is not None:
+            self.progress.say(str(choice))
 
     def _seconds_of_exact_step(self) -> float:
         """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
