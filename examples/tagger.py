@@ -29,6 +29,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from rnn_lm import layers
 
+BATCH = 64
 Sentence = list[tuple[str, str, str]]  # word, a tag that is given with it ("" if none), the tag to be found
 
 
@@ -204,9 +205,9 @@ def main() -> None:
     )
     parser.add_argument("--cell", choices=("lstm", "gru", "rnn"), default="lstm")
     parser.add_argument("--hidden", type=int, default=200, help="units in each direction")
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--dropout", type=float, default=0.5)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument(
         "--no-pos", action="store_true", help="do not read the parts of speech that CoNLL-2000 hands out"
     )
@@ -222,7 +223,7 @@ def main() -> None:
     if options.no_pos:
         splits = {split: [[(w, "", t) for w, _, t in s] for s in some] for split, some in splits.items()}
     model = Tagger(splits["train"], options.cell, options.hidden, options.dropout)
-    batches = len(splits["train"]) // 32 + 1
+    batches = len(range(0, len(splits["train"]), BATCH))
     optimizer = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, options.learning_rate, options.epochs * batches, pct_start=0.1
@@ -231,7 +232,7 @@ def main() -> None:
         model.train()
         # Neighbors in length share a batch, so that there is little padding; which sentences these are changes.
         order = sorted(splits["train"], key=lambda s: (len(s), shuffler.random()))
-        groups = [order[i : i + 32] for i in range(0, len(order), 32)]
+        groups = [order[i : i + BATCH] for i in range(0, len(order), BATCH)]
         for batch in shuffler.sample(groups, len(groups)):
             optimizer.zero_grad()
             model.loss(batch).backward()

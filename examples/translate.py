@@ -127,8 +127,13 @@ def columns(sequences: list[list[int]]) -> tuple[Tensor, Tensor]:
     return pad_sequence([torch.tensor(ids) for ids in sequences]), torch.tensor([len(ids) for ids in sequences])
 
 
-def train(model: Translator, pairs: list[Pair], epochs: int, rate: float, seed: int, after_epoch) -> None:
-    """Train a model on pairs; ``after_epoch`` is told the number of each epoch and its mean loss."""
+def train(
+    model: Translator, pairs: list[Pair], epochs: int, rate: float, seed: int, after_epoch, bf16: bool = False
+) -> None:
+    """Train a model on pairs; ``after_epoch`` is told the number of each epoch and its mean loss.
+
+    ``bf16`` multiplies in bfloat16, which takes half the time on a processor that has instructions for it.
+    """
     shuffler = random.Random(seed)
     order = sorted(pairs, key=lambda pair: (len(pair[1]), len(pair[0])))
     groups = [order[begin : begin + 64] for begin in range(0, len(order), 64)]
@@ -139,7 +144,8 @@ def train(model: Translator, pairs: list[Pair], epochs: int, rate: float, seed: 
         total = 0.0
         for batch in shuffler.sample(groups, len(groups)):
             optimizer.zero_grad()
-            loss = model.loss(batch)
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                loss = model.loss(batch)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -166,11 +172,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--no-attention", action="store_true", help="the decoder knows the encoder's last state only")
-    parser.add_argument("--size", type=int, default=384)
-    parser.add_argument("--pieces", type=int, default=8000)
-    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--pieces", type=int, default=5000)
+    parser.add_argument("--epochs", type=int, default=14)
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--bf16", action="store_true", help="multiply in bfloat16 while training")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, help="a JSON file for the figures")
     options = parser.parse_args()
@@ -195,7 +202,8 @@ def main() -> None:
             f"epoch {epoch:2d}  loss {loss:.3f}  valid BLEU {bleu:.1f}  {time.perf_counter() - began:.0f} s", flush=True
         )
 
-    train(model, list(zip(*encoded, strict=True)), options.epochs, options.learning_rate, options.seed, told)
+    pairs = list(zip(*encoded, strict=True))
+    train(model, pairs, options.epochs, options.learning_rate, options.seed, told, options.bf16)
     german, english = texts["test_2016_flickr"]
     scores = bleu_by_length(german, translated(german), english)
     print("test BLEU", "  ".join(f"{name}: {score:.1f}" for name, score in scores.items()))
