@@ -110,10 +110,10 @@ class Tagger(nn.Module):
         self.tags = sorted({t for s in train for _, _, t in s})
         make = {"lstm": layers.LSTM, "gru": layers.GRU, "rnn": layers.RNN}[cell]
         self.word_vectors = nn.Embedding(len(self.words) + 1, 100)
-        self.character_vectors = nn.Embedding(len(self.characters) + 1, 25)
+        self.character_vectors = nn.Embedding(len(self.characters) + 1, 32)
         self.given_vectors = nn.Embedding(len(self.given) + 1, 20)
-        self.spelling = make(25, 25, bidirectional=True)
-        self.reader = make(100 + 50 + 20, hidden, bidirectional=True)
+        self.spelling = make(32, 64, bidirectional=True)
+        self.reader = make(100 + 2 * 64 + 20, hidden, bidirectional=True)
         self.emission = nn.Linear(2 * hidden, len(self.tags))
         self.dropout, self.crf = nn.Dropout(dropout), CRF(len(self.tags))
 
@@ -206,7 +206,7 @@ def main() -> None:
     parser.add_argument("--cell", choices=("lstm", "gru", "rnn"), default="lstm")
     parser.add_argument("--hidden", type=int, default=200, help="units in each direction")
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--dropout", type=float, default=0.5)
+    parser.add_argument("--dropout", type=float, default=0.4)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument(
         "--no-pos", action="store_true", help="do not read the parts of speech that CoNLL-2000 hands out"

@@ -304,6 +304,20 @@ def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_
     assert position.seconds == pytest.approx(3, rel=0.1)
 
 
+@pytest.mark.parametrize("busy", [(0.0, 0.15), (0.4, 0.55), (0.75, 0.9)])
+def test_a_while_in_which_the_machine_is_busy_costs_the_steps_of_that_while_alone(tiny_data, clock, busy):
+    """Three times as slow for 15 % of the time: the run lasts its budget, and has the steps that there was time for."""
+    trainer = make_trainer(tiny_data, budget="5s", softmax="exact")
+
+    def seconds_of(_: int) -> float:
+        return 0.03 if busy[0] * 5 <= trainer.position.seconds < busy[1] * 5 else 0.01
+
+    clock.drive(trainer, seconds_of)
+    position = trainer.run("tiny").position
+    assert position.seconds == pytest.approx(5, rel=0.03)
+    assert position.step == pytest.approx(5 * 0.85 / 0.01 + 5 * 0.15 / 0.03, rel=0.03)
+
+
 WILD: dict[str, Any] = {"budget": "100steps", "validations": 50, "learning_rate": 0.5, "schedule": "constant"}
 """A rate at which validations go up and down, so that averaging is triggered."""
 CHANGED = {

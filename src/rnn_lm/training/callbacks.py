@@ -102,6 +102,7 @@ class Planning(Callback):
         self.exact_step, self.validation, self.planned = exact_step, validation, planned
         self.planned_at = loop.position.seconds
         self.costs: Costs | None = None
+        self.timed_steps, self.timed_seconds = 0, 0.0
 
     def after_step(self, record: StepRecord) -> None:
         position, config = self.loop.position, self.config
@@ -116,7 +117,10 @@ class Planning(Callback):
             return
         seconds = self.clock.step_seconds
         recent = seconds[CALIBRATION_STEPS // 2 :] if first else seconds
-        per_step = sum(recent) / len(recent)
+        # Of all steps so far: those of a while in which the machine was busy count for as many as they are. A plan made
+        # by the last few alone would take them for the rest of the run, and be over early.
+        self.timed_steps, self.timed_seconds = self.timed_steps + len(recent), self.timed_seconds + sum(recent)
+        per_step = self.timed_seconds / self.timed_steps
         if self.costs is None:
             exact = self.exact_step() if config.softmax == "sampled" else per_step
             self.costs = self.loop.runtime.from_first(Costs(per_step, exact, self.validation()))

@@ -13,8 +13,9 @@ CALIBRATION_STEPS = 20
 PLAN_SHARE = 0.02
 """A budget in seconds is turned into steps again whenever this share of it has passed: a machine that was busy at first
 would otherwise make the whole run too short."""
-LAST_PLAN = 0.8
-"""Share of the steps after which the plan stands, so that a schedule that has nearly come down does not go up again."""
+LAST_PLAN = 0.95
+"""Share of the steps after which the plan stands. Until there it changes less and less, as it goes by the mean of all
+steps; so a schedule that has nearly come down does not go up again."""
 
 
 @dataclass(frozen=True)
