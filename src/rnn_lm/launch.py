@@ -88,13 +88,13 @@ def _free_port() -> int:
 
 def _verdict(codes: Sequence[Any], arguments: Sequence[str]) -> int:
     """The exit code of the whole; says which rank died, if one did. The ranks that we stopped show SIGTERM."""
-    dead = [(rank, -code) for rank, code in enumerate(codes) if code is not None and code < 0]
-    culprits = [(rank, number) for rank, number in dead if number != signal.SIGTERM] or dead
+    killed = [(rank, -code) for rank, code in enumerate(codes) if code is not None and code < 0]
+    failed = [(rank, number) for rank, number in killed if number != signal.SIGTERM] or killed
     refused = [code for code in codes if code is not None and code > 0 and code != RANK_LOST]
-    if refused and not [number for _, number in dead if number != signal.SIGTERM]:
+    if refused and not [number for _, number in killed if number != signal.SIGTERM]:
         return max(refused)
-    if culprits:
-        rank, number = culprits[0]
+    if failed:
+        rank, number = failed[0]
         again = "" if "--resume" in arguments else " with --resume"
         print(
             f"rnn-lm: process {rank} of {len(codes)} was ended by {signal.Signals(number).name}, and the others were "

@@ -106,9 +106,9 @@ def test_lists_are_asked_for_in_the_order_they_were_told() -> None:
 SMALL = TheoryConfig(recall_sizes=(4,), recall_symbols=4, recall_length=3, recall_updates=60)
 
 
-@pytest.mark.parametrize("contestant", recall.contestants(SMALL), ids=lambda contestant: contestant.name)
-def test_a_little_training_recalls_something_and_no_more_than_was_stored(contestant: recall.Contestant) -> None:
-    found = recall.compete(contestant, SMALL, SilentProgress())
+@pytest.mark.parametrize("sized", recall.sized_networks(SMALL), ids=lambda sized: sized.name)
+def test_a_little_training_recalls_something_and_no_more_than_was_stored(sized: recall.SizedNetwork) -> None:
+    found = recall.train_and_measure(sized, SMALL, SilentProgress())
     assert found["by_length"][0]["bits"] > 0.1
     for point in found["by_length"]:
         assert 0 <= point["bits"] <= point["stored"] + 1e-6
@@ -119,7 +119,7 @@ def test_a_little_training_recalls_something_and_no_more_than_was_stored(contest
 
 def test_a_state_rounded_to_nothing_recalls_nothing() -> None:
     """The bound is on what passes through the state: with every number set to 0 nothing is left to recall."""
-    model = recall.train(recall.Contestant("gru", 4), SMALL, SilentProgress())
+    model = recall.train(recall.SizedNetwork("gru", 4), SMALL, SilentProgress())
     lists = recall.draw_lists(4, 2, 400, torch.Generator().manual_seed(2))
     score = recall.measure(model, lists, 4, lambda state: tuple(torch.zeros_like(part) for part in state))
     assert float(score.bits_b.mean()) < 0.05

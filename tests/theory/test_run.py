@@ -76,7 +76,7 @@ def test_finished_networks_are_kept_and_not_trained_again(
     def refuse(*_: Any) -> dict[str, Any]:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(recall, "compete", refuse)
+    monkeypatch.setattr(recall, "train_and_measure", refuse)
     (again,) = run.run_theory(SMALL, SilentProgress(), kept)["exercises"]
     assert again["curves"]["recall"] == results["exercises"][4]["curves"]["recall"]
     with pytest.raises(AssertionError, match="trained again"):

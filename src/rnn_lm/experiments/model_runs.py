@@ -24,7 +24,7 @@ from rnn_lm.runs import bind_run, start_run
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.sizes import require_model_fits, require_segment_fits
-from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, unobserved
+from rnn_lm.training.trainer import OnValidation, Trainer, TrainingData, TrainingResult, ignore_validation
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def train_recurrent(
     spec: RecurrentSpec,
     prepared: PreparedCorpus,
     progress: Progress,
-    on_validation: OnValidation = unobserved,
+    on_validation: OnValidation = ignore_validation,
     runtime: Runtime | None = None,
     *,
     resume: bool,

@@ -43,7 +43,7 @@ ROUNDINGS = (1, 2, 3, 4, 6, 8)
 """Bits per number to which a recurrent state is rounded between storing and reading."""
 
 
-class Contestant(NamedTuple):
+class SizedNetwork(NamedTuple):
     """One network of the experiment.
 
     Attributes:
@@ -75,16 +75,16 @@ class Score(NamedTuple):
     wrong_k: Float[Tensor, " K"]
 
 
-def contestants(config: TheoryConfig) -> list[Contestant]:
+def sized_networks(config: TheoryConfig) -> list[SizedNetwork]:
     """The networks to train: each cell at each size of state, and the attention control once.
 
     A matrix state comes in rows: DeltaNet has the size nearest to the largest of the others, and twice it.
     """
     cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm", "mingru")
-    recurrent = [Contestant(name, size) for name in cells for size in config.recall_sizes]
+    recurrent = [SizedNetwork(name, size) for name in cells for size in config.recall_sizes]
     rows = max(1, round(max(config.recall_sizes) / DeltaNetCell.state_parts))
-    matrices = [Contestant("deltanet", count * DeltaNetCell.state_parts) for count in (rows, 2 * rows)]
-    return [*recurrent, *matrices, Contestant("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
+    matrices = [SizedNetwork("deltanet", count * DeltaNetCell.state_parts) for count in (rows, 2 * rows)]
+    return [*recurrent, *matrices, SizedNetwork("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
 
 
 ATTENTION = AttentionConfig(hidden_size=64, layers=2, heads=4, feed_forward_size=64, positions="rotary")
@@ -93,13 +93,13 @@ LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "mingru": 1e-2, "delta
 and 0.05 are level), 0.002 to 0.005 for attention. Those of minGRU and DeltaNet are not searched."""
 
 
-def build(contestant: Contestant, symbols: int, random: torch.Generator) -> NeuralLanguageModel:
+def build(sized: SizedNetwork, symbols: int, random: torch.Generator) -> NeuralLanguageModel:
     """A fresh model. The LSTM's state has two tensors, and so it gets half as many units; DeltaNet's has 17."""
-    if contestant.name == "attention":
+    if sized.name == "attention":
         return AttentionLanguageModel(symbols + 1, ATTENTION, random)
-    parts = {"lstm": 2, "deltanet": DeltaNetCell.state_parts}.get(contestant.name, 1)
-    units = contestant.numbers // parts
-    settings = ModelConfig(cell=contestant.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
+    parts = {"lstm": 2, "deltanet": DeltaNetCell.state_parts}.get(sized.name, 1)
+    units = sized.numbers // parts
+    settings = ModelConfig(cell=sized.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
     return RecurrentLanguageModel(symbols + 1, EMBEDDING_SIZE, settings, random)
 
 
@@ -134,19 +134,19 @@ class _Showing(Callback):
         self.task.update(float(record.step), nll=record.loss)
 
 
-def train(contestant: Contestant, config: TheoryConfig, progress: Progress) -> NeuralLanguageModel:
+def train(sized: SizedNetwork, config: TheoryConfig, progress: Progress) -> NeuralLanguageModel:
     """Train on lists of every length from 1 to ``recall_length``."""
-    purpose = f"theory: recall: {contestant.name} {contestant.numbers}"
+    purpose = f"theory: recall: {sized.name} {sized.numbers}"
     random = generator(config.theory_seed, purpose)
-    model = build(contestant, config.recall_symbols, random)
-    settings = TrainingConfig(learning_rate=LEARNING_RATES[contestant.name], clip_threshold=1.0)
+    model = build(sized, config.recall_symbols, random)
+    settings = TrainingConfig(learning_rate=LEARNING_RATES[sized.name], clip_threshold=1.0)
 
     def batches(_: Position) -> ListBatch:
         length = int(torch.randint(1, config.recall_length + 1, (1,), generator=random))
         lists = draw_lists(config.recall_symbols, length, BATCH, random)
         return ListBatch(token_count=lists.answer_tb.numel(), lists=lists)
 
-    label = f"recall {contestant.name} {contestant.numbers}"
+    label = f"recall {sized.name} {sized.numbers}"
     with progress.task(label, float(config.recall_updates)) as task:
         position = Position(total_steps=config.recall_updates)
         TrainingLoop(model, batches, Repeating(), settings, position, callbacks=[_Showing(task)]).train()
@@ -196,22 +196,22 @@ def reach(model: LanguageModel, lists: Lists) -> State:
     return tuple(part.abs().amax(dim=1).squeeze(0).clamp_min(1e-6) for part in state)
 
 
-def compete(contestant: Contestant, config: TheoryConfig, progress: Progress) -> Network:
+def train_and_measure(sized: SizedNetwork, config: TheoryConfig, progress: Progress) -> Network:
     """Train one network and measure it: bits recalled by list length, and, for a recurrent one, by rounding."""
-    model = train(contestant, config, progress)
-    random = generator(config.theory_seed, f"theory: recall lists: {contestant.name} {contestant.numbers}")
+    model = train(sized, config, progress)
+    random = generator(config.theory_seed, f"theory: recall lists: {sized.name} {sized.numbers}")
     by_length: list[RecallPoint] = []
     for length in range(1, config.recall_length + 1):
         lists = draw_lists(config.recall_symbols, length, LISTS, random)
         by_length.append(_point(measure(model, lists, config.recall_symbols, lambda state: state), config, length))
-    found: Network = {"name": contestant.name, "numbers": contestant.numbers, "by_length": by_length, "by_rounding": []}
-    if contestant.name != "attention":
-        found["by_rounding"] = _by_rounding(model, contestant, config, random)
+    found: Network = {"name": sized.name, "numbers": sized.numbers, "by_length": by_length, "by_rounding": []}
+    if sized.name != "attention":
+        found["by_rounding"] = _by_rounding(model, sized, config, random)
     return found
 
 
 def _by_rounding(
-    model: LanguageModel, contestant: Contestant, config: TheoryConfig, random: torch.Generator
+    model: LanguageModel, sized: SizedNetwork, config: TheoryConfig, random: torch.Generator
 ) -> list[RoundedPoint]:
     """The most bits recalled over all list lengths, with the state rounded to ever more bits per number."""
     lengths = range(1, config.recall_length + 1)
@@ -224,7 +224,7 @@ def _by_rounding(
             for k in lengths
         ]
         best = max(scores, key=lambda point: point["bits"])
-        points.append({"bits_per_number": bits, "state_bits": bits * contestant.numbers, **best})
+        points.append({"bits_per_number": bits, "state_bits": bits * sized.numbers, **best})
     return points
 
 

@@ -57,7 +57,7 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
         with _one_thread():
             statements, curves = compute(config)
             if key == "capacity":
-                networks = [_finished(one, config, progress, folder) for one in recall.contestants(config)]
+                networks = [_finished(one, config, progress, folder) for one in recall.sized_networks(config)]
                 statements += capacity.judge(config, networks)
                 curves = {**curves, "recall": networks}
         checked = [statement.to_json() for statement in statements]
@@ -83,15 +83,15 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _finished(contestant: recall.Contestant, config: TheoryConfig, progress: Progress, folder: Path | None) -> Network:
+def _finished(sized: recall.SizedNetwork, config: TheoryConfig, progress: Progress, folder: Path | None) -> Network:
     """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now."""
     if folder is None:
-        return recall.compete(contestant, config, progress)
-    path = make_folder(folder) / f"recall-{contestant.name}-{contestant.numbers}.json"
+        return recall.train_and_measure(sized, config, progress)
+    path = make_folder(folder) / f"recall-{sized.name}-{sized.numbers}.json"
     settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
     kept = read_kept(path, settings)
     if kept is not None:
         return cast(Network, kept)  # sealed with its checksum by the lines below, in an earlier run
-    network = recall.compete(contestant, config, progress)
+    network = recall.train_and_measure(sized, config, progress)
     write_kept(path, settings, network)
     return network

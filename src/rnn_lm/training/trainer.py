@@ -34,7 +34,15 @@ from rnn_lm.training.precision import choose_precision
 from rnn_lm.training.segments import segments_for
 from rnn_lm.training.validation import LARGEST_NLL, OnValidation, Validating
 
-__all__ = ["LARGEST_NLL", "OnValidation", "Trainer", "TrainingData", "TrainingDiverged", "TrainingResult", "unobserved"]
+__all__ = [
+    "LARGEST_NLL",
+    "OnValidation",
+    "Trainer",
+    "TrainingData",
+    "TrainingDiverged",
+    "TrainingResult",
+    "ignore_validation",
+]
 
 DIVERGED = "diverged.json"
 """What ended a run whose numbers ran away: the same settings would only meet it again."""
@@ -58,7 +66,7 @@ class TrainingData:
     counts_v: Int[Tensor, "V"]
 
 
-def unobserved(record: ValidationRecord) -> None:
+def ignore_validation(record: ValidationRecord) -> None:
     """Nobody waits for the validations of this run."""
 
 
@@ -87,7 +95,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         config: TrainingConfig,
         folder: Path | None,
         progress: Progress,
-        on_validation: OnValidation = unobserved,
+        on_validation: OnValidation = ignore_validation,
         runtime: Runtime | None = None,
     ) -> None:
         runtime = runtime or Runtime()
