@@ -57,7 +57,7 @@ def last_trace(model: RecurrentLanguageModel, texts: Windows):
 @settings(deadline=None, max_examples=4)
 @given(seed=st.integers(0, 10_000))
 @pytest.mark.parametrize("name", LINEAR)
-def test_of_a_linear_cell_the_gates_foretell_the_gradient_to_rounding(name: str, seed: int) -> None:
+def test_of_a_linear_cell_the_gates_predict_the_gradient_to_rounding(name: str, seed: int) -> None:
     model, texts = model_of(name, seed), windows()
     measured_kbn = lag_gradients(model, texts, LAGS).state_kbn
     gates_tbh = gates_along(last_trace(model, texts))

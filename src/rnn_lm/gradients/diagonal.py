@@ -7,7 +7,7 @@ With h' = a * h + b, and a and b from inputs,
     exponents                                  the means of log a, unit by unit
     d loss(T) / d h(T-k) = g * a_T * ... * a_{T-k+1},  g = d loss(T) / d h(T)
 
-The last line is an equation and not a limit: what it foretells is what autograd measures, to rounding.
+The last line is an equation and not a limit: what it predicts is what autograd measures, to rounding.
 """
 
 from __future__ import annotations

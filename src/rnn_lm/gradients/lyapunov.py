@@ -119,7 +119,7 @@ def _decompose(stretched_bnq: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def predicted_norms(run: LyapunovRun, gradient_bn: Float[Tensor, "B N"], lags: int) -> Float[Tensor, "K B"]:
-    """The norm of the gradient k = 0...lags steps back, foretold from the exponents.
+    """The norm of the gradient k = 0...lags steps back, predicted from the exponents.
 
     Let P be the product of k Jacobians, so that P Q(T-k) = Q(T) R. The gradient g(T) becomes P^T g, whose norm is
     |R^T Q(T)^T g|. Replacing R by what its diagonal tends to, exp(k * exponent), leaves::

@@ -144,7 +144,7 @@ def _closed_form_error(trace: LayerTrace, cell: str) -> float | None:
 
 
 def _prediction(gradients_kbn: Tensor, predicted_kb: Tensor, config: GradientsConfig) -> Prediction:
-    """The norm by lag that is foretold, beside the one that autograd measures at the same positions."""
+    """The norm by lag that is predicted, beside the one that autograd measures at the same positions."""
     measured_kb = torch.linalg.vector_norm(gradients_kbn, dim=-1).clamp_min(SMALLEST)
     predicted_kb = predicted_kb.clamp_min(SMALLEST)
     far = _fit_from(config)

@@ -53,7 +53,7 @@ class Lyapunov(SpectrumJson):
 
 
 class Prediction(TypedDict):
-    """Norms by lag, measured and foretold."""
+    """Norms by lag, measured and predicted."""
 
     measured: list[float]
     predicted: list[float]
@@ -100,7 +100,7 @@ class ByLags(TypedDict):
 
 
 class Jacobians(TypedDict):
-    """Jacobians along some of the trajectories, and what they foretell; no error where no form is closed."""
+    """Jacobians along some of the trajectories, and what they predict; no error where no form is closed."""
 
     trajectories: NotRequired[int]
     closed_form_error: float | None

@@ -131,6 +131,6 @@ def _show(task: Task, done: int, what: str) -> None:
 def _say(result: GradientModel, progress: Progress) -> None:
     slope, exponent = result["slope"]["mean"], result["lyapunov"]["exponents"][0]
     progress.say(
-        f"gradients   {result['label']:<5} {result['weights']:<8} norm by lag {slope:+.4f} nats/step, foretold "
+        f"gradients   {result['label']:<5} {result['weights']:<8} norm by lag {slope:+.4f} nats/step, predicted "
         f"{result['prediction']['predicted_slope']:+.4f}; largest Lyapunov exponent {exponent:+.4f}"
     )

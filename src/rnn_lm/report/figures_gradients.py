@@ -50,14 +50,14 @@ LARGEST_LOG = 460.0
 LEAST_DECADES = 2
 """Powers of ten that a panel shows at least."""
 MEASURED = "measured by autograd"
-FORETOLD = "foretold by the exponents and what the loss sees of them"
+PREDICTED = "predicted by the exponents and what the loss sees of them"
 LARGEST = "slope of the largest exponent alone"
 CUTS = {"window_share": "Every loss sees the last n steps", "segments_share": "Text cut every n rows, as in training"}
 """Kinds of truncation, by their entry in the results."""
 
 
 def norm_by_lag_figure(gradients: Mapping[str, Any]) -> AnyChart:
-    """Norm of d loss(T) / d h(T-k) by k: geometric mean, 10-90% band, and the slope that the exponents foretell."""
+    """Norm of d loss(T) / d h(T-k) by k: geometric mean, 10-90% band, and the slope that the exponents predict."""
     models = gradients["models"]
     noted = {model["weights"]: model["name"] for model in models}
     rows = [
@@ -73,10 +73,10 @@ def norm_by_lag_figure(gradients: Mapping[str, Any]) -> AnyChart:
     words = rounding.mark_text(align="right", baseline="bottom", dy=-3, color=MUTED).encode(
         x=x, y=same_axis(y, "float32"), text="note:N"
     )
-    foretold = base.mark_line(strokeWidth=1.2, strokeDash=[2, 2], color=INK, clip=True).encode(
-        x=x, y=same_axis(y, "foretold"), detail="model:N"
+    predicted = base.mark_line(strokeWidth=1.2, strokeDash=[2, 2], color=INK, clip=True).encode(
+        x=x, y=same_axis(y, "predicted"), detail="model:N"
     )
-    return by_weights(alt.layer(rule, *banded_lines(base, x, y, scales_of(models)), foretold, words), rows)
+    return by_weights(alt.layer(rule, *banded_lines(base, x, y, scales_of(models)), predicted, words), rows)
 
 
 def _lag_rows(model: Mapping[str, Any], *, noted: bool) -> list[Row]:
@@ -89,7 +89,7 @@ def _lag_rows(model: Mapping[str, Any], *, noted: bool) -> list[Row]:
             "mean": positive(mean),
             "low": positive(hidden["low"][lag]),
             "high": positive(hidden["high"][lag]),
-            "foretold": positive(math.exp(min(level + slope * (lag - anchor), LARGEST_LOG))),
+            "predicted": positive(math.exp(min(level + slope * (lag - anchor), LARGEST_LOG))),
         }
         for lag, mean in enumerate(hidden["mean"])
     ]
@@ -99,9 +99,9 @@ def _lag_rows(model: Mapping[str, Any], *, noted: bool) -> list[Row]:
 
 
 def prediction_figure(gradients: Mapping[str, Any]) -> AnyChart:
-    """Measured norm by lag (dots) on what Lyapunov exponents foretell (line), at the same positions, cell by cell."""
+    """Measured norm by lag (dots) on what Lyapunov exponents predict (line), at the same positions, cell by cell."""
     rows = [row for model in gradients["models"] for row in model_rows(model, _prediction_rows(model))]
-    kinds = [MEASURED, FORETOLD, LARGEST]
+    kinds = [MEASURED, PREDICTED, LARGEST]
     color = alt.Color(
         "kind:N",
         title=None,
@@ -112,7 +112,7 @@ def prediction_figure(gradients: Mapping[str, Any]) -> AnyChart:
     y = alt.Y("log10:Q", title="log₁₀ norm", scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=6))
     base = alt.Chart(data(rows), width=215, height=170).encode(x=x, y=y, color=color)
     dots = base.transform_filter(f"datum.kind === '{MEASURED}'").mark_point(size=26)
-    line = base.transform_filter(f"datum.kind === '{FORETOLD}'").mark_line()
+    line = base.transform_filter(f"datum.kind === '{PREDICTED}'").mark_line()
     slope = base.transform_filter(f"datum.kind === '{LARGEST}'").mark_line(strokeDash=[3, 3], strokeWidth=1.4)
     # Not to be seen: it keeps a panel in which next to nothing happens from being magnified.
     floor = dots.encode(y=same_axis(y, "floor")).mark_point(opacity=0)
@@ -137,7 +137,7 @@ def _prediction_rows(model: Mapping[str, Any]) -> list[Row]:
             {"kind": MEASURED, "lag": lag, "log10": measured[lag], "floor": measured[1] - LEAST_DECADES}
             for lag in lags[:: max(1, len(lags) // 20)]
         ),
-        *({"kind": FORETOLD, "lag": lag, "log10": predicted[lag]} for lag in lags),
+        *({"kind": PREDICTED, "lag": lag, "log10": predicted[lag]} for lag in lags),
         *(
             {"kind": LARGEST, "lag": lag, "log10": measured[1] + exponent * (lag - 1) / math.log(10)}
             for lag in (lags[0], lags[-1])

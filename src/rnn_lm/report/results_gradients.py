@@ -50,9 +50,9 @@ def inconsistencies(part: GradientsPart) -> Iterator[str]:
             yield from _unequal(f"{where}.truncation", cut["bptt_length"], *kinds)
             if cut["bptt_length"] != lengths or min(lengths, default=0) < 1:
                 yield f"{where}: bptt_length is below 1, or not that of the other models"
-        foretold = model["prediction"]
-        yield from _unequal(f"{where}.prediction", foretold["measured"], foretold["predicted"])
-        if len(foretold["measured"]) < 2:
+        prediction = model["prediction"]
+        yield from _unequal(f"{where}.prediction", prediction["measured"], prediction["predicted"])
+        if len(prediction["measured"]) < 2:
             yield f"{where}.prediction has but one lag"
         if min(model["product"]["steps"], default=0) < 1:
             yield f"{where}.product: steps are below 1"

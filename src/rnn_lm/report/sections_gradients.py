@@ -20,8 +20,8 @@ from rnn_lm.report.tables_gradients import (
 CAPTIONS = {
     "gradient-norm-by-lag": "How much of one token's loss reaches the hidden state k tokens earlier: geometric mean, "
     "band from the 10th to the 90th percentile over positions. Thin dots: the slope that the Jacobians' exponents "
-    "foretell for the far lags. By what the next step reads, where that is not the hidden state (QRNN, HGRN).",
-    "gradient-prediction": "The same norm, measured by autograd (dots), and foretold from Jacobians alone (line), at "
+    "predict for the far lags. By what the next step reads, where that is not the hidden state (QRNN, HGRN).",
+    "gradient-prediction": "The same norm, measured by autograd (dots), and predicted from Jacobians alone (line), at "
     "the same positions. Where the dashed slope of the largest exponent parts from the dots, the loss does not see the "
     "slowest direction. Of a linear cell the line is the product of its gates, and exact.",
     "gradient-lstm-paths": "The LSTM's two ways back: along the cell, where only forget gates multiply, and through "

@@ -25,16 +25,16 @@ def gradients_tables(gradients: Mapping[str, Any]) -> tuple[Table, ...]:
 
 
 def decay_table(gradients: Mapping[str, Any]) -> Table:
-    """Decay of the gradient by lag: measured, and foretold from the exponents."""
+    """Decay of the gradient by lag: measured, and predicted from the exponents."""
     rows = tuple(_decay_row(model) for model in gradients["models"])
     positions = max(model["positions"] for model in gradients["models"])
     table = Table(
         f"Decay of ∂loss(T)/∂h(T−k), in nats per token over the far lags, at {positions} positions of the "
-        f"{gradients['text']}. Tokens to half: how far back the gradient halves at that rate. Foretold: the same slope "
-        "from Lyapunov exponents and what the loss sees of each direction. Off by: typical factor between the foretold "
-        "and the measured norm at one lag, while the norm itself falls by the last column's powers of ten",
+        f"{gradients['text']}. Tokens to half: how far back the gradient halves at that rate. Predicted: the same "
+        "slope from Lyapunov exponents and what the loss sees of each direction. Off by: typical factor between the "
+        "predicted and the measured norm at one lag, while the norm itself falls by the last column's powers of ten",
         (text_column("Model"), text_column("Weights"), Column("Valid perplexity"), Column("Measured"),
-         Column("95% interval"), Column("Tokens to half"), Column("Foretold"), Column("Largest exponent"),
+         Column("95% interval"), Column("Tokens to half"), Column("Predicted"), Column("Largest exponent"),
          Column("Off by"), Column("Powers of ten")),
         rows,
     )  # fmt: skip
