@@ -1,7 +1,7 @@
 """How often intervals hold the truth, and how often a test finds a difference that is not there.
 
 Every kind of interval that is printed is simulated where the truth is known, by the code that the commands use, and
-beside it the percentile bootstrap over runs of 20 sentences, which was used before.
+beside it the percentile bootstrap over blocks of 20 sentences, which was used before.
 
     python benchmarks/coverage.py --json benchmarks/results/coverage.json
 

@@ -51,7 +51,7 @@ def scores(nll_s: np.ndarray, tokens_s: np.ndarray) -> SentenceScores:
 
 
 def percentile_p(random: np.random.Generator, sums_s: np.ndarray, tokens_s: np.ndarray, resamples: int = 1000) -> float:
-    """Two-sided p of the percentile bootstrap over runs of 20 sentences."""
+    """Two-sided p of the percentile bootstrap over blocks of 20 sentences."""
     starts = np.arange(0, len(sums_s), OLD_BLOCK)
     x_b, n_b = np.add.reduceat(sums_s, starts), np.add.reduceat(tokens_s, starts)
     weights = random.multinomial(len(starts), np.full(len(starts), 1 / len(starts)), size=resamples)

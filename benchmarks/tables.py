@@ -105,11 +105,11 @@ def false_positives(found: dict[str, Any]) -> str:
         rows.append([f"{sentences:,}", str(topics["units"]), *shares, before])
     header = [
         "sentences",
-        "runs",
+        "blocks",
         "independent",
         "topics",
         "each like the one before",
-        "bootstrap of runs of 20, topics",
+        "bootstrap of blocks of 20, topics",
     ]
     made, trials = found["made"], found["tests"][0]["trials"]
     before_trials = max(row["before_trials"] for row in found["tests"])

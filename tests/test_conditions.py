@@ -1,5 +1,5 @@
 """Settings that hold in one mode only: every setting is one of them or always does something, and outside its mode a
-value that a person gives is refused with the mode and the mend."""
+value that a person gives is refused with the mode and the fix."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from rnn_lm.settings.catalogue import catalogue
 from settings_cases import ALWAYS, CONDITIONAL, WITHOUT_USE, all_options, options_of
 
 
-@pytest.mark.parametrize(("command", "given", "works", "refused", "mend"), CONDITIONAL)
-def test_a_setting_is_taken_in_its_mode_and_refused_outside(command, given, works, refused, mend):
+@pytest.mark.parametrize(("command", "given", "works", "refused", "fix"), CONDITIONAL)
+def test_a_setting_is_taken_in_its_mode_and_refused_outside(command, given, works, refused, fix):
     program = f"rnn-lm {command}"
     parse_options(options_of(command), [*works.split(), *given.split()], program)
     if refused is None:
@@ -40,7 +40,7 @@ def test_a_setting_is_taken_in_its_mode_and_refused_outside(command, given, work
         parse_options(options_of(command), [*refused.split(), *given.split()], program)
     line = str(said.value)
     assert line.startswith(given.split()[0])
-    assert mend in line.partition(": ")[2]
+    assert fix in line.partition(": ")[2]
     assert "\n" not in line
 
 

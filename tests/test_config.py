@@ -1,4 +1,4 @@
-"""Settings: refused when wrong, with the flag and the mend in the message; whole after a round trip."""
+"""Settings: refused when wrong, with the flag and the fix in the message; whole after a round trip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mistakes of somebody new: each is answered with one line that names what was typed and the mend, at once."""
+"""The mistakes of somebody new: each is answered with one line that names what was typed and the fix, at once."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def require_effect(options: Any, said: Mapping[str, str]) -> None:
         said: name of a setting to how the person gave it, e.g. ``{"momentum": "--momentum 0.9"}``.
 
     Raises:
-        UserError: one line with the setting, the mode in which it does nothing, and the mend.
+        UserError: one line with the setting, the mode in which it does nothing, and the fix.
     """
     found = {setting.name: setting for setting in settings_of(options)}
     idle, others = getattr(options, "IDLE", {}), _alternatives(options)
@@ -174,8 +174,8 @@ def require_effect(options: Any, said: Mapping[str, str]) -> None:
         if name in idle:
             raise UserError(f"{words} does nothing here: {idle[name]}; leave it out")
         if not has_effect(name, options):
-            why, mend = _why(found[name], found)
-            raise UserError(f"{words} does nothing {why}: leave it out, or {mend}")
+            why, fix = _why(found[name], found)
+            raise UserError(f"{words} does nothing {why}: leave it out, or {fix}")
 
 
 def has_effect(name: str, options: Any) -> bool:
@@ -248,14 +248,14 @@ def _why(setting: Setting, found: Mapping[str, Setting]) -> tuple[str, str]:
     ]
     names = dict.fromkeys(name for conditions in unmet for name, _ in conditions)
     present = [_as_flag(flag(name), found[name].value) for name in names]
-    mends = [" and ".join(_once("give", (_mend(*one) for one in conditions))) for conditions in unmet]
+    fixes = [" and ".join(_once("give", (_fix(*one) for one in conditions))) for conditions in unmet]
     there = [one for one in present if not one.startswith("no ")]
     lacking = [one.removeprefix("no ") for one in present if one.startswith("no ")]
     why = [f"{word} {_and(ones)}" for word, ones in (("with", there), ("without", lacking)) if ones]
-    return " and ".join(why), _or(mends, "give")
+    return " and ".join(why), _or(fixes, "give")
 
 
-def _mend(name: str, wanted: Wanted) -> str:
+def _fix(name: str, wanted: Wanted) -> str:
     words = wanted.words(flag(name))
     return f"leave out {words.removeprefix('no ')}" if words.startswith("no ") else f"give {words}"
 

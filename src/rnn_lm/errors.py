@@ -10,7 +10,7 @@ from collections.abc import Iterable
 class UserError(Exception):
     """Something a person typed or supplied cannot be used.
 
-    The message is one line that names the file, line or flag and the mend. The command line prints it and exits
+    The message is one line that names the file, line or flag and the fix. The command line prints it and exits
     with code 2; a caller of the library can catch it.
 
     >>> import rnn_lm

@@ -31,10 +31,10 @@ def user_errors(path: Path, doing: str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise UserError(f"{path}: cannot {doing}: {error.strerror or error}; {_mend(error)}") from error
+        raise UserError(f"{path}: cannot {doing}: {error.strerror or error}; {_fix(error)}") from error
 
 
-def _mend(error: OSError) -> str:
+def _fix(error: OSError) -> str:
     """What a person can do about what the operating system said."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return "free space or choose another folder"

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rnn_lm.checksums import CHECKSUM, is_intact, with_checksum
 from rnn_lm.files import read_json, write_json
-from rnn_lm.seal import SEAL, is_intact, sealed
 
 
 def write_kept(path: Path, key: Any, result: Mapping[str, object]) -> None:
     """Keep ``result`` (plain JSON) with ``key``, all that it depends on, and a checksum of both."""
-    write_json(path, sealed({"key": key, "result": result}))
+    write_json(path, with_checksum({"key": key, "result": result}))
 
 
 def read_kept(path: Path, key: Any) -> dict[str, Any] | None:
@@ -29,6 +29,6 @@ def read_kept(path: Path, key: Any) -> dict[str, Any] | None:
     values = read_json(path)
     if not isinstance(values, dict) or not isinstance(values.get("result"), dict):
         return None
-    if values.keys() - {SEAL} != {"key", "result"} or (SEAL in values and not is_intact(values)):
+    if values.keys() - {CHECKSUM} != {"key", "result"} or (CHECKSUM in values and not is_intact(values)):
         return None
     return values["result"] if values["key"] == json.loads(json.dumps(key)) else None

@@ -90,7 +90,7 @@ class Registry(Generic[T]):
             package = point.dist.name if point.dist is not None else point.module
             raise UserError(
                 f"{self.kind} {name}: the package {package} that offers it cannot be used "
-                f"({type(error).__name__}: {error}); mend or uninstall it"
+                f"({type(error).__name__}: {error}); fix or uninstall it"
             ) from error
         self._entries.setdefault(name, entry)
         self._origins[name] = f"{point.dist.name} {point.dist.version}" if point.dist is not None else point.module

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+from rnn_lm.checksums import CHECKSUM, digest_of_json, is_intact, with_checksum
 from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, user_errors, write_json
 from rnn_lm.schema import first_problem
-from rnn_lm.seal import SEAL, digest_of_json, is_intact, sealed
 from rnn_lm.temporary import remove_abandoned
 
 FORMAT = "rnn_lm run"
@@ -153,7 +153,7 @@ def read_manifest(manifest: Path) -> Run:
     problem = first_problem(values, Manifest)
     if problem is not None:
         raise UserError(f"{manifest}: {problem}; the file is damaged: restore it, or choose another folder")
-    if SEAL in values and not is_intact(values):
+    if CHECKSUM in values and not is_intact(values):
         raise UserError(
             f"{manifest}: was changed since it was written (its checksum does not match its content); restore it"
         )
@@ -175,7 +175,7 @@ def _write(run: Run) -> None:
     values = {"format": FORMAT, "version": VERSION, "kind": run.kind, "config": run.config}
     if run.digests:
         values["digests"] = run.digests
-    write_json(run.folder / MANIFEST, sealed(values))
+    write_json(run.folder / MANIFEST, with_checksum(values))
 
 
 def _require_same(run: Run, wanted: Any) -> None:

@@ -101,8 +101,8 @@ class SafeOutput:
 
 def lost_line(error: OSError) -> str:
     """What is said of output that cannot be written."""
-    mend = "; free space, or send it elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-    return f"the output cannot be written: {error.strerror or error}{mend}"
+    fix = "; free space, or send it elsewhere" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    return f"the output cannot be written: {error.strerror or error}{fix}"
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Downloads: once, verified, gone on with after a break; a fault is one line with the mend and leaves nothing half."""
+"""Downloads: once, verified, gone on with after a break; a fault is one line with the fix and leaves nothing half."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ def test_equally_good_models_are_told_apart_no_more_often_than_the_level_says():
     assert all(one["tested"] for one in found)
     assert sum(one["at_5"] for one in found) * TRIALS <= MOST_AT_5
     assert sum(one["at_1"] for one in found) * TRIALS <= MOST_AT_1
-    assert all(one["before_at_5"] > 0.08 for one in found), "the percentile bootstrap over runs of 20 sentences"
+    assert all(one["before_at_5"] > 0.08 for one in found), "the percentile bootstrap over blocks of 20 sentences"
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 7, 29, 36, 400, 100_000])

@@ -131,7 +131,7 @@ def test_scores_of_different_texts_are_not_compared(make_scores):
 
 
 @pytest.mark.parametrize(
-    ("sentences", "block", "counted"), [(1, 1, "1 sentence"), (3, 3, "1 run of 3 sentences"), (3, 5, "1 run of 5")]
+    ("sentences", "block", "counted"), [(1, 1, "1 sentence"), (3, 3, "1 block of 3 sentences"), (3, 5, "1 block of 5")]
 )
 def test_a_single_block_gives_the_figure_without_an_interval(make_scores, sentences, block, counted):
     scores = [make_scores([[1.0, 2.0]] * sentences)]

@@ -17,6 +17,7 @@ from safetensors.torch import save
 
 from fuzz.harness import fuzz, mutated_bytes, mutated_json
 from rnn_lm.checkpoint import read_checkpoint
+from rnn_lm.checksums import digest_of_json
 from rnn_lm.commands import compare, gradients, probe, sweep, theory
 from rnn_lm.config import CorpusConfig, ModelConfig, TrainingConfig, from_json
 from rnn_lm.corpora import resolve
@@ -32,7 +33,6 @@ from rnn_lm.prepare import prepare
 from rnn_lm.probes.outcomes import Job, load_outcome
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runs import read_run, start_run
-from rnn_lm.seal import digest_of_json
 from rnn_lm.seeding import generator
 from rnn_lm.text import TOKENIZERS
 from rnn_lm.text.subwords import train_subwords
@@ -53,7 +53,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path / "old"
 
 
-def sealed(tensors: dict[str, torch.Tensor], facts: bytes) -> bytes:
+def with_checksum(tensors: dict[str, torch.Tensor], facts: bytes) -> bytes:
     """A checkpoint with a right checksum whatever is in it, made without the package's own code, whose types are
     checked at random places."""
     digest = hashlib.sha256(facts)
@@ -68,7 +68,7 @@ def sealed(tensors: dict[str, torch.Tensor], facts: bytes) -> bytes:
 def with_facts(path: Path) -> st.SearchStrategy[bytes]:
     """The checkpoint at ``path`` with its facts mutated."""
     tensors, facts = read_checkpoint(path)
-    return mutated_json(facts).map(lambda changed: sealed(tensors, changed))
+    return mutated_json(facts).map(lambda changed: with_checksum(tensors, changed))
 
 
 def with_header(path: Path) -> st.SearchStrategy[bytes]:
@@ -111,7 +111,7 @@ def _with_tensors(draw: st.DrawFn, originals: dict[str, torch.Tensor], facts: di
         elif name in tensors:
             other = draw(st.sampled_from(sorted(tensors)))
             tensors[name], tensors[other] = tensors[other].clone(), tensors[name].clone()
-    return sealed({name: one.contiguous() for name, one in tensors.items()}, json.dumps(facts).encode())
+    return with_checksum({name: one.contiguous() for name, one in tensors.items()}, json.dumps(facts).encode())
 
 
 def compare_settings() -> CompareSettings:
@@ -246,18 +246,18 @@ def read_all(store: TokenStore) -> None:
         list(split.sentences)
 
 
-@pytest.mark.parametrize("sealed_again", [False, True])
-def test_facts_of_the_token_store(store, sealed_again):
+@pytest.mark.parametrize("rewritten", [False, True])
+def test_facts_of_the_token_store(store, rewritten):
     path = store.folder / "key" / FACTS
     original = json.loads(path.read_text())
 
-    def seal(content: bytes) -> bytes:
+    def with_checksum(content: bytes) -> bytes:
         value = json.loads(content)
-        if sealed_again and isinstance(value, dict):
+        if rewritten and isinstance(value, dict):
             value["sha256"] = digest_of_json({name: one for name, one in value.items() if name != "sha256"})
         return json.dumps(value).encode()
 
-    fuzz(lambda _: read_all(store), mutated_json(original).map(seal), path, allowed=(StoreDamagedError,))
+    fuzz(lambda _: read_all(store), mutated_json(original).map(with_checksum), path, allowed=(StoreDamagedError,))
 
 
 @pytest.mark.parametrize("name", ["train.types", "types.text", "types.ends", "test.counts"])

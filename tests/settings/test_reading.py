@@ -1,4 +1,4 @@
-"""Files of settings: between a preset and flags; what is wrong in one is a line with the file, the place, the mend."""
+"""Files of settings: between a preset and flags; what is wrong in one is a line with the file, the place, the fix."""
 
 from __future__ import annotations
 

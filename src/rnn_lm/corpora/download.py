@@ -95,11 +95,11 @@ class Downloads:
             reason = error.strerror or getattr(error.__cause__, "strerror", None) or error
             raise UserError(
                 f"{self.cache}: cannot keep {file.path} ({file.size / 1e6:.0f} MB) in the cache: "
-                f"{reason}; {_mend_of(error)}set {CACHE_VARIABLE} to another folder"
+                f"{reason}; {_fix_of(error)}set {CACHE_VARIABLE} to another folder"
             ) from error
 
 
-def _mend_of(error: OSError) -> str:
+def _fix_of(error: OSError) -> str:
     number = error.errno or getattr(error.__cause__, "errno", None)
     return "free space, or " if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None) else ""
 

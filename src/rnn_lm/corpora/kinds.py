@@ -28,16 +28,16 @@ _MAGIC: tuple[tuple[bytes, str, str], ...] = (
     (b"\xff\xd8\xff", "a JPEG image", "give a text file"),
     (b"\x7fELF", "a program", "give a text file"),
 )  # fmt: skip
-"""First bytes, what the file is, and the mend."""
+"""First bytes, what the file is, and the fix."""
 MAGIC_BYTES = 512
 """Bytes that tell."""
 
 
 def not_text(start: bytes) -> str | None:
-    """What a file that begins with ``start`` is if it is no text, with the mend; None if it may be text."""
-    for magic, name, mend in _MAGIC:
+    """What a file that begins with ``start`` is if it is no text, with the fix; None if it may be text."""
+    for magic, name, fix in _MAGIC:
         if start.startswith(magic):
-            return f"{name}, not text; {mend}"
+            return f"{name}, not text; {fix}"
     if start[257:262] == b"ustar":
         return "a tar archive, not text; unpack it: tar xf"
     if re.match(rb"\x80[\x02-\x05](?:\x95|\}|\]|c|ccopy_reg|\x8c)", start):

@@ -23,6 +23,7 @@ from typing import IO, Any, TypedDict
 
 import numpy as np
 
+from rnn_lm.checksums import is_intact, with_checksum
 from rnn_lm.corpora.content import digest_of_file
 from rnn_lm.corpora.download import CACHE_VARIABLE
 from rnn_lm.corpora.encode import EncodedBlock, Measure, TypeNumbers
@@ -31,7 +32,6 @@ from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
 from rnn_lm.mapped import MappedArray, MappedStrings, blocks_of, encode_string
 from rnn_lm.schema import first_problem
-from rnn_lm.seal import is_intact, sealed
 from rnn_lm.temporary import remove_abandoned, temporary_name
 
 FACTS = "facts.json"
@@ -118,7 +118,7 @@ class TokenStore:
             part.mkdir()
             try:
                 facts = {"format": _FORMAT, "version": _FACTS_VERSION, "about": about, **_write(part, blocks, names)}
-                write_json(part / FACTS, sealed(facts))
+                write_json(part / FACTS, with_checksum(facts))
                 self._take_name(part, key)
                 return _mapped(self.folder / key, facts)
             finally:

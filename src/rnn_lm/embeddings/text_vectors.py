@@ -52,12 +52,12 @@ def read_rows(
             blank = blank or number
             continue
         if blank:
-            raise UserError(f"{path}: line {blank} is blank, and rows follow it; mend or drop the line")
+            raise UserError(f"{path}: line {blank} is blank, and rows follow it; fix or drop the line")
         found += 1
         try:
             _offer(line, wanted, dimensions, number)
         except ValueError as error:
-            raise UserError(f"{path}: line {number}{_joined(str(error))}; mend or drop the line") from error
+            raise UserError(f"{path}: line {number}{_joined(str(error))}; fix or drop the line") from error
     return _require_promised(path, rows, found, complete) + wanted.remarks("line")
 
 
@@ -148,5 +148,5 @@ def _require_promised(path: Path, rows: int | None, found: int, complete: bool) 
         return []
     if found == rows - 1 and found > 0 and complete:
         return [f"line 1 promises {rows:,} vectors and {found:,} follow, each of them whole"]
-    mend = "the file is cut off or damaged" if found < rows else "correct line 1 if you trust the rows"
-    raise UserError(f"{path}: line 1 promises {rows} vectors but {found} follow; {mend}")
+    fix = "the file is cut off or damaged" if found < rows else "correct line 1 if you trust the rows"
+    raise UserError(f"{path}: line 1 promises {rows} vectors but {found} follow; {fix}")

@@ -28,7 +28,7 @@ class Bucket:
         match: "0", "1", "2", "3" or "4+" tokens of context seen in training.
         token_count: tokens in the bucket.
         nll_sum: their NLL in nats, the mean over seeds. Sums over buckets are the text's own.
-        perplexity: of these tokens, with its interval over runs of sentences (and seeds, where there are several).
+        perplexity: of these tokens, with its interval over blocks of sentences (and seeds, where there are several).
     """
 
     match: str

@@ -1,6 +1,6 @@
 """What is measured, and what is said of it: tables of measurements, figures with intervals, effects with p-values.
 
-A measurement is a table: seeds of a system by units of the test set (runs of sentences, minimal pairs), split into
+A measurement is a table: seeds of a system by units of the test set (blocks of sentences, minimal pairs), split into
 groups where means of several kinds of observation are wanted (tokens by length of context, pairs by distance). How far
 a mean, or a function of several, would move on other units and with other seeds is found in ``jackknife.py``.
 """

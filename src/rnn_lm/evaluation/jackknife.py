@@ -192,7 +192,7 @@ def mean_interval(values_n: Float64[np.ndarray, "N"], counted: str, independent:
         values_n: in the order of the places.
         counted: what the places are, in the plural.
         independent: how many observations of their own there are, where neighbors are alike; they are then put together
-            in so many runs.
+            in so many blocks.
     """
     system = Measurements(values_n[None, :, None], np.ones((len(values_n), 1), dtype=np.int64))
     if independent is not None:

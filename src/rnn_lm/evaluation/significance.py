@@ -25,14 +25,14 @@ Scores: TypeAlias = TokenScores | SentenceScores
 SHORTEST = 40
 """Sentences from which a text gives an interval over other texts."""
 _FEWEST_PLACES = 3
-"""Units that tokens must stand in; runs of a text's sentences are never quite equal, so that 4 may count for fewer."""
-_RUNS = 0.6
-"""A text of S sentences is cut into this times sqrt(S) runs."""
+"""Units that tokens must stand in; blocks of sentences are never quite equal, so that 4 may count for fewer."""
+_BLOCKS = 0.6
+"""A text of S sentences is cut into this times sqrt(S) blocks."""
 _SHARED = 0.2
 """Share of the variance of a sentence's score that is its topic's, ..."""
 _KEPT = 0.94
 """... and how much of the topic is kept from one sentence to the next. Both as measured on the Penn Treebank, where the
-standard error of a difference grows from runs of 1 to 40 sentences by the factor 2.1 (docs/evaluation.md)."""
+standard error of a difference grows from blocks of 1 to 40 sentences by the factor 2.1 (docs/evaluation.md)."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Plan:
     Attributes:
         block: consecutive sentences that make up a unit. 1 asks how a figure would vary over other sentences of the
             same texts. None, the default, asks how it would vary over other texts: neighboring sentences that share a
-            topic are hard or easy together. A text of S sentences is then cut into 0.6 sqrt(S) equal runs, and 4 at
-            least (few long runs and Student's t: Ibragimov and Mueller 2010). What topics make neighboring runs share
-            beyond that, as measured on the Penn Treebank, is allowed for.
+            topic are hard or easy together. A text of S sentences is then cut into 0.6 sqrt(S) equal blocks, and 4 at
+            least (few long blocks and Student's t: Ibragimov and Mueller 2010). What topics make neighboring blocks
+            share beyond that, as measured on the Penn Treebank, is allowed for.
     """
 
     block: int | None = None
@@ -53,7 +53,7 @@ class Plan:
         """How many there are in a text."""
         if self.block is not None:
             return -(-sentences // self.block)
-        return min(sentences, max(FEWEST, int(_RUNS * sentences**0.5)))
+        return min(sentences, max(FEWEST, int(_BLOCKS * sentences**0.5)))
 
     def unit_of(self, sentences: int) -> Int[np.ndarray, "S"]:
         """The unit that each sentence belongs to."""
@@ -83,7 +83,8 @@ class Plan:
             return ""
         if self.block == 1:
             return too_few(units, "sentences")
-        return f"no interval: {units} {'run' if units == 1 else 'runs'} of {self.block} sentences, {FEWEST} are needed"
+        blocks = "block" if units == 1 else "blocks"
+        return f"no interval: {units} {blocks} of {self.block} sentences, {FEWEST} are needed"
 
 
 def _inflation(sentences: float) -> float:

@@ -13,8 +13,8 @@ from rnn_lm.evaluation.significance import RUNS, gain, gain_concentration, perpl
 from rnn_lm.report.results import Claim
 
 BLOCKS = RUNS
-"""What counts as one observation: a run of sentences. Neighboring sentences share their topic, and intervals that took
-them for independent would be too narrow."""
+"""What counts as one observation: a block of sentences. Neighboring sentences share their topic, and intervals that
+took them for independent would be too narrow."""
 SeedScores = Sequence[TokenScores]
 
 LOWER_PERPLEXITY = (("lstm", "rnn"), ("rnn", "ngram"), ("gru", "ngram"), ("lstm", "ngram"))
@@ -117,7 +117,7 @@ def _claim(statement: str, policy: Policy, effect: Effect, note: str = "") -> Cl
     if effect.note:
         notes = [note or shown_ratio]
     else:
-        units = f"{effect.units} runs of sentences" + ("" if effect.over == "units" else " and seeds")
+        units = f"{effect.units} blocks of sentences" + ("" if effect.over == "units" else " and seeds")
         notes = [note or f"{shown_ratio} {ratio.text('.3f')}", f"over {units}"]
     claim: Claim = {
         "statement": statement,

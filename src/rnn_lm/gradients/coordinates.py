@@ -58,13 +58,13 @@ def numbers(cell: Cell) -> int:
     return len(coordinates(cell)) * cell.hidden_size
 
 
-def require_within_reach(name: str, cell: Cell, mend: str) -> None:
+def require_within_reach(name: str, cell: Cell, fix: str) -> None:
     """Refuse a cell whose Jacobians cannot be looked into.
 
     Args:
         name: what it is called.
         cell: one of its layers.
-        mend: what a person can do about a state that is too large, e.g. "lower --probe-size".
+        fix: what a person can do about a state that is too large, e.g. "lower --probe-size".
 
     Raises:
         UserError: a step reads nothing of its state, or too much of it for a Jacobian in full.
@@ -75,7 +75,7 @@ def require_within_reach(name: str, cell: Cell, mend: str) -> None:
     if not isinstance(cell, TorchCell | LinearCell) and count > MOST_NUMBERS:
         raise UserError(
             f"cell {name}: its Jacobian has {count:,} rows ({len(coordinates(cell))} parts of {cell.hidden_size} "
-            f"numbers), and {MOST_NUMBERS:,} are the most: {mend}"
+            f"numbers), and {MOST_NUMBERS:,} are the most: {fix}"
         )
 
 

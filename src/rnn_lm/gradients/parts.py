@@ -50,7 +50,7 @@ class Parts:
         path = self.folder / f"{name}.json"
         kept = read_kept(path, key)
         if kept is not None:
-            return cast(T, kept)  # sealed with its checksum by the lines below, in an earlier run
+            return cast(T, kept)  # written with its checksum by the lines below, in an earlier run
         result = rounded(compute())
         write_kept(path, key, result)
         return result

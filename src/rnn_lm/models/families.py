@@ -98,5 +98,5 @@ def family_of(model: str) -> NeuralFamily:
     """
     family = FAMILIES[family_name(model)]
     if not isinstance(family, NeuralFamily):
-        raise UserError(f"model {model}: is no NeuralFamily; mend the package that offers it")
+        raise UserError(f"model {model}: is no NeuralFamily; fix the package that offers it")
     return family

@@ -95,7 +95,7 @@ def _require_same_targets(evals: SuiteFile, golds: SuiteFile) -> None:
         place = cells[0] if len(cells) == _NARROW else cells[3] if len(cells) >= _WIDE else line
         if _number(line, evals.at(number)) != _number(place, golds.at(number)):
             raise UserError(
-                f"{evals.at(number)}: the target is word {line}, in {golds.name} word {place}; mend one of them"
+                f"{evals.at(number)}: the target is word {line}, in {golds.name} word {place}; fix one of them"
             )
 
 

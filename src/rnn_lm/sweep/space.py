@@ -87,7 +87,7 @@ def parse_space(texts: Sequence[str], configs: RunConfigs) -> tuple[Dimension, .
         configs: which hold the other fields' values.
 
     Raises:
-        UserError: one line that names the dimension, what is wrong with it, and the mend.
+        UserError: one line that names the dimension, what is wrong with it, and the fix.
     """
     if not texts:
         raise UserError("--space names what to search over, e.g. --space learning-rate=1e-3..3e-2:log cell=lstm,gru")

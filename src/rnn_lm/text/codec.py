@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from rnn_lm.checksums import is_intact, with_checksum
 from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.files import make_folder, read_json, write_json
 from rnn_lm.schema import first_fault
-from rnn_lm.seal import is_intact, sealed
 from rnn_lm.text.base import TOKENIZER, TOKENIZERS, Joiner, Tokenization
 from rnn_lm.text.forms import Normalize, prepared
 from rnn_lm.text.markers import ENDS, without_markers
@@ -123,7 +123,7 @@ class TextCodec:
         self.vocabulary.save(folder / VOCABULARY)
         digests = {"vocabulary": self.vocabulary.digest, "tokenizer": self.tokenization.digest}
         facts = {"format": _FORMAT, "version": _VERSION, **asdict(self.settings), "digests": digests}
-        write_json(folder / CODEC, sealed(facts))
+        write_json(folder / CODEC, with_checksum(facts))
 
     @classmethod
     def load(cls, folder: Path) -> TextCodec:

@@ -91,7 +91,7 @@ def _finished(sized: recall.SizedNetwork, config: TheoryConfig, progress: Progre
     settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
     kept = read_kept(path, settings)
     if kept is not None:
-        return cast(Network, kept)  # sealed with its checksum by the lines below, in an earlier run
+        return cast(Network, kept)  # written with its checksum by the lines below, in an earlier run
     network = recall.train_and_measure(sized, config, progress)
     write_kept(path, settings, network)
     return network

@@ -303,9 +303,9 @@ class TrainingLoop(Generic[M, B]):
 
     def diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
         """The error that ends the run where ``what`` has become ``value``."""
-        return TrainingDiverged(f"the {what} became {value:g} at step {step}; {self.mend()}")
+        return TrainingDiverged(f"the {what} became {value:g} at step {step}; {self.advice()}")
 
-    def mend(self) -> str:
+    def advice(self) -> str:
         """What helps against divergence."""
         return f"try --clip norm --clip-threshold 0.25, or --learning-rate {self.config.learning_rate / 4:g}"
 

@@ -167,7 +167,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         """The error that ends the run; kept in its folder, for whoever resumes it."""
         where = self.folder / LAST if self.folder is not None else None
         kept = f"; {where} holds the last good checkpoint" if where is not None and where.exists() else ""
-        message = f"the {what} became {value:g} at step {step}{kept}; {self.mend()}"
+        message = f"the {what} became {value:g} at step {step}{kept}; {self.advice()}"
         if self.folder is not None and self.runtime.first:
             write_json(self.folder / DIVERGED, {"step": step, "message": message})
         return TrainingDiverged(message)

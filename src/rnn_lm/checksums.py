@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-SEAL = "sha256"
+CHECKSUM = "sha256"
 """The key of the checksum; it is over all the others."""
 
 
@@ -17,11 +17,11 @@ def digest_of_json(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sealed(values: Mapping[str, Any]) -> dict[str, Any]:
+def with_checksum(values: Mapping[str, Any]) -> dict[str, Any]:
     """``values`` with their checksum."""
-    return {**values, SEAL: digest_of_json(values)}
+    return {**values, CHECKSUM: digest_of_json(values)}
 
 
 def is_intact(values: Mapping[str, Any]) -> bool:
-    """Whether ``values`` are what ``sealed`` made."""
-    return values.get(SEAL) == digest_of_json({name: value for name, value in values.items() if name != SEAL})
+    """Whether ``values`` are what ``with_checksum`` made."""
+    return values.get(CHECKSUM) == digest_of_json({name: value for name, value in values.items() if name != CHECKSUM})
