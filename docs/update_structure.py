@@ -1,4 +1,4 @@
-"""Draw the rooms of ``src/rnn_lm/`` by floors into ``docs/structure.md``: a room enters only rooms below its own.
+"""Draw the parts of ``src/rnn_lm/`` by levels into ``docs/structure.md``; a part imports only from levels below.
 
 python docs/update_structure.py
 """
@@ -10,25 +10,25 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-HOUSE = Path(__file__).resolve().parents[1] / "src" / "rnn_lm"
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "rnn_lm"
 PAGE = Path(__file__).resolve().with_name("structure.md")
 BEGIN, END = "<!-- floors -->\n", "<!-- /floors -->\n"
 
 
-def room_of(module: str) -> str:
-    """``models`` of ``rnn_lm.models.recurrent``; the package itself is a room, too."""
+def part_of(module: str) -> str:
+    """``models`` of ``rnn_lm.models.recurrent``; the package itself is a part, too."""
     return [*module.split("."), ""][1]
 
 
-def rooms(house: Path = HOUSE) -> dict[str, dict[str, Path]]:
-    """Room to the rooms that it enters, inside functions as well, each with a file that does."""
-    entered: dict[str, dict[str, Path]] = defaultdict(dict)
-    for path in sorted(house.rglob("*.py")):
-        room = room_of(".".join(("rnn_lm", *path.relative_to(house).with_suffix("").parts)))
+def parts(package: Path = PACKAGE) -> dict[str, dict[str, Path]]:
+    """A part to the parts that it imports, inside functions as well, each with a file that does."""
+    imported: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in sorted(package.rglob("*.py")):
+        part = part_of(".".join(("rnn_lm", *path.relative_to(package).with_suffix("").parts)))
         for module in _imports(path):
-            if room_of(module) != room:
-                entered[room].setdefault(room_of(module), path)
-    return entered
+            if part_of(module) != part:
+                imported[part].setdefault(part_of(module), path)
+    return imported
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -42,46 +42,46 @@ def _imports(path: Path) -> Iterator[str]:
                 yield node.module or ""
 
 
-def circle(entered: Mapping[str, Mapping[str, Path]]) -> list[str]:
-    """Rooms that lead back to the first of them, or nothing."""
+def circle(imported: Mapping[str, Mapping[str, Path]]) -> list[str]:
+    """Parts that lead back to the first of them, or nothing."""
     done: set[str] = set()
 
-    def walk(room: str, way: list[str]) -> list[str]:
-        if room in way:
-            return [*way[way.index(room) :], room]
-        if room not in done:
-            for other in entered.get(room, ()):
-                if found := walk(other, [*way, room]):
+    def walk(part: str, way: list[str]) -> list[str]:
+        if part in way:
+            return [*way[way.index(part) :], part]
+        if part not in done:
+            for other in imported.get(part, ()):
+                if found := walk(other, [*way, part]):
                     return found
-            done.add(room)
+            done.add(part)
         return []
 
-    for room in list(entered):
-        if found := walk(room, []):
+    for part in list(imported):
+        if found := walk(part, []):
             return found
     return []
 
 
-def floors(entered: Mapping[str, Mapping[str, Path]]) -> list[list[str]]:
-    """The rooms by floor, the lowest first: one above the highest that they enter."""
+def levels(imported: Mapping[str, Mapping[str, Path]]) -> list[list[str]]:
+    """The parts by level, the lowest first: one above the highest that they import."""
     height: dict[str, int] = {}
 
-    def of(room: str) -> int:
-        if room not in height:
-            height[room] = 1 + max((of(other) for other in entered.get(room, ())), default=-1)
-        return height[room]
+    def of(part: str) -> int:
+        if part not in height:
+            height[part] = 1 + max((of(other) for other in imported.get(part, ())), default=-1)
+        return height[part]
 
-    names = {*entered, *(other for one in entered.values() for other in one)} - {"", "__init__"}
+    names = {*imported, *(other for one in imported.values() for other in one)} - {"", "__init__"}
     top = max(map(of, names))
-    return [sorted(name for name in names if height[name] == floor) for floor in range(top + 1)]
+    return [sorted(name for name in names if height[name] == level) for level in range(top + 1)]
 
 
-def drawing(entered: Mapping[str, Mapping[str, Path]] | None = None) -> str:
-    """The floors as text, the highest first; a folder's name ends with a stroke."""
+def drawing(imported: Mapping[str, Mapping[str, Path]] | None = None) -> str:
+    """The levels as text, the highest first; a folder's name ends with a stroke."""
     lines = []
-    for floor, names in reversed(list(enumerate(floors(rooms() if entered is None else entered)))):
-        shown = [f"{name}/" if (HOUSE / name).is_dir() else name for name in names]
-        lines.append(f"{floor:>2}  {'   '.join(shown)}")
+    for level, names in reversed(list(enumerate(levels(parts() if imported is None else imported)))):
+        shown = [f"{name}/" if (PACKAGE / name).is_dir() else name for name in names]
+        lines.append(f"{level:>2}  {'   '.join(shown)}")
     return "\n".join(lines) + "\n"
 
 

@@ -60,7 +60,7 @@ def _rows(suite: dict[str, Any], beside: list[Published]) -> Iterator[list[str]]
             *("" if one is None else f"{100 * one:.1f}" for one in means),
         ]
     tests = [model["paired"] for model in models]
-    yield [f"beside {models[0]['name']}", *map(_test, tests), *[""] * len(beside)]
+    yield [f"against {models[0]['name']}", *map(_test, tests), *[""] * len(beside)]
 
 
 def _covered(model: dict[str, Any]) -> float:

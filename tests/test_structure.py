@@ -1,4 +1,4 @@
-"""How the rooms of the house hang together: what stands in ``src/rnn_lm/`` imports in one direction."""
+"""How the parts of the package hang together: what stands in ``src/rnn_lm/`` imports in one direction."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ from by_path import module_at
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 structure = module_at("docs/update_structure.py")
-ROOMS = structure.rooms()
+PARTS = structure.parts()
 
 
-def test_no_room_leads_back_to_itself():
-    assert structure.circle(ROOMS) == []
+def test_no_part_leads_back_to_itself():
+    assert structure.circle(PARTS) == []
 
 
-def test_the_page_draws_the_house_as_it_is():
-    assert structure.drawing(ROOMS) in (DOCS / "structure.md").read_text(encoding="utf-8")
+def test_the_page_draws_the_package_as_it_is():
+    assert structure.drawing(PARTS) in (DOCS / "structure.md").read_text(encoding="utf-8")
 
 
 def test_a_circle_is_found(tmp_path):
@@ -28,11 +28,11 @@ def test_a_circle_is_found(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    assert sorted(set(structure.circle(structure.rooms(tmp_path)))) == ["models", "training"]
+    assert sorted(set(structure.circle(structure.parts(tmp_path)))) == ["models", "training"]
 
 
 @pytest.mark.parametrize(
-    ("room", "above"),
+    ("part", "above"),
     [
         ("layers", {"models", "training", "evaluation", "vocabulary", "corpora", "config"}),
         ("models", {"training", "evaluation", "experiments", "probes", "gradients", "theory", "report"}),
@@ -40,5 +40,5 @@ def test_a_circle_is_found(tmp_path):
         ("evaluation", {"experiments", "training", "report"}),
     ],
 )
-def test_a_room_does_not_reach_for_the_floors_above(room, above):
-    assert not ROOMS[room].keys() & above
+def test_a_part_does_not_import_from_the_levels_above(part, above):
+    assert not PARTS[part].keys() & above

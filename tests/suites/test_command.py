@@ -34,7 +34,7 @@ def test_models_are_shown_side_by_side_and_every_answer_is_written(capsys, pairs
     assert main(arguments) == 0
     said = capsys.readouterr().out
     assert "mine: pairs" in said
-    assert "beside lstm: on pairs that both cover and answer" in said
+    assert "against lstm: on pairs that both cover and answer" in said
     assert "mine by paradigm" in said
     with table.open() as file:
         rows = list(csv.DictReader(file, dialect="excel-tab"))

@@ -1,6 +1,6 @@
 """Which of two language models is better on a text, by how much, and whether that could be chance.
 
-A model is a sequence of scores (``TokenScores`` or ``SentenceScores``), one per seed. Runs of sentences are the units:
+A model is a sequence of scores (``TokenScores`` or ``SentenceScores``), one per seed. Blocks of sentences are the units:
 tokens of one sentence share their context, neighboring sentences their topic, and neither are independent. Effects are
 in nats per token; a difference d of mean NLL is a ratio exp(d) of perplexities. The perplexity of several seeds is exp
 of their mean NLL (the geometric mean of theirs).
@@ -99,7 +99,7 @@ file with seven digits, differs by rounding alone, and always to the same side: 
 BY_SENTENCE = Plan(block=1)
 """Single sentences, the custom of the field."""
 RUNS = Plan()
-"""Runs of sentences, as the length of the text asks for."""
+"""Blocks of sentences, as the length of the text asks for."""
 
 
 def measurements(

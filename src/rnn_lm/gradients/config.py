@@ -17,7 +17,7 @@ class GradientsConfig:
     gradients_seed: int = 1
     """Seeds the models' start and training, and the random directions of the Lyapunov exponents."""
     cells: tuple[str, ...] = field(default=("rnn", "gru", "lstm"), metadata=only(runs=None))
-    """Cells to look into, each fresh and trained."""
+    """Cells to look into, each untrained and trained."""
     probe_size: int = field(default=128, metadata=only(runs=None))
     """Units H, and dimensions of the input vectors, of the models that are trained here."""
     probe_budget: str = field(default="1epochs", metadata=only(runs=None))

@@ -1,7 +1,7 @@
 """The kinds of language models that there are: what each is built from, counted by, and read back with.
 
 A kind of one's own is an entry in ``FAMILIES``, from this package (``families.py``) or from another one (entry points
-``rnn_lm.models``): a ``NeuralFamily`` is trained, compared, loaded and generated from like those of the house.
+``rnn_lm.models``): a ``NeuralFamily`` is trained, compared, loaded and generated from like the built-in ones.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def evaluation_tables(evaluated: Evaluated) -> list[Table]:
     """A table for each policy, a row for each model."""
     columns = (
         text_column("Model"), Column("Perplexity"), Column("95% interval"), Column("Bits per token"),
-        Column("Bits per char."), text_column("Beside the first"),
+        Column("Bits per char."), text_column("Against the first"),
     )  # fmt: skip
     tables = []
     for policy, figures in evaluated.policies.items():
@@ -74,7 +74,7 @@ def difference_text(difference: Difference) -> str:
         return f"not compared with {baseline}: {difference.reason}"
     p_value = p_value_text(difference.p_value)
     if difference.unit == "character":
-        return f"{value.value:+.3f} bits/character {value.text('+.3f')} beside {baseline}{p_value}"
+        return f"{value.value:+.3f} bits/character {value.text('+.3f')} against {baseline}{p_value}"
     unit = " per word" if difference.unit == "word" else ""
     return f"perplexity{unit} x {number_text(value.value)} {value.text('.3f')} of {baseline}'s{p_value}"
 

@@ -1,4 +1,4 @@
-"""What the figures on gradients share: panels for fresh and trained models, and log axes over many decades."""
+"""What the figures on gradients share: panels for untrained and trained models, and log axes over many decades."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AnyChart = Layers | alt.VConcatChart | alt.HConcatChart
 Channel = TypeVar("Channel", alt.Row, alt.Column)
 
 PANEL_WIDTH, PANEL_HEIGHT, PANEL_SPACING = 320, 250, 40
-WEIGHTS = {"fresh": "Fresh (as initialized)", "trained": "Trained"}
+WEIGHTS = {"fresh": "Untrained (as initialized)", "trained": "Trained"}
 FAINTEST = 1e-20
 """Where log axes of gradient norms end: no training could use less."""
 
@@ -39,13 +39,13 @@ def stroke_legend(**options: Any) -> alt.Legend:
 
 
 def by_weights(chart: Layers, rows: Sequence[Row]) -> alt.FacetChart:
-    """One panel for fresh and one for trained models, side by side, on the same axes."""
+    """One panel for untrained and one for trained models, side by side, on the same axes."""
     panel = chart.properties(width=PANEL_WIDTH, height=PANEL_HEIGHT)
     return panel.facet(column=weights_header(alt.Column, rows)).properties(spacing=PANEL_SPACING)
 
 
 def weights_header(channel: type[Channel], rows: Sequence[Row]) -> Channel:
-    """The facet channel over fresh and trained, whichever of them ``rows`` hold."""
+    """The facet channel over untrained and trained, whichever of them ``rows`` hold."""
     present = {row["weights"] for row in rows}
     return channel("weights:N", title=None, sort=[label for label in WEIGHTS.values() if label in present])
 

@@ -34,7 +34,7 @@ def study_table(study: Study) -> Table:
         row += [numbers.p_value(model.gain.p_value), f"{own:+.2f}", f"{before:+.2f}"]
         rows.append((*row, *([_beside(model)] if several else [])))
     if several:
-        columns.append(text_column(f"Gain beside {study.models[0].name}'s"))
+        columns.append(text_column(f"Gain over {study.models[0].name}'s"))
     left = ", ".join(f"{count:,} {reason}" for reason, count in study.left_out.items())
     notes = (
         "gain: in log-likelihood of log reading time by a regression that also has surprisal (of the word and the two "
@@ -89,5 +89,5 @@ def power_figure(study: Study) -> AnyChart:
 
 
 def _family(name: str) -> str:
-    """``lstm`` for ``lstm-seed1``: what the house draws in one color."""
+    """``lstm`` for ``lstm-seed1``: what is drawn in one color."""
     return name.partition("-")[0]

@@ -50,8 +50,8 @@ def _models(suite: SuiteFigures) -> Table:
     )
     notes = (NOTE, *_means(suite), *_published_means(suite))
     if several:
-        columns += (text_column("Beside the first"),)
-        notes += (f"beside {suite.models[0].name}: on pairs that both cover and answer; exact McNemar test",)
+        columns += (text_column("Against the first"),)
+        notes += (f"against {suite.models[0].name}: on pairs that both cover and answer; exact McNemar test",)
     caption = f"{suite.name}: {suite.format}, {suite.questions:,} pairs"
     if suite.reading == "word":
         caption += ", asked of the word that decides"
@@ -66,7 +66,7 @@ def _means(suite: SuiteFigures) -> Iterator[str]:
         paradigms = sum(group.level == "paradigm" for group in model.groups)
         if paradigms > 1 and model.mean_over_paradigms is not None:
             over = model.paired.by_paradigm if model.paired is not None else None
-            beside = "" if over is None else f"; beside {suite.models[0].name} {_difference(over)}"
+            beside = "" if over is None else f"; against {suite.models[0].name} {_difference(over)}"
             yield f"{model.name}: mean of {paradigms} paradigms {mean_text(model.by_paradigm)}{beside}"
 
 

@@ -11,6 +11,8 @@ from rnn_lm.report.tables import Column, Table, text_column
 
 SHOWN_LENGTHS = (5, 10, 20, 35, 50, 100)
 """The values of bptt_length that stand in the table; the figure has all of them."""
+WEIGHTS = {"fresh": "untrained", "trained": "trained"}
+"""What a model's weights are called in tables."""
 
 
 def gradients_tables(gradients: Mapping[str, Any]) -> tuple[Table, ...]:
@@ -30,12 +32,13 @@ def decay_table(gradients: Mapping[str, Any]) -> Table:
     positions = max(model["positions"] for model in gradients["models"])
     table = Table(
         f"Decay of ∂loss(T)/∂h(T−k), in nats per token over the far lags, at {positions} positions of the "
-        f"{gradients['text']}. Tokens to half: how far back the gradient halves at that rate. Predicted: the same "
-        "slope from Lyapunov exponents and what the loss sees of each direction. Off by: typical factor between the "
-        "predicted and the measured norm at one lag, while the norm itself falls by the last column's powers of ten",
+        f"{gradients['text']}. Half-life: how many tokens back the gradient halves at that rate. Predicted: the "
+        "same slope from Lyapunov exponents and what the loss sees of each direction. Error: typical factor between "
+        "the predicted and the measured norm at one lag, while the norm itself falls by the last column's powers of "
+        "ten",
         (text_column("Model"), text_column("Weights"), Column("Valid perplexity"), Column("Measured"),
-         Column("95% interval"), Column("Tokens to half"), Column("Predicted"), Column("Largest exponent"),
-         Column("Off by"), Column("Powers of ten")),
+         Column("95% interval"), Column("Half-life"), Column("Predicted"), Column("Largest exponent"),
+         Column("Error"), Column("Powers of ten")),
         rows,
     )  # fmt: skip
     measured = any(model["facts"].get("valid_perplexity") is not None for model in gradients["models"])
@@ -47,7 +50,7 @@ def _decay_row(model: Mapping[str, Any]) -> tuple[str, ...]:
     half = math.log(2) / -slope["mean"] if slope["mean"] < 0 else None
     return (
         model["label"],
-        model["weights"],
+        WEIGHTS[model["weights"]],
         numbers.perplexity(model["facts"].get("valid_perplexity")),
         _rate(slope["mean"]),
         numbers.MISSING if slope["low"] is None else f"{_rate(slope['low'])} to {_rate(slope['high'])}",
@@ -77,7 +80,7 @@ def jacobians_table(gradients: Mapping[str, Any]) -> Table:
         count = len(step["tokens"])
         return (
             model["label"],
-            model["weights"],
+            WEIGHTS[model["weights"]],
             numbers.count(len(values)),
             f"{sum(step['spectral_radius']) / count:.3f}",
             f"{sum(step['largest_singular_value']) / count:.3f}",
@@ -109,7 +112,7 @@ def truncation_table(gradients: Mapping[str, Any]) -> Table:
         index = cut["bptt_length"].index(length)
         kinds = ("window_share", "window_error", "segments_share", "segments_error")
         shares = (numbers.share(cut[kind][index]) for kind in kinds)
-        return (model["label"], model["weights"], str(length), *shares)
+        return (model["label"], WEIGHTS[model["weights"]], str(length), *shares)
 
     return Table(
         "What truncation leaves out of the gradient of W_hh. Window: every loss sees the last n steps. Segments: the "
