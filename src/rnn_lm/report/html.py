@@ -17,8 +17,8 @@ import gzip
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -37,6 +37,7 @@ from rnn_lm.report.sections import (
     Details,
     Download,
     Figure,
+    Folded,
     Heading,
     Markup,
     Paragraph,
@@ -49,6 +50,8 @@ from rnn_lm.report.style import chart_spec, spec_svg
 from rnn_lm.report.summary import verdict, what_was_run
 from rnn_lm.report.tables import Table
 
+LONG_TABLE = 8
+"""Rows that a table may have before a page folds it."""
 _PANELS = ("facet", "hconcat", "vconcat", "concat", "repeat", "spec")
 
 
@@ -147,20 +150,24 @@ class _Writer:
                 return Safe("<h3>{}</h3>").format(text)
             case Code(text):
                 return Safe("<pre><code>{}</code></pre>").format(text)
+            case Table() if len(block.rows) > LONG_TABLE:
+                return self._block(_folded(block))
             case Table():
                 return table_html(block)
+            case Folded(summary, telling, whole):
+                return _unfolding(summary, _as_it_is(telling), _as_it_is(whole))
             case Figure():
                 return self._figure(block)
             case Columns(figures):
                 return Safe('<div class="columns">{}</div>').format(Safe("\n").join(map(self._figure, figures)))
             case Details(summary, blocks):
-                return _details(summary, self._blocks(blocks))
+                return _details(summary, Safe("\n").join(_within(block, self._block) for block in blocks))
             case Samples():
                 return _samples(block)
             case Download(results):
                 return _download(results)
-            case Markup(html):
-                return Safe.escape(html)  # as it is, where it is ``Safe``
+            case Markup():
+                return _as_it_is(block)
             case _:
                 assert_never(block)
 
@@ -184,6 +191,29 @@ class _Writer:
         # Vega escapes what it writes into a picture, and ``_json_in_html`` leaves no element to be opened or closed.
         picture, shown = Safe(drawn), _specification(fluid)
         return template.format(name, figure.description, picture, shown, number, figure.caption, folded)
+
+
+def _folded(table: Table) -> Folded:
+    """A long table, with its telling row to be seen."""
+    classes = table.row_classes[table.telling : table.telling + 1]
+    telling = replace(table, rows=(table.rows[table.telling],), row_classes=classes, notes=(), telling=0)
+    return Folded(f"All {len(table.rows)} rows", telling, table)
+
+
+def _as_it_is(block: Table | Markup) -> Safe:
+    return table_html(block) if isinstance(block, Table) else Safe.escape(block.html)  # as it is, where it is ``Safe``
+
+
+def _within(block: Block, write: Callable[[Block], Safe]) -> Safe:
+    """A block of what is folded away already: a table is not folded again."""
+    return table_html(block) if isinstance(block, Table) else write(block)
+
+
+def _unfolding(summary: str, telling: Safe, whole: Safe) -> Safe:
+    return Safe(
+        '<div class="folded">\n<div class="telling">{}</div>\n'
+        '<details class="whole"><summary>{}</summary>\n{}\n</details></div>'
+    ).format(telling, summary, whole)
 
 
 def _details(summary: str, inner: Safe) -> Safe:

@@ -62,6 +62,16 @@ async function saveResults(event) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
+// Paper gets long tables whole, also from browsers whose style sheets cannot open them.
+const folded = [];
+addEventListener("beforeprint", () => {
+  for (const details of document.querySelectorAll("details.whole:not([open])")) {
+    details.open = true;
+    folded.push(details);
+  }
+});
+addEventListener("afterprint", () => folded.splice(0).forEach((details) => (details.open = false)));
+
 const near = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {

@@ -104,6 +104,21 @@ class Details:
 
 
 @dataclass(frozen=True)
+class Folded:
+    """A long block, of which only the part that tells most is seen until it is unfolded; on paper all of it is.
+
+    Attributes:
+        summary: what stands on the fold, such as "All 36 rows".
+        telling: what is seen of it.
+        whole: all of it, the telling part included.
+    """
+
+    summary: str
+    telling: Table | Markup
+    whole: Table | Markup
+
+
+@dataclass(frozen=True)
 class Download:
     """A link that saves the results file from the page."""
 
@@ -117,7 +132,7 @@ class Markup:
     html: Safe
 
 
-Block = Paragraph | Heading | Table | Figure | Columns | Code | Samples | Details | Download | Markup
+Block = Paragraph | Heading | Table | Figure | Columns | Code | Samples | Details | Folded | Download | Markup
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from markupsafe import Markup as Safe
 
 from rnn_lm.report.figures_theory import theory_figures
 from rnn_lm.report.results import Results
-from rnn_lm.report.sections import Block, Figure, Heading, Markup, Paragraph, Section, section
+from rnn_lm.report.sections import Block, Figure, Folded, Heading, Markup, Paragraph, Section, section
 from rnn_lm.theory.mathml import to_mathml
-from rnn_lm.theory.results import Exercise
+from rnn_lm.theory.results import Exercise, StatementJson
 
 CAPTIONS = {
     "bptt": "The product of one-step Jacobians against autograd's derivative over the same steps, and what truncation "
@@ -24,6 +26,15 @@ CAPTIONS = {
     "ones, which positive gates cannot follow.",
 }
 """What the figure of each exercise shows."""
+TELLING = {
+    "bptt": "gradient as a sum over pairs",
+    "spectral": "linear network: rate is the log of the radius",
+    "gating": "LSTM: direct path = product of forget gates",
+    "clipping": "norm clipping: every lag is scaled alike",
+    "capacity": "attention recalls more than any fixed state",
+    "linear": "the derivative is a product of gates, without a matrix",
+}
+"""The statement of each exercise that is seen before the others are unfolded."""
 
 
 @section("theory", position=80)
@@ -40,7 +51,7 @@ def theory(results: Results) -> Section | None:
         )
     ]
     for exercise in part["exercises"]:
-        blocks += [Heading(exercise["title"]), Markup(_statements(exercise))]
+        blocks += [Heading(exercise["title"]), _folded(exercise)]
         chart = charts.get(exercise["name"])
         if chart is not None:
             caption = CAPTIONS.get(exercise["name"]) or str(exercise["title"])
@@ -48,7 +59,18 @@ def theory(results: Results) -> Section | None:
     return Section("Theory, checked", "theory", tuple(blocks))
 
 
-def _statements(exercise: Exercise) -> Safe:
+def _folded(exercise: Exercise) -> Folded:
+    """The statements of an exercise: one to be seen, which is one that fails where one does."""
+    statements = exercise["statements"]
+    fails = [one for one in statements if not one["holds"]]
+    named = [one for one in statements if one["name"] == TELLING.get(exercise["name"])]
+    hold = f"{len(fails)} of {len(statements)} statements fail" if fails else f"All {len(statements)} statements hold"
+    telling = next(iter((*fails, *named, *statements)), None)
+    shown = [] if telling is None else [telling]
+    return Folded(hold, Markup(_statements(exercise, shown)), Markup(_statements(exercise, statements)))
+
+
+def _statements(exercise: Exercise, statements: Sequence[StatementJson]) -> Safe:
     """A table whose formulas are MathML, which browsers draw without scripts. Formulas are built anew, not copied."""
     titles = ("Statement", "Formula", "Predicted", "Measured", "Verdict")
     head = Safe("").join(Safe('<th scope="col">{}</th>').format(title) for title in titles)
@@ -63,7 +85,7 @@ def _statements(exercise: Exercise) -> Safe:
             _figure(one["measured"]),
             "holds" if one["holds"] else "fails",
         )
-        for one in exercise["statements"]
+        for one in statements
     )
     return Safe(
         '<div class="scroll" role="region" aria-label="{0}" tabindex="0"><table><caption>{0}</caption>'

@@ -42,6 +42,7 @@ class Table:
         rows: cells, one per column.
         row_classes: for the page, a style class per row; empty where rows are all alike.
         notes: what stands below, a line each: why a cell is empty.
+        telling: the row that tells most, by its index: the one that a page shows of a long table.
     """
 
     caption: str
@@ -49,6 +50,7 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     row_classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    telling: int = 0
 
     def without(self, title: str) -> Table:
         """The same table without the column called ``title``."""

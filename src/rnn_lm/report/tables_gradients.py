@@ -11,6 +11,8 @@ from rnn_lm.report.tables import Column, Table, text_column
 
 SHOWN_LENGTHS = (5, 10, 20, 35, 50, 100)
 """The values of bptt_length that stand in the table; the figure has all of them."""
+USUAL_LENGTH = 35
+"""The bptt_length whose row is seen of a long table: the default in training."""
 WEIGHTS = {"fresh": "untrained", "trained": "trained"}
 """What a model's weights are called in tables."""
 
@@ -114,13 +116,17 @@ def truncation_table(gradients: Mapping[str, Any]) -> Table:
         shares = (numbers.share(cut[kind][index]) for kind in kinds)
         return (model["label"], WEIGHTS[model["weights"]], str(length), *shares)
 
+    cases = [(model, length) for model in models for length in lengths]
+    usual = min(lengths, key=lambda length: abs(length - USUAL_LENGTH))
+    trained = [i for i, (model, length) in enumerate(cases) if model["weights"] == "trained" and length == usual]
     return Table(
         "What truncation leaves out of the gradient of W_hh. Window: every loss sees the last n steps. Segments: the "
         "text is cut every n rows, as in training. Share: of the summed norms of what single lags contribute. Error: "
         "norm of the difference, relative to the whole gradient, summed over positions",
         (text_column("Model"), text_column("Weights"), Column("bptt_length n"), Column("Window, share"),
          Column("Window, error"), Column("Segments, share"), Column("Segments, error")),
-        tuple(row(model, length) for model in models for length in lengths),
+        tuple(row(*case) for case in cases),
+        telling=trained[-1] if trained else 0,
     )  # fmt: skip
 
 
