@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -294,13 +297,43 @@ def test_comparing_writes_a_report_and_results_that_agree(compared):
     assert f"{lstm['perplexity']['stream']['test']['perplexity']:.2f}" in page
 
 
-def test_comparing_again_with_resume_gives_the_same_numbers(corpus_folder, compared):
+def next_lines(said: str) -> list[str]:
+    """The three commands that a comparison ends with."""
+    _, _, after = said.partition("What next:\n")
+    return [line.partition(":  ")[2].strip() for line in after.splitlines()]
+
+
+def test_comparing_again_gives_the_same_numbers_and_ends_with_three_things_to_do_next(
+    compared, corpus_folder, capsys, monkeypatch
+):
     before = json.loads((compared / "results.json").read_text())
     again = ["--corpus", str(corpus_folder), "--out", str(compared), "--seeds", "2", "--resume"]
     assert main(["compare", *again, *COMPARE]) == 0
     after = json.loads((compared / "results.json").read_text())
     assert after["claims"] == before["claims"]
     assert [model["perplexity"] for model in after["models"]] == [model["perplexity"] for model in before["models"]]
+    page, write, read = next_lines(capsys.readouterr().out)
+    assert page.endswith(f"-m webbrowser {(compared / 'report.html').as_uri()}")
+    program = [*shlex.split(page)[:2], "rnn_lm"]  # the tests are not called as rnn-lm
+    words = shlex.split(write)
+    assert words[:3] == program
+    assert main(words[3:]) == 0
+    assert capsys.readouterr().out.startswith(words[-1])  # the prompt, from the corpus
+    said, words = (shlex.split(part) for part in read.split("|"))
+    assert (said[0], words[:3]) == ("echo", program)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(said[1].encode()), encoding="utf-8"))
+    assert main(words[3:]) == 0
+    assert "wrote" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_three_lines_work_in_a_shell_as_they_stand(compared, corpus_folder, tmp_path):
+    again = ["--corpus", str(corpus_folder), "--out", str(compared), "--seeds", "2", "--resume"]
+    command = [sys.executable, "-m", "rnn_lm", "compare", *again, *COMPARE]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    for line in next_lines(said):
+        shown = {**os.environ, "BROWSER": f"{sys.executable} -c 'print()' %s"}
+        subprocess.run(line, shell=True, check=True, capture_output=True, cwd=tmp_path, env=shown)
 
 
 def test_a_report_is_made_again_from_the_numbers_alone(capsys, compared, tmp_path):

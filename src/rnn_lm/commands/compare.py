@@ -98,6 +98,7 @@ class Options:
 def run(options: Options) -> None:
     """Compare, write results.json and report.html, and print the tables."""
     from rnn_lm.experiments.comparison import check_compare, run_comparison
+    from rnn_lm.experiments.next_steps import next_steps
     from rnn_lm.report.terminal import print_results
     from rnn_lm.runtime import start_runtime
     from rnn_lm.settings.keeping import keep_settings
@@ -110,7 +111,9 @@ def run(options: Options) -> None:
     begun = partial(keep_settings, options.out, options)
     results = run_comparison(settings, options.out, progress, runtime, begun=begun, resume=options.resume)
     print_results(results, progress.console)
-    progress.say(f"done in {duration(time.monotonic() - started)}: open {options.out / 'report.html'}")
+    progress.say(f"done in {duration(time.monotonic() - started)}: {options.out / 'report.html'}. What next:")
+    for line in next_steps(results, options.out):
+        progress.say(f"  {line}")
 
 
 def settings_of(options: Options) -> CompareSettings:

@@ -1,9 +1,9 @@
 """Which of two language models is better on a text, by how much, and whether that could be chance.
 
-A model is a sequence of scores (``TokenScores`` or ``SentenceScores``), one per seed. Blocks of sentences are the units:
-tokens of one sentence share their context, neighboring sentences their topic, and neither are independent. Effects are
-in nats per token; a difference d of mean NLL is a ratio exp(d) of perplexities. The perplexity of several seeds is exp
-of their mean NLL (the geometric mean of theirs).
+A model is a sequence of scores (``TokenScores`` or ``SentenceScores``), one per seed. Blocks of sentences are the
+units: tokens of one sentence share their context, neighboring sentences their topic, and neither are independent.
+Effects are in nats per token; a difference d of mean NLL is a ratio exp(d) of perplexities. The perplexity of several
+seeds is exp of their mean NLL (the geometric mean of theirs).
 """
 
 from __future__ import annotations
