@@ -60,7 +60,7 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-tutorials: $(SITE)  ## run the tutorials, and keep their output in them: about twenty minutes
+tutorials: $(SITE)  ## run the tutorials and the theory's notebooks, and keep their output in them: about twenty minutes
 	$(BIN)/python docs/run_tutorials.py
 
 clean:  ## remove what the targets above made, but for runs/

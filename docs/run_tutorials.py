@@ -1,4 +1,4 @@
-"""Run the tutorials from top to bottom, and keep their output in them, as the site shows it.
+"""Run the tutorials and the theory's notebooks from top to bottom, and keep their output in them, as the site shows it.
 
     python docs/run_tutorials.py [docs/tutorials/2-why-gates.ipynb ...]
 
@@ -12,11 +12,13 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parent / "tutorials"
+FOLDERS = [Path(__file__).parent / name for name in ("tutorials", "theory/notebooks")]
+ALL = [path for folder in FOLDERS for path in sorted(folder.glob("*.ipynb"))]
 
 
 def run(notebook: Path) -> None:
@@ -31,15 +33,26 @@ def run(notebook: Path) -> None:
         # When a cell began is nobody's business, and would make every run a change.
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+            cell.outputs = _joined([one for one in cell.outputs if one.get("name") != "stderr"])
     nbformat.write(content, notebook)
     print(f"{notebook.name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Outputs in which what was printed in several goes stands in one piece."""
+    found: list[Any] = []
+    for one in outputs:
+        if found and one.output_type == found[-1].output_type == "stream":
+            found[-1].text += one.text
+        else:
+            found.append(one)
+    return found
 
 
 def main() -> None:
     """Run those that are named, or all."""
     parser = argparse.ArgumentParser(description="Run the tutorials and keep their output.")
-    parser.add_argument("notebooks", type=Path, nargs="*", default=sorted(FOLDER.glob("*.ipynb")))
+    parser.add_argument("notebooks", type=Path, nargs="*", default=ALL)
     for notebook in parser.parse_args().notebooks:
         run(notebook)
 

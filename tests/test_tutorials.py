@@ -1,4 +1,4 @@
-"""The tutorials' code, run from top to bottom on a tiny text and budget: what a reader types works."""
+"""The notebooks' code, run from top to bottom on a tiny text and budget: what a reader types works."""
 
 import ast
 import json
@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
-TUTORIALS = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("*.ipynb"))
-SMALL = {"CORPUS": "text.txt", "TEXT": "text.txt", "BUDGET": "3steps", "HIDDEN": 8, "STEPS": 12}
+DOCS = Path(__file__).parents[1] / "docs"
+THEORY = sorted((DOCS / "theory" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = [*sorted((DOCS / "tutorials").glob("*.ipynb")), *THEORY]
+SMALL = {
+    "CORPUS": "text.txt",
+    "TEXT": "text.txt",
+    "BUDGET": "3steps",
+    "HIDDEN": 8,
+    "STEPS": 12,
+    "SIZE": 8,
+    "ELEMENTS": 1000,
+    "UPDATES": 2,
+}
 
 
 def code_of(notebook: Path) -> list[str]:
@@ -29,7 +40,7 @@ def assigned(source: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_runs(notebook, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("text.txt").write_text(
@@ -42,7 +53,7 @@ def test_it_runs(notebook, tmp_path, monkeypatch):
             exec(compile(source, f"{notebook.name}, code cell {number}", "exec"), names)
 
 
-@pytest.mark.parametrize("notebook", TUTORIALS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_says_what_one_sees_and_ends_with_an_exercise(notebook):
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     first, last = "".join(cells[0]["source"]), "".join(cells[-1]["source"])
@@ -51,3 +62,17 @@ def test_it_says_what_one_sees_and_ends_with_an_exercise(notebook):
     assert "Needs:" in first
     assert "## Exercise" in last
     assert "<details>" in last
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_shown_with_its_output(notebook):
+    cells = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+    assert any(cell["outputs"] for cell in cells)
+    assert not [output for cell in cells for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "theory").glob("[0-9]*.md")), ids=lambda path: path.stem)
+def test_each_page_of_the_theory_and_its_notebook_lead_to_each_other(page):
+    (notebook,) = [path for path in THEORY if path.stem == page.stem]
+    assert f"(notebooks/{notebook.name})" in page.read_text(encoding="utf-8")
+    assert f"(../{page.name})" in notebook.read_text(encoding="utf-8")
