@@ -59,6 +59,7 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 
 site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python docs/site/check_links.py build/site
 
 tutorials: $(SITE)  ## run the tutorials and the theory's notebooks, and keep their output in them: about twenty minutes
 	$(BIN)/python docs/run_tutorials.py

@@ -38,6 +38,29 @@ def test_a_page_fetches_no_script():
     assert out == '<script src="../site/worker.js"></script>'
 
 
+def test_links_from_a_notebook_lead_to_pages():
+    pytest.importorskip("latex2mathml")
+    page = type("Page", (), {"url": "tutorials/1-first-model.html"})
+    links = '<a href="../theory/3-gating.md#as-code"> <a href="../theory/README.md"> <a href="https://host/README.md">'
+    assert load("hooks").on_post_page(links, page=page) == (
+        '<a href="../theory/3-gating.html#as-code"> <a href="../theory/index.html"> <a href="https://host/README.md">'
+    )
+
+
+def test_what_is_wrong_with_a_site_is_found(tmp_path):
+    (tmp_path / "index.html").write_text(
+        '<a href="a.html#here">a</a> <a href="gone.html">g</a> <img src="http://h/i.png">'
+    )
+    (tmp_path / "a.html").write_text('<h1 id="there">A</h1> <a href="index.html">back</a> <a href="https://h/x">x</a>')
+    (tmp_path / "lost.html").write_text('<a href="lost.html">me</a>')
+    assert list(load("check_links").faults(tmp_path)) == [
+        "index.html loads http://h/i.png",
+        "index.html leads to a.html#here: there is no such place on that page",
+        "index.html leads to gone.html, which is not there",
+        "lost.html has no way in",
+    ]
+
+
 def test_doctests_are_fenced():
     pytest.importorskip("griffe")
     text = "Say it.\n\n    >>> 1 + 1\n    2\n\nArgs:\n    a: b.\n\n>>> 3\n3"

@@ -13,6 +13,7 @@ from latex2mathml.converter import convert
 _FENCE = re.compile(r"(^```.*?^```[^\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _DISPLAY = re.compile(r"^\$\$\n(.+?)\n\$\$$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"(?<![\\$\w])\$(?=\S)([^$\n]+(?:\n[^$\n]+)?)(?<=\S)\$(?![\d$])")
+_FROM_NOTEBOOK = re.compile(r'href="(?![a-z]+:)([^"#?]+)\.(?:md|ipynb)((?:#[^"]*)?)"')
 _INTO_CODE = re.compile(r"\]\((?:\.\./)+((?:src|benchmarks|tests|examples)\b[^)]*)\)")
 
 
@@ -23,9 +24,18 @@ def on_page_markdown(markdown: str, *, config: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, *, page: Any, **_: Any) -> str:
-    """Return a page that asks nobody else for the script with which search works from the disk: ours does."""
+    """Return a page whose links from a notebook lead to pages of the site, and which asks nobody else for a script.
+
+    The script is the one with which search works from the disk: ours does.
+    """
+    output = _FROM_NOTEBOOK.sub(lambda found: f'href="{_as_page(found[1])}{found[2]}"', output)
     own = f"{'../' * page.url.count('/')}site/worker.js"
     return re.sub(r"<script src=\"?https://unpkg\.com/iframe-worker/shim\"?>", f'<script src="{own}">', output)
+
+
+def _as_page(source: str) -> str:
+    """Where the page of a source file lies: ``../index.html`` of ``../README``."""
+    return f"{source.removesuffix('README')}index.html" if source.endswith("README") else f"{source}.html"
 
 
 def _changed(text: str, repository: str) -> str:
