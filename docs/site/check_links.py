@@ -2,8 +2,8 @@
 
     python docs/site/check_links.py [build/site]
 
-The builder checks pages in Markdown; notebooks and what is made of docstrings it takes as they are. Links to other hosts
-are not followed.
+The builder checks pages in Markdown; notebooks and what is made of docstrings it takes as they are. Links to
+other hosts are not followed.
 """
 
 from __future__ import annotations

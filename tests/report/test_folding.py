@@ -3,7 +3,7 @@
 import re
 
 from rnn_lm.report.html import LONG_TABLE, Head, page_html
-from rnn_lm.report.sections import Details, Section
+from rnn_lm.report.sections import Details, Folded, Markup, Section
 from rnn_lm.report.sections_theory import theory
 from rnn_lm.report.tables import Column, Table, text_column
 from rnn_lm.report.tables_gradients import truncation_table
@@ -44,12 +44,15 @@ def test_of_truncation_the_row_of_a_trained_model_at_the_usual_length_is_seen(fu
 
 
 def test_a_statement_that_fails_is_the_one_that_is_seen(full_results):
-    def seen():
-        blocks = [block for block in theory(full_results).blocks if hasattr(block, "telling")]
-        return blocks[0]
+    def seen() -> Folded:
+        section = theory(full_results)
+        assert section is not None
+        return next(block for block in section.blocks if isinstance(block, Folded))
 
     statements = full_results["theory"]["exercises"][0]["statements"]
     assert seen().summary == f"All {len(statements)} statements hold"
     statements[-1]["holds"] = False
+    telling = seen().telling
     assert seen().summary == f"1 of {len(statements)} statements fail"
-    assert ">fails<" in seen().telling.html
+    assert isinstance(telling, Markup)
+    assert ">fails<" in telling.html
