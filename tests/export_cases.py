@@ -39,6 +39,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "hgrn": {"cell": "hgrn"},
     "rg-lru": {"cell": "rg-lru"},
     "slstm": {"cell": "slstm", "layers": 2},
+    "mlstm": {"cell": "mlstm"},
+    "mlstm-heads": {"cell": "mlstm", "hidden_size": 19, "layers": 2},
     "deltanet": {"cell": "deltanet"},
     "attention": {"cell": "attention", "layers": 3, "heads": 2},
     "attention-rotary": {"cell": "attention", "heads": 2, "positions": "rotary"},

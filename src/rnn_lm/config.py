@@ -159,7 +159,7 @@ class ModelConfig:
 
     cell: str = "lstm"
     """rnn (Elman, tanh), rnn-relu, gru, lstm or mogrifier (Melis et al. 2020); mingru, minlstm, qrnn, hgrn, rg-lru,
-    slstm or deltanet (docs/recurrences.md); or attention, the control that carries no state of fixed size."""
+    slstm, mlstm or deltanet (docs/recurrences.md); or attention, the control that carries no state of fixed size."""
     engine: Literal["auto", "library", "fused", "hand"] = field(default="auto", metadata=only(cell=reads("engine")))
     """Which code runs the cell: torch's own kernels (library), large products with the backward pass written out
     (fused), the equations as they stand in layers/cells/ (hand), or the faster of the first two for this cell and

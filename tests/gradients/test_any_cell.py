@@ -32,7 +32,7 @@ from rnn_lm.report.results_gradients import inconsistencies
 from rnn_lm.seeding import generator
 
 LINEAR = ("mingru", "minlstm", "qrnn", "hgrn", "rg-lru")
-OTHERS = ("slstm", "deltanet")
+OTHERS = ("slstm", "mlstm", "deltanet")
 V, E, H, LAGS = 11, 4, 3, 6
 
 
@@ -102,6 +102,7 @@ def test_coordinates_are_what_the_next_step_reads() -> None:
     assert found["mingru"] == found["minlstm"] == found["rg-lru"] == found["gru"] == (0,)
     assert found["lstm"] == (0, 1)
     assert found["slstm"] == (0, 1, 2, 3)
+    assert found["mlstm"] == (0, 1, 2, 3, 17, 18)  # of 16 columns those of a head of 3 units, n and m
     assert found["deltanet"] == tuple(range(17))
     assert parts_read(CELLS["deltanet"].of(E, H, settings_)) == tuple(range(1, 17))
 

@@ -7,6 +7,8 @@ from itertools import chain, repeat
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, sigmoid, tanh
 
 from rnn_lm.layers import (
@@ -15,19 +17,21 @@ from rnn_lm.layers import (
     HGRNCell,
     MinGRUCell,
     MinLSTMCell,
+    MLSTMCell,
     QRNNCell,
     RGLRUCell,
     SLSTMCell,
     Start,
 )
 from rnn_lm.layers.cells import Cell
+from rnn_lm.layers.chunks import CHUNK
 
 E, H, B = 3, 4, 2
-NEW = ("mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "deltanet")
+NEW = ("mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "mlstm", "deltanet")
 
 
-def drawn(name: str) -> Cell:
-    cell = CELLS[name].of(E, H, {"engine": "auto"}).double()
+def drawn(name: str, hidden_size: int = H) -> Cell:
+    cell = CELLS[name].of(E, hidden_size, {"engine": "auto"}).double()
     source = torch.Generator().manual_seed(7)
     with torch.no_grad():
         for parameter in cell.parameters():
@@ -107,6 +111,33 @@ def slstm(cell: SLSTMCell, xs: Tensor) -> list[Tensor]:
     return out
 
 
+def mlstm(cell: MLSTMCell, xs: Tensor) -> list[Tensor]:
+    """Without the stabilizer, text by text and head by head, each head's rows cut out of the matrices."""
+    width = cell.hidden_size
+    columns = []
+    for column in range(B):
+        heads = []
+        for head, begin in enumerate(range(0, width, cell.head_size)):
+            own = slice(begin, min(begin + cell.head_size, width))
+            (w_q, w_k, w_v, w_o), (b_q, b_k, b_v, b_o) = (
+                [part.split(width)[gate][own] for gate in range(4)] for part in (cell.weight, cell.bias)
+            )
+            w_i, w_f = cell.gate_weight.view(2, -1, E)[:, head]
+            b_i, b_f = cell.gate_bias.view(2, -1)[:, head]
+            memory, normalizer, out = xs.new_zeros(len(w_v), len(w_k)), xs.new_zeros(len(w_k)), []
+            for x in xs[:, column]:
+                key = (w_k @ x + b_k) / cell.head_size**0.5
+                write, keep = torch.exp(w_i @ x + b_i), sigmoid(w_f @ x + b_f)
+                memory = keep * memory + write * torch.outer(w_v @ x + b_v, key)
+                normalizer = keep * normalizer + write * key
+                query = w_q @ x + b_q
+                below = (normalizer @ query).abs().clamp_min(1)
+                out.append(sigmoid(w_o @ x + b_o) * (memory @ query) / below)
+            heads.append(torch.stack(out))
+        columns.append(torch.cat(heads, dim=1))
+    return list(torch.stack(columns, dim=1))
+
+
 def deltanet(cell: DeltaNetCell, xs: Tensor) -> list[Tensor]:
     """Text by text, with the memory as (I - b k k^T) acts on it from the right."""
     columns = []
@@ -125,14 +156,24 @@ def deltanet(cell: DeltaNetCell, xs: Tensor) -> list[Tensor]:
 
 REFERENCES: dict[str, Callable[..., list[Tensor]]] = {
     "mingru": mingru, "minlstm": minlstm, "qrnn": qrnn, "hgrn": hgrn, "rg-lru": rg_lru, "slstm": slstm,
-    "deltanet": deltanet,
+    "mlstm": mlstm, "deltanet": deltanet,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NEW)
 @pytest.mark.parametrize("steps", [1, 6, 70])
 def test_outputs_and_gradients_are_those_of_the_equations(name, steps):
-    cell = drawn(name)
+    _agree(drawn(name), name, steps)
+
+
+def test_heads_of_the_mlstm_do_not_meet_and_the_last_may_be_what_is_left():
+    cell = drawn("mlstm", hidden_size=37)
+    assert isinstance(cell, MLSTMCell)
+    assert cell.heads == 3
+    _agree(cell, "mlstm", 40)
+
+
+def _agree(cell: Cell, name: str, steps: int) -> None:
     xs = torch.randn(steps, B, E, dtype=torch.float64, generator=torch.Generator().manual_seed(8)).requires_grad_()
     wanted = torch.stack(REFERENCES[name](cell, xs))
     found, _ = cell(xs, cell.initial_state(B))
@@ -170,6 +211,36 @@ def test_where_both_gates_of_the_minlstm_are_closed_their_shares_are_still_right
     torch.testing.assert_close((gates["input"] + gates["forget"]).item(), 1.0)
 
 
+@given(
+    name=st.sampled_from(["mlstm", "deltanet"]),
+    steps=st.integers(1, 2 * CHUNK + 3),
+    hidden_size=st.sampled_from([1, 3, 16, 19]),
+    batch=st.integers(1, 3),
+    spread=st.sampled_from([0.1, 1.0, 30.0]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=20, deadline=None)
+def test_chunks_are_one_step_after_another_from_any_state(name, steps, hidden_size, batch, spread, seed):
+    """Values, states and gradients, also where gates are wide open or shut."""
+    cell, source = drawn(name, hidden_size), torch.Generator().manual_seed(seed)
+    xs = spread * torch.randn(steps, batch, E, dtype=torch.float64, generator=source)
+    zeros = cell.initial_state(batch)
+    state = [torch.randn(part.shape, dtype=part.dtype, generator=source) for part in zeros]
+    given_ = [xs.requires_grad_(), *(part.requires_grad_() for part in state), *cell.parameters()]
+    chunks, by_steps = cell.run(xs, tuple(state)), Cell.run(cell, xs, tuple(state))
+    found, wanted = [chunks[0], *chunks[1]], [by_steps[0], *by_steps[1]]
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-8, atol=1e-8)
+    weight = torch.randn(found[0].shape, dtype=torch.float64, generator=source)
+    pairs = [
+        torch.autograd.grad((weight * output).sum(), given_, allow_unused=True) for output in (found[0], wanted[0])
+    ]
+    for one, other in zip(*pairs, strict=True):
+        assert (one is None or not one.any()) if other is None else one is not None
+        if one is not None and other is not None:
+            torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-8 * max(1.0, float(other.abs().max())))
+
+
 @pytest.mark.parametrize("name", ["minlstm", "qrnn", "slstm"])
 def test_the_forget_bias_opens_the_forget_gate(name):
     cell = CELLS[name].of(E, H, {"engine": "auto"})
@@ -179,6 +250,14 @@ def test_the_forget_bias_opens_the_forget_gate(name):
         cell.reset_parameters(start=Start(forget_bias=wanted))
         assert rows(bias)[1].eq(wanted).all()
         assert rows(bias)[0].eq(0).all()
+
+
+def test_the_forget_bias_opens_the_forget_gates_of_the_mlstm_s_heads():
+    cell = CELLS["mlstm"].of(E, 37, {"engine": "auto"})
+    assert isinstance(cell, MLSTMCell)
+    assert "forget_bias" in cell.settings
+    cell.reset_parameters(start=Start(forget_bias=3.0))
+    assert cell.gate_bias.tolist() == [0.0] * 3 + [3.0] * 3
 
 
 def test_the_slowest_decay_of_the_rg_lru_is_between_what_the_paper_says():
@@ -212,7 +291,8 @@ def test_gates_are_named_and_are_those_of_the_step(name):
         kept = gates["forget"] * 0.5 + (1 - gates["forget"]) * gates["candidate"]
         torch.testing.assert_close(after[:2], (gates["output"] * kept, kept))
     else:
-        assert set(gates) == {"rg-lru": {"recurrence", "input"}, "slstm": set(), "deltanet": {"correction"}}[name]
+        named = {"rg-lru": {"recurrence", "input"}, "slstm": set(), "deltanet": {"correction"}}
+        assert set(gates) == {**named, "mlstm": {"input", "forget", "output"}}[name]
 
 
 def test_what_the_delta_rule_writes_it_reads_back():

@@ -29,7 +29,8 @@ from rnn_lm.models.storage import StoredModel
 CODE = "rnn_lm.export.transformers_code"
 FILES = ("configuration_rnn_lm.py", "modeling_rnn_lm.py", "cells_rnn_lm.py", "attention_rnn_lm.py")
 CELLS = (
-    "rnn", "rnn-relu", "gru", "lstm", "mogrifier", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "deltanet"
+    "rnn", "rnn-relu", "gru", "lstm", "mogrifier", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "mlstm",
+    "deltanet",
 )  # fmt: skip
 """That ``cells_rnn_lm.py`` has."""
 _AUTO = {

@@ -30,6 +30,7 @@ from rnn_lm.layers.cells import (
     LSTMCell,
     MinGRUCell,
     MinLSTMCell,
+    MLSTMCell,
     QRNNCell,
     RGLRUCell,
     SLSTMCell,
@@ -39,6 +40,7 @@ from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
 from rnn_lm.layers.cells.rglru import SHARPNESS
+from rnn_lm.layers.chunks import LEAST_EXPONENT
 
 Equations: TypeAlias = Callable[[Any, Graph, Value, Sequence[Value]], Sequence[Value]]
 """Cell, graph, input (B, E) and state to the state after it."""
@@ -278,6 +280,38 @@ def slstm(cell: SLSTMCell, graph: Graph, x: Value, state: Sequence[Value]) -> Se
     memory = keep * memory + write * z.tanh()
     normalizer = keep * normalizer + write
     return [o.sigmoid() * memory / normalizer, memory, normalizer, stabilizer]
+
+
+@register(
+    MLSTMCell, "hidden", *(f"memory_{index}" for index in range(MLSTMCell.state_parts - 3)), "normalizer", "stabilizer"
+)
+def mlstm(cell: MLSTMCell, graph: Graph, x: Value, state: Sequence[Value]) -> Sequence[Value]:
+    _, *columns, normalizer, stabilizer = state
+    units, heads, size = cell.hidden_size, cell.heads, cell.head_size
+    head_of_unit = graph.integers(*(unit // size for unit in range(units)))
+
+    def by_head(value: Value) -> Value:
+        return graph.op("Pad", value, graph.integers(0, 0, 0, heads * size - units)).reshape(0, heads, size)
+
+    def by_unit(value: Value) -> Value:
+        return value.reshape(0, heads * size).slice(0, units, 1)
+
+    q, k, v, output = graph.linear(x, cell.weight, cell.bias).split(4)
+    query, key, value = by_head(q), by_head(k) * size**-0.5, by_head(v)
+    i, f = graph.linear(x, cell.gate_weight, cell.gate_bias).split(2)
+    stabilizer = graph.op("Gather", stabilizer, graph.integers(*range(0, units, size)), axis=1)
+    kept = f.log_sigmoid() + stabilizer
+    stabilizer = graph.op("Max", kept, i)
+    write, keep = ((part - stabilizer).exp().unsqueeze(2) for part in (i, kept))
+    memory = graph.concat([by_head(column).unsqueeze(3) for column in columns[:size]], 3)
+    memory = keep.unsqueeze(3) * memory + (write * value).unsqueeze(3) * key.unsqueeze(2)
+    normalizer = keep * by_head(normalizer) + write * key
+    asked = graph.op("ReduceSum", normalizer * query, graph.integers(-1), keepdims=1)
+    floor = (-graph.op("Max", stabilizer, graph.weight(torch.tensor(LEAST_EXPONENT)))).exp().unsqueeze(2)
+    read = (memory @ query.unsqueeze(3)).squeeze(3) / graph.op("Max", graph.op("Abs", asked), floor)
+    after = [by_unit(column.squeeze(3)) for column in memory.split(size, 3)]
+    held = graph.op("Gather", stabilizer, head_of_unit, axis=1)
+    return [output.sigmoid() * by_unit(read), *after, *columns[size:], by_unit(normalizer), held]
 
 
 @register(DeltaNetCell, "hidden", *(f"memory_{index}" for index in range(DeltaNetCell.state_parts - 1)))

@@ -104,7 +104,8 @@ def _check_restart(model: NeuralLanguageModel) -> None:
     fresh_tb, _ = model.score(ids_tb, ids_tb, model.initial_state(BATCH))
     expected_tb = torch.where(where_b, fresh_tb, carried_tb)
     claim_close([found_tb], [expected_tb], "restarted: a column is not as if nothing, or another as if all, were read")
-    claim(not torch.allclose(fresh_tb, carried_tb), "what was read before changes nothing: the state is not used")
+    moved = not torch.allclose(fresh_tb, carried_tb, rtol=1e-12, atol=0)  # a start of small weights moves little
+    claim(moved, "what was read before changes nothing: the state is not used")
 
 
 def _check_gradients(model: NeuralLanguageModel) -> None:

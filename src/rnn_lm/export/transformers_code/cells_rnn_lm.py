@@ -6,7 +6,7 @@ A layer says in ``project`` what can be computed of all its inputs at once, and 
 
 import torch
 from torch import nn
-from torch.nn.functional import linear, logsigmoid, silu, softplus
+from torch.nn.functional import linear, logsigmoid, pad, silu, softplus
 
 
 class Layer(nn.Module):
@@ -247,6 +247,52 @@ class ScalarLSTM(Layer):
         return torch.sigmoid(o) * cell / normalizer, cell, normalizer, stabilizer
 
 
+class MatrixLSTM(Layer):
+    """Per head of d = 16 units: m' = max(log sigmoid(f) + m, i), I = exp(i - m'), F = exp(log sigmoid(f) + m - m'),
+    C' = F C + I v k^T, n' = F n + I k, h' = sigmoid(o) C' q / max(|n' q|, exp(-m')); k is divided by sqrt(d)"""
+
+    state_parts = 19
+
+    def __init__(self, input_size, hidden_size):
+        self.size = min(16, hidden_size)
+        self.heads = -(-hidden_size // self.size)
+        rows, gates = 4 * hidden_size, 2 * self.heads
+        gate = {"gate_weight": (gates, input_size), "gate_bias": gates}
+        super().__init__(input_size, hidden_size, weight=(rows, input_size), bias=rows, **gate)
+
+    def initial_state(self, batch, like):
+        *zeros, stabilizer = super().initial_state(batch, like)
+        return (*zeros, torch.full_like(stabilizer, -1e4))
+
+    def project(self, x):
+        return torch.cat([linear(x, self.weight, self.bias), linear(x, self.gate_weight, self.gate_bias)], -1)
+
+    def by_head(self, values):
+        """Units by heads, the last of them filled up with zeros."""
+        return pad(values, (0, self.heads * self.size - self.hidden_size)).unflatten(-1, (self.heads, self.size))
+
+    def by_unit(self, values):
+        """What ``by_head`` has arranged, as it was."""
+        return values.flatten(1)[:, : self.hidden_size]
+
+    def step(self, x, state):
+        _, *columns, normalizer, stabilizer = state
+        q, k, v, o, i, f = x.split([self.hidden_size] * 4 + [self.heads] * 2, 1)
+        query, key, value = self.by_head(q), self.by_head(k) / self.size**0.5, self.by_head(v)
+        kept = logsigmoid(f) + stabilizer[:, :: self.size]
+        stabilizer = torch.maximum(kept, i)
+        write, keep = torch.exp(i - stabilizer).unsqueeze(-1), torch.exp(kept - stabilizer).unsqueeze(-1)
+        memory = torch.stack([self.by_head(column) for column in columns[: self.size]], -1)
+        memory = keep.unsqueeze(-1) * memory + (write * value).unsqueeze(-1) * key.unsqueeze(-2)
+        normalizer = keep * self.by_head(normalizer) + write * key
+        floor = torch.exp(-stabilizer.clamp_min(-80)).unsqueeze(-1)
+        below = torch.maximum((normalizer * query).sum(-1, keepdim=True).abs(), floor)
+        hidden = torch.sigmoid(o) * self.by_unit((memory @ query.unsqueeze(-1)).squeeze(-1) / below)
+        stabilizer = stabilizer.repeat_interleave(self.size, dim=1)[:, : self.hidden_size]
+        after = [self.by_unit(column) for column in memory.unbind(-1)]
+        return hidden, *after, *columns[self.size :], self.by_unit(normalizer), stabilizer
+
+
 class DeltaNet(Layer):
     """k, q = silu(W x) at length 1, v = W_v x, b = sigmoid(...), S' = S + b (v - S k) k^T, h' = S' q"""
 
@@ -284,5 +330,6 @@ CELLS = {
     "hgrn": HGRN,
     "rg-lru": RGLRU,
     "slstm": ScalarLSTM,
+    "mlstm": MatrixLSTM,
     "deltanet": DeltaNet,
 }

@@ -182,6 +182,34 @@ const CELLS = {
     return {state: [after.map((value, index) => output[index] * value / norm[index]), after, norm, most],
       gates: {input, forget, candidate, output}};
   }},
+  "mlstm": {parts: 19, begins: [...new Array(18).fill(0), -1e4], step(w, x, [, ...held]) {
+    const units = held[0].length, size = Math.min(16, units), heads = Math.ceil(units / size);
+    const columns = held.slice(0, 16), [normalizer, stabilizer] = held.slice(16);
+    const [q, k, v, o] = split(linear(w.weight, x, w.bias), 4), [i, f] = split(linear(w.gate_weight, x, w.gate_bias), 2);
+    const hidden = zeros(units), memory = columns.map(column => zeros(units)), norm = zeros(units), most = zeros(units);
+    const input = zeros(units), forget = zeros(units), output = o.map(sigmoid);
+    for (let head = 0; head < heads; head++) {
+      const begin = head * size, end = Math.min(begin + size, units);
+      const kept = stabilizer[begin] - softplus(-f[head]), m = Math.max(kept, i[head]);
+      const write = Math.exp(i[head] - m), keep = Math.exp(kept - m);
+      let asked = 0;
+      for (let unit = begin; unit < end; unit++) {
+        const key = k[unit] / Math.sqrt(size), column = unit - begin;
+        norm[unit] = keep * normalizer[unit] + write * key;
+        asked += norm[unit] * q[unit];
+        for (let row = begin; row < end; row++) {
+          memory[column][row] = keep * columns[column][row] + write * v[row] * key;
+          hidden[row] += memory[column][row] * q[unit];
+        }
+      }
+      const below = Math.max(Math.abs(asked), Math.exp(-Math.max(m, -80)));
+      for (let unit = begin; unit < end; unit++) {
+        hidden[unit] *= output[unit] / below;
+        [most[unit], input[unit], forget[unit]] = [m, write, keep];
+      }
+    }
+    return {state: [hidden, ...memory, norm, most], gates: {input, forget, output}};
+  }},
   "deltanet": {parts: 17, step(w, x, [, ...columns]) {
     const unit = values => {
       const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) + 1e-6);

@@ -35,7 +35,8 @@ from rnn_lm.text.markers import BEGINS, ENDS, PADS
 
 _FORMAT, _VERSION = "rnn_lm web", 1
 KNOWN_CELLS = (
-    "rnn", "rnn-relu", "gru", "lstm", "mogrifier", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "deltanet",
+    "rnn", "rnn-relu", "gru", "lstm", "mogrifier", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "slstm", "mlstm",
+    "deltanet",
 )  # fmt: skip
 """Those whose equations are in ``engine.js``."""
 KNOWN_TOKENS = ("words", "whitespace", "characters", "bytes")

@@ -11,6 +11,7 @@ from rnn_lm.layers.cells.linear import LinearCell
 from rnn_lm.layers.cells.lstm import LSTMCell
 from rnn_lm.layers.cells.mingru import MinGRUCell
 from rnn_lm.layers.cells.minlstm import MinLSTMCell
+from rnn_lm.layers.cells.mlstm import MLSTMCell
 from rnn_lm.layers.cells.qrnn import QRNNCell
 from rnn_lm.layers.cells.rglru import RGLRUCell
 from rnn_lm.layers.cells.slstm import SLSTMCell
@@ -24,6 +25,7 @@ __all__ = [
     "HGRNCell",
     "LSTMCell",
     "LinearCell",
+    "MLSTMCell",
     "MinGRUCell",
     "MinLSTMCell",
     "QRNNCell",

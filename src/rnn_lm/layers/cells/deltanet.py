@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnn_lm.layers.cells.base import Cell, register_cell
+from rnn_lm.layers.chunks import delta_chunks
 from rnn_lm.layers.state import State
 
 KEY_SIZE = 16
@@ -24,8 +25,9 @@ class DeltaNetCell(Cell):
     S'   = S + b (v - S k) k^T                      the delta rule
     h'   = S' q
 
-    One head, whose keys have 16 dimensions whatever H is. The state is h and the columns of S, each (B, H). It runs one
-    step after another: left out are the chunks that Yang et al. compute at once, convolutions, norm and projection.
+    One head, whose keys have 16 dimensions whatever H is. The state is h and the columns of S, each (B, H). Left out
+    are convolutions, norm and projection. ``step`` is these equations; many steps are computed chunk by chunk
+    (``layers.chunks``).
     """
 
     state_parts = 1 + KEY_SIZE
@@ -54,11 +56,8 @@ class DeltaNetCell(Cell):
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
         _, *columns = state
-        memory_bhk, outputs = torch.stack(columns, dim=-1), []
-        for parts in zip(*self.parts_of(input_tbe), strict=True):
-            hidden_bh, memory_bhk = _correct(memory_bhk, *parts)
-            outputs.append(hidden_bh)
-        return torch.stack(outputs), (outputs[-1], *memory_bhk.unbind(-1))
+        hidden_tbh, memory_bhk = delta_chunks(*self.parts_of(input_tbe), torch.stack(columns, dim=-1))
+        return hidden_tbh, (hidden_tbh[-1], *memory_bhk.unbind(-1))
 
     def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:  # noqa: ARG002
         """Return b, the same for all units, as "correction"."""
