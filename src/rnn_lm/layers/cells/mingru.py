@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import linear
 
 from rnn_lm.layers.cells.base import register_cell
 from rnn_lm.layers.cells.linear import LinearCell
-from rnn_lm.layers.gated import gated_layer
+from rnn_lm.layers.scan import gated_scan
 from rnn_lm.layers.state import State
 
 
@@ -40,7 +41,10 @@ class MinGRUCell(LinearCell):
         return ((1 - update) * hidden_bh + update * candidate,)
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
-        hidden_tbh = gated_layer(input_tbe, self.weight, self.bias, state[0])
+        # 1 - z = sigmoid(-(W_z x + b_z)): a matrix is turned around sooner than all that it gives.
+        weight_z, weight_n = self.weight.chunk(2)
+        bias_z, bias_n = self.bias.chunk(2)
+        hidden_tbh = gated_scan(linear(input_tbe, -weight_z, -bias_z), linear(input_tbe, weight_n, bias_n), state[0])
         return hidden_tbh, (hidden_tbh[-1],)
 
     def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:  # noqa: ARG002
