@@ -3,12 +3,14 @@
     python benchmarks/recurrences.py [--turns 5] [--busy] [--json FILE]
     python benchmarks/recurrences.py --scans [--busy]
     python benchmarks/recurrences.py --batches [--busy]
+    python benchmarks/recurrences.py --chunks [--busy]
 
 Tokens per second forward and backward of a layer alone, E = 200 inputs, all with about as many parameters as an LSTM of
 200 units, in batches of 7,168 tokens whatever the length. ``--scans`` times the two ways of the linear recurrence
 instead, by length and by numbers in a step: where they cross is ``layers.scan.SMALL_STEP``. ``--batches`` sets the
 minGRU, and its matrix products alone, beside the LSTM of as many parameters at 256 steps, by width and batch: no
-recurrence of equal parameters can gain more than the products leave. ``--busy`` counts the
+recurrence of equal parameters can gain more than the products leave. ``--chunks`` sets mLSTM and DeltaNet chunk by
+chunk beside their steps. ``--busy`` counts the
 processor's time on one thread instead of the clock's, for a machine on which others compute: then what stands is how
 much work a layer is, not how well it spreads over threads.
 """
@@ -34,7 +36,7 @@ from timing import Case, Timings, interleaved
 
 E, TOKENS = 200, 7_168
 LENGTHS = (35, 256, 2048)
-MODELS = ("lstm", "gru", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "attention")
+MODELS = ("lstm", "gru", "mingru", "minlstm", "qrnn", "hgrn", "rg-lru", "mlstm", "deltanet", "attention")
 STEP_SIZES = (256, 1024, 2048, 4096, 8192, 16384, 65536)
 
 
@@ -176,6 +178,31 @@ def compare_batches(turns: int, busy: bool) -> None:
             )
 
 
+def matrix_memory(name: str, way: str, length: int) -> Callable[[], None]:
+    """A layer with a matrix memory, as many parameters as the LSTM, one way or the other."""
+    layer, batch = layer_of(name), max(1, TOKENS // length)
+    assert isinstance(layer, Cell)
+    run = layer.run if way == "chunks" else partial(Cell.run, layer)
+    input_tbe = torch.randn(length, batch, E, requires_grad=True)
+
+    def forward_and_back() -> None:
+        output_tbh, _ = run(input_tbe, layer.initial_state(batch))
+        output_tbh.sum().backward()
+
+    return forward_and_back
+
+
+def compare_chunks(turns: int, busy: bool) -> None:
+    """Print how many times as fast chunks are as steps."""
+    for name in ("mlstm", "deltanet"):
+        for length in LENGTHS:
+            cases = {way: Case(partial(matrix_memory, name, way, length)) for way in ("steps", "chunks")}
+            timings = timed(cases, turns, busy)
+            ratio = timings.ratio("steps", "chunks")
+            milliseconds = {way: round(1000 * timings.median(way)) for way in cases}
+            print(f"{name:9} {length:5}: ms {milliseconds}, {ratio['median']:.1f} times as fast", ratio, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Speed of one layer by length.")
     parser.add_argument("--turns", type=int, default=5)
@@ -183,7 +210,11 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="processor time on one thread instead of the clock's")
     parser.add_argument("--scans", action="store_true", help="the two ways of the linear recurrence")
     parser.add_argument("--batches", action="store_true", help="minGRU beside the LSTM by width and batch")
+    parser.add_argument("--chunks", action="store_true", help="mLSTM and DeltaNet chunk by chunk and step by step")
     arguments = parser.parse_args()
+    if arguments.chunks:
+        compare_chunks(arguments.turns, arguments.busy)
+        return
     if arguments.batches:
         compare_batches(arguments.turns, arguments.busy)
         return
