@@ -26,7 +26,7 @@ SHOW_TRACEBACK = "RNN_LM_TRACEBACK"
 _NO_MEMORY = re.compile(r"not enough memory|can't allocate memory|out of memory|DefaultCPUAllocator", re.IGNORECASE)
 _EXTRAS = {
     "optuna": "sweep", "sqlalchemy": "sweep", "tokenizers": "subwords", "datasets": "hf", "kenlm": "kenlm",
-    "tensorboard": "tensorboard",
+    "tensorboard": "tensorboard", "fastapi": "serve", "uvicorn": "serve",
 }  # fmt: skip
 LESS_MEMORY = (
     "give smaller numbers: --batch-size, --bptt-length, --hidden-size, --softmax-samples, --max-vocabulary; or use a "
