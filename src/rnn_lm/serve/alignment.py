@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from rnn_lm.text import TextCodec
 from rnn_lm.text.markers import without_markers
@@ -35,7 +36,7 @@ def offsets_of(text: str, tokens: Sequence[str], codec: TextCodec) -> list[int]:
             start += len(line) + 1
             continue
         count = _tokens_in(line, codec)
-        found = [token for token, _ in zip(rest, range(count), strict=False)] if count else []
+        found = list(islice(rest, count))
         cursor = start if number else 0
         for token, end in zip(found, _ends(line, found, codec), strict=True):
             offsets.append(cursor)
@@ -70,7 +71,7 @@ def _ends(line: str, tokens: Sequence[str], codec: TextCodec) -> Iterator[int]:
 def _prepared(line: str, codec: TextCodec) -> tuple[str, list[int]]:
     """A line as the model's text was read, and where in ``line`` each of its characters stands, and its end."""
     prepared = codec.settings.prepared(line)
-    if len(prepared) == len(line):
+    if line.isascii():
         return prepared, list(range(len(line) + 1))
     places: list[int] = []
     begin = 0

@@ -125,7 +125,8 @@ def _add_tokens(app: FastAPI, service: Service) -> None:
     async def tokenize(body: TokenizeRequest) -> dict[str, Any]:
         model = service.model(body.model)
         prompt = await service.prompt(model, body.prompt)
-        ids = [model.eos_id, *prompt.ids] if body.add_special_tokens else prompt.ids
+        given = [model.eos_id] if body.prompt == EOS else prompt.ids  # alone it is asked for by its name
+        ids = [model.eos_id, *given] if body.add_special_tokens else given
         names = model.codec.vocabulary.decode(ids) if body.return_token_strs else None
         return {"count": len(ids), "max_model_len": service.config.prompt_tokens, "tokens": ids, "token_strs": names}
 

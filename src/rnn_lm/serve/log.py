@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Stream(Protocol):
     """Where lines go."""
 

@@ -113,11 +113,9 @@ def names_of(paths: Sequence[Path]) -> list[str]:
     for path in paths:
         if whole.count(path.resolve()) > 1:
             raise UserError(f"{path}: is given twice; give each model once")
-    for depth in range(1, max(len(path.parts) for path in whole) + 1):
-        names = ["/".join(path.parts[-depth:]) for path in whole]
-        if len(set(names)) == len(names):
-            break
-    return names
+    deepest = max(len(path.parts) for path in whole)
+    by_depth = (["/".join(path.parts[-depth:]) for path in whole] for depth in range(1, deepest + 1))
+    return next(names for names in by_depth if len(set(names)) == len(names))
 
 
 def open_models(paths: Sequence[Path], device: torch.device, progress: Progress) -> Models:

@@ -81,6 +81,8 @@ class Service:
             ApiError: an id is none of the model's, or it is too long.
         """
         if isinstance(given, str):
+            if any("\ud800" <= character <= "\udfff" for character in given):
+                raise ApiError(400, f"{name}: holds half of a surrogate pair, which is no character", name)
             work = (Prompt.of_text, given, model.codec)
             prompt = await asyncio.to_thread(*work) if len(given) > _SHORT else Prompt.of_text(given, model.codec)
         else:
