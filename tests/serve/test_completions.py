@@ -164,8 +164,7 @@ def test_tokens_are_found_in_the_text_as_it_was_written(tokens, text):
     assert len(offsets) == len(cut)
     assert offsets == sorted(offsets)
     assert all(0 <= one <= len(text) for one in offsets)
-    ends = [*offsets[1:], len(text)]
-    for token, begin, end in zip(cut, offsets, ends, strict=True):
+    for token, begin, end in zip(cut, offsets, [*offsets, len(text)][1:], strict=True):
         if token == "<eos>":
             assert not text[begin:end].strip() or text[begin:end].strip() == "</s>"
         elif tokens in ("words", "whitespace"):
@@ -175,7 +174,7 @@ def test_tokens_are_found_in_the_text_as_it_was_written(tokens, text):
     assert by_ids.offsets == sorted(by_ids.offsets)
 
 
-def test_text_that_may_begin_a_stop_string_is_held(lstm):
+def test_text_that_may_begin_a_stop_string_is_held():
     found = codec("characters", ["abcab abd aab"])
     ids = found.encode("aab abd!")
     writer = Writer(found, [], "", 0, ["abd", "xyz"])
@@ -186,7 +185,6 @@ def test_text_that_may_begin_a_stop_string_is_held(lstm):
     assert pieces[-1].finish == "stop"
     told = [token.offset for piece in pieces if piece for token in piece.tokens]
     assert told == [0, 1, 2, 3]
-    assert lstm is not None
 
 
 def test_bytes_of_a_character_come_together():

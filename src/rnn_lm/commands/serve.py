@@ -35,12 +35,15 @@ def run(options: Options) -> None:
     import uvicorn  # noqa: F401
     from rich.console import Console
 
+    from rnn_lm.files import make_folder
     from rnn_lm.progress import TerminalProgress
     from rnn_lm.runtime import open_device
     from rnn_lm.serve.served import open_models
     from rnn_lm.serve.server import open_socket, serve, with_key
 
     config = with_key(options.serve)
+    if config.state_dir is not None:
+        make_folder(config.state_dir)
     device = open_device(options.compute)
     with open_socket(config) as opened:
         if "OMP_NUM_THREADS" not in os.environ:  # one core is for the connections

@@ -161,7 +161,8 @@ def _too_large(most: int) -> ApiError:
 def _host(value: str) -> str:
     """The name in a Host header, without its port."""
     if value.startswith("["):
-        return value[1:].partition("]")[0].lower()
+        name, closed, _ = value[1:].partition("]")
+        return name.lower() if closed else value
     return value.rpartition(":")[0].lower() if value.rpartition(":")[2].isdigit() and ":" in value else value.lower()
 
 
