@@ -6,13 +6,13 @@ INSTALLED := .venv/installed
 
 SITE := .venv/site
 
-.PHONY: demo test test-slow test-gpu check lint bench export-demo readme docs site tutorials clean
+.PHONY: demo test test-slow test-gpu check lint bench bench-serve export-demo readme docs site tutorials clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
 	$(BIN)/rnn-lm compare --out runs/demo --resume
 
 test: $(INSTALLED)  ## the tests, slow ones left out
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-slow: $(INSTALLED)  ## the tests that take minutes: every kill, full-size corpora
 	$(BIN)/python -m pytest -m slow
@@ -44,6 +44,10 @@ export-demo: $(INSTALLED)  ## a small model exported to every target, each loade
 	mkdir -p benchmarks/results
 	$(BIN)/python benchmarks/export_demo.py --json benchmarks/results/export.json
 	$(BIN)/python docs/update_export.py benchmarks/results/export.json
+
+bench-serve: $(INSTALLED)  ## the server under load: words a second by streams, time to the first word, bytes a session
+	mkdir -p benchmarks/results
+	$(BIN)/python benchmarks/serve.py --json benchmarks/results/serve.json
 
 readme: demo  ## the demo's tables into README.md and docs/results.md
 	$(BIN)/python docs/update_tables.py README.md runs/demo/results.json

@@ -47,7 +47,7 @@ def send(client: Client, operation: Any, session: str, examples: int) -> int:
         case.headers = {}  # of a request's own headers none is read but those of the guard
         if "session_id" in (case.path_parameters or {}) and data.draw(st.booleans()):
             case.path_parameters["session_id"] = session
-        answer = case.call(base_url="http://127.0.0.1", session=client.http)
+        answer = client.http.request(**case.as_transport_kwargs(base_url="http://127.0.0.1"))
         sent += 1
         assert answer.status_code < 500, (case.as_curl_command(), answer.text[:300])
 

@@ -31,6 +31,11 @@ def test_a_server_without_a_key_answers_under_its_own_names_and_pages_alone(clie
     assert "access-control-allow-origin" not in answer.headers
 
 
+def test_headers_that_come_all_at_once_have_a_limit_as_well(client):
+    assert ask(client, x="a" * 20_000) == 200
+    assert ask(client, x="a" * 40_000) == 400
+
+
 def test_pages_that_are_allowed_may_ask(server_with):
     page = "https://good.example"
     client = server_with(origins=(page,), hosts=("lab.example",))

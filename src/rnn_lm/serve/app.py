@@ -74,8 +74,8 @@ def _first_fault(error: RequestValidationError) -> ApiError:
     if fault["type"] == "extra_forbidden":
         known = sorted(CompletionRequest.model_fields)
         close = difflib.get_close_matches(name, known, n=1)
-        mend = f"did you mean {close[0]!r}?" if close else "leave it out"
-        return ApiError(400, f"there is no field {name[:80]!r} here: {mend}", name[:80], "unknown_field")
+        fix = f"did you mean {close[0]!r}?" if close else "leave it out"
+        return ApiError(400, f"there is no field {name[:80]!r} here: {fix}", name[:80], "unknown_field")
     return ApiError(400, f"{name[:80]}: {fault['msg'][:200]}", name[:80])
 
 

@@ -11,7 +11,7 @@ class ApiError(Exception):
 
     Args:
         status: of HTTP.
-        message: one line: what is wrong, and the mend.
+        message: one line: what is wrong, and the fix.
         param: the field at fault.
         code: for programs.
         retry_after: seconds after which to try again.

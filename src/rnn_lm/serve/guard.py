@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from rnn_lm.serve.config import LOOPBACK
 from rnn_lm.serve.errors import ApiError
 from rnn_lm.serve.log import Log
+from rnn_lm.serve.protocol import MOST_HEADERS
 from rnn_lm.serve.service import Service
 
 _OPEN = ("/health",)
@@ -67,6 +68,9 @@ class Guard:
             self._count(scope, request_id, status, time.monotonic() - began)
 
     async def _answer(self, scope: Any, headers: dict[bytes, str], receive: Any, send: Any) -> None:
+        # h11 limits what is incomplete; headers that come all at once it takes at any length.
+        if len(scope["raw_path"] or b"") + sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
+            raise ApiError(400, "more than 32 KB of headers", code="headers_too_large")
         self._require_name(headers)
         self._require_page(headers)
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:

@@ -92,8 +92,8 @@ def open_socket(config: ServeConfig) -> socket.socket:
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            mend = "is taken by another program; give another --port, or 0 for one that is free"
-            raise UserError(f"--port {config.port}: {mend}") from error
+            fix = "is taken by another program; give another --port, or 0 for one that is free"
+            raise UserError(f"--port {config.port}: {fix}") from error
         where = "--port" if error.errno == errno.EACCES else "--host"
         value = config.port if where == "--port" else config.host
         raise UserError(f"{where} {value}: cannot listen there: {error.strerror}") from error
