@@ -268,3 +268,11 @@ def test_where_nothing_may_follow_it_is_said():
     with client.http:
         assert "allow_unk" in client.refused(400, prompt="the")
         assert client.complete(prompt="the", allow_unk=True, max_tokens=2)["text"] == " <unk> <unk>"
+
+
+def test_a_vocabulary_is_not_copied_for_each_request(client, monkeypatch):
+    def copied(*_: Any) -> None:
+        raise AssertionError("a copy of a large vocabulary takes longer than a hundred words")
+
+    monkeypatch.setattr("rnn_lm.vocabulary.Vocabulary.__deepcopy__", copied, raising=False)
+    assert client.complete(prompt="the cat", max_tokens=2)["finish_reason"] == "length"

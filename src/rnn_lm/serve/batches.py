@@ -13,6 +13,9 @@ from rnn_lm.layers.state import State, select
 from rnn_lm.serve.jobs import Job
 from rnn_lm.serve.served import ServedModel
 
+_DRAWN = 4
+"""Rows that are drawn from at once: their numbers, in double precision, stay in the cache."""
+
 
 class Batch:
     """Some jobs of one model, at most as many as are stepped together, and their states as one.
@@ -118,8 +121,11 @@ def draw_each(log_prob_bv: torch.Tensor, jobs: Sequence[Job]) -> list[int | User
             plain.append(place)
         else:
             drawn[row] = draw(log_prob_wv[place], config, random)
-    if plain:
-        for place, word in zip(plain, _draw_plainly(log_prob_wv, plain, wanting, jobs), strict=True):
+    for start in range(0, len(plain), _DRAWN):
+        some = plain[start : start + _DRAWN]
+        for place, word in zip(
+            some, _draw_plainly(log_prob_wv[some], [jobs[wanting[one]] for one in some]), strict=True
+        ):
             drawn[wanting[place]] = word
     return drawn
 
@@ -128,10 +134,8 @@ def _is_plain(config: GenerationConfig) -> bool:
     return config.temperature > 0 and config.top_k is None and config.top_p in (None, 1)
 
 
-def _draw_plainly(log_prob_wv: torch.Tensor, plain: list[int], wanting: list[int], jobs: Sequence[Job]) -> list[int]:
+def _draw_plainly(log_prob_wv: torch.Tensor, some: Sequence[Job]) -> list[int]:
     """The words that inverting each row's cumulative distribution gives: the equations of ``generation.draw``."""
-    some = [jobs[wanting[place]] for place in plain]
-    log_prob_wv = log_prob_wv if len(plain) == len(log_prob_wv) else log_prob_wv[plain]
     scaled_wv = log_prob_wv.double()
     scaled_wv -= scaled_wv.amax(1, keepdim=True)
     scaled_wv /= torch.tensor([[job.sampling.config.temperature] for job in some], dtype=torch.float64)

@@ -33,6 +33,8 @@ from rnn_lm.training.interrupt import handled
 
 API_KEY = "RNN_LM_API_KEY"
 """The environment's variable that holds the key where no flag does."""
+_SWITCH = 0.0002
+"""Seconds for which one of Python's threads keeps another one waiting; usually 0.005, for each of a step's 50 parts."""
 
 
 class GracefulServer(uvicorn.Server):
@@ -127,5 +129,7 @@ def serve(models: Models, config: ServeConfig, opened: socket.socket) -> None:
     names = [model.name for model in models]
     log.write("listening", url=url, models=names, threads=torch.get_num_threads(), sessions=len(service.sessions))
     print(f"serving {', '.join(names)} at {url}/v1", flush=True)
+    # The engine lets go of Python's lock at each product; a loop busy with connections gives it back this soon.
+    sys.setswitchinterval(_SWITCH)
     asyncio.run(server.serve(sockets=[opened]))
     log.write("ended")

@@ -10,7 +10,6 @@ that it adds. So what is streamed, joined, is what is answered whole.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -97,7 +96,7 @@ class Writer:
 
     def __init__(self, codec: TextCodec, before: Sequence[int], text: str, length: int, stop: Sequence[str]) -> None:
         self._decoder = decoder_after(codec, before)
-        self._held = copy.deepcopy(self._decoder).finish().strip()
+        self._held = decoder_after(codec, before).finish().strip()
         self._spaced = codec.tokenization.restores != "line" and (not text or text[-1:].isspace())
         self._eos_id = codec.vocabulary.eos_id
         self._start = length
