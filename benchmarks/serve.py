@@ -207,7 +207,7 @@ def attention_bytes(run: Path) -> tuple[dict[int, int], str]:
     return sizes, f"attention, {config.layers} layers of {config.hidden_size}"
 
 
-def figure(found: dict[str, Any]) -> alt.LayerChart:
+def figure(found: dict[str, Any]) -> Any:
     """Bytes per session by tokens read."""
     rows = [
         {"tokens": one["tokens"], "bytes": one[key], "model": label}

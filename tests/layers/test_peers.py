@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -52,8 +53,9 @@ def inputs() -> torch.Tensor:
 
 def test_mingru() -> None:
     """Its candidate is g(x), which is x + 1/2 from 0 on: where ours has the half in its bias, they are the same."""
-    peer = file_of("minGRU_pytorch", "minGRU.py").minGRU(E).double()
+    peer: Any = file_of("minGRU_pytorch", "minGRU.py").minGRU(E).double()
     cell, xs = drawn(MinGRUCell(E, E)), inputs().abs()
+    assert isinstance(cell, MinGRUCell)
     update, candidate = cell.weight.detach().chunk(2)
     with torch.no_grad():
         candidate.abs_()
@@ -79,6 +81,7 @@ def test_mlstm() -> None:
 def test_slstm() -> None:
     step = file_of("xlstm", "blocks/slstm/src/vanilla/slstm.py").slstm_forward_pointwise
     cell, xs = drawn(SLSTMCell(E, 6)), inputs()
+    assert isinstance(cell, SLSTMCell)
     states, expected = torch.zeros(4, B, 6, dtype=torch.float64), []
     for x in xs:
         states, _ = step(x @ cell.weight_ih.T, states[0] @ cell.weight_hh.T, cell.bias[None], states, {})

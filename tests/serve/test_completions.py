@@ -28,7 +28,7 @@ ODD = [
 ]
 
 
-def streamed(client: Any, path: str = "/v1/completions", **body: Any) -> tuple[dict[str, Any], list[Any]]:
+def streamed(client: Any, path: str = "/v1/completions", **body: Any) -> tuple[dict[int, dict[str, Any]], list[Any]]:
     """A stream's choices put together by index, and its chunks."""
     answer = client.http.post(path, json={**body, "stream": True})
     assert answer.status_code == 200, answer.text

@@ -84,9 +84,10 @@ def test_words_and_states_are_those_of_the_text_alone(served, name):
             run.engine.submit([alone])
             (expected,) = run.finish([alone])
             assert found[number].drawn == expected.drawn
-            assert found[number].state is not None
-            assert expected.state is not None
-            assert all(map(torch.equal, found[number].state, expected.state))
+            one, other = found[number].state, expected.state
+            assert one is not None
+            assert other is not None
+            assert all(map(torch.equal, one, other))
         assert run.engine.load == 0
 
 

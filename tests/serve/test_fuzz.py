@@ -15,6 +15,8 @@ schemathesis = pytest.importorskip(
     "schemathesis", reason="schemathesis is not installed: pip install 'rnn-lm[interop]'"
 )
 
+HEALTH: list[Any] = list(HealthCheck)
+
 
 def fuzz(served: Any, examples: int) -> int:
     """Send requests of every kind that the schema knows; how many were sent."""
@@ -37,9 +39,7 @@ def send(client: Client, operation: Any, session: str, examples: int) -> int:
     cases = st.one_of([operation.as_strategy(generation_mode=kind) for kind in kinds])
     sent = 0
 
-    @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True
-    )
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=HEALTH, derandomize=True)
     @given(st.data())
     def one(data: Any) -> None:
         nonlocal sent
