@@ -69,8 +69,10 @@ class Guard:
 
     async def _answer(self, scope: Any, headers: dict[bytes, str], receive: Any, send: Any) -> None:
         # h11 limits what is incomplete; headers that come all at once it takes at any length.
-        size = sum(len(name) + len(value) for name, value in scope["headers"])
-        if len(scope["raw_path"] or b"") + size > MOST_HEADERS:
+        if (
+            len(scope["raw_path"] or b"") + sum(len(name) + len(value) for name, value in scope["headers"])
+            > MOST_HEADERS
+        ):
             raise ApiError(400, "more than 32 KB of headers", code="headers_too_large")
         self._require_name(headers)
         self._require_page(headers)
