@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -191,7 +191,8 @@ def attention_bytes(run: Path) -> tuple[dict[int, int], str]:
     model = rnn_lm.load(run, progress=False)
     assert isinstance(model.lm, NeuralLanguageModel)
     size, embedding = model.lm.vocabulary_size, model.lm.embedding.embedding_dim
-    config = matched_to("attention", model.lm.config, size, embedding)
+    # The package's own models look back at so many positions at most: this one, as elsewhere, at all.
+    config = replace(matched_to("attention", model.lm.config, size, embedding), attention_window=None)
     attention = family_of("attention").build(size, embedding, config, torch.Generator().manual_seed(1)).eval()
 
     def bytes_after(tokens: int) -> int:
@@ -204,7 +205,7 @@ def attention_bytes(run: Path) -> tuple[dict[int, int], str]:
     assert third - second == second - first, "grows by the same"
     each = (second - first) // 500
     sizes = {length: bytes_after(length) if length < 500 else second + each * (length - 1000) for length in LENGTHS}
-    return sizes, f"attention, {config.layers} layers of {config.hidden_size}"
+    return sizes, f"attention of as many parameters, {config.layers} layers of {config.hidden_size}"
 
 
 def figure(found: dict[str, Any]) -> Any:
@@ -226,11 +227,11 @@ def figure(found: dict[str, Any]) -> Any:
         ),
         y=alt.Y(
             "bytes:Q", title="Bytes kept of a text", scale=alt.Scale(type="log"),
-            axis=alt.Axis(format="~s", tickCount=8),
+            axis=alt.Axis(format="~s", values=[10.0**n for n in range(3, 11)]),
         ),
         color=alt.Color("model:N", title=None, legend=alt.Legend(orient="top")),
     )  # fmt: skip
-    line = base.mark_line().encode(strokeDash=alt.StrokeDash("model:N", title=None))
+    line = base.mark_line().encode(strokeDash=alt.StrokeDash("model:N", legend=None))
     labels = base.mark_text(dy=-12).encode(text="text:N")
     title = alt.Title("What a session keeps", subtitle=f"{found['model']}; {found['attention']}")
     return (line + base.mark_point() + labels).properties(title=title, width=560)

@@ -41,13 +41,13 @@ def load_table(found: dict[str, Any]) -> str:
 def session_table(found: dict[str, Any]) -> str:
     """A row per length of a session."""
     lines = [
-        f"| tokens read | a session | its file | {found['attention']}: keys and values | next word | server's memory, MB |",
+        f"| tokens read | a session | its file | {found['attention']}: keys and values | next word | server's memory |",
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in found["session"]:
         lines.append(
-            f"| {row['tokens']:,} | {row['bytes']:,} bytes | {row['file']:,} bytes | {row['attention_bytes']:,} bytes | "
-            f"{1000 * row['answer']:.1f} ms | {row['megabytes']:.0f} |"
+            f"| {row['tokens']:,} | {row['bytes']:,} bytes | {row['file']:,} bytes | "
+            f"{row['attention_bytes']:,} bytes | {1000 * row['answer']:.1f} ms | {row['megabytes']:.0f} MB |"
         )
     return "\n".join(lines)
 
