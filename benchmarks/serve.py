@@ -191,8 +191,8 @@ def attention_bytes(run: Path) -> tuple[dict[int, int], str]:
     model = rnn_lm.load(run, progress=False)
     assert isinstance(model.lm, NeuralLanguageModel)
     size, embedding = model.lm.vocabulary_size, model.lm.embedding.embedding_dim
-    # The package's own models look back at so many positions at most: this one, as elsewhere, at all.
-    config = replace(matched_to("attention", model.lm.config, size, embedding), attention_window=None)
+    # The package's own models look back at 256 positions; here at all, as a model that is to remember the text must.
+    config = replace(matched_to("attention", model.lm.config, size, embedding), attention_window=4096)
     attention = family_of("attention").build(size, embedding, config, torch.Generator().manual_seed(1)).eval()
 
     def bytes_after(tokens: int) -> int:
@@ -208,7 +208,7 @@ def attention_bytes(run: Path) -> tuple[dict[int, int], str]:
     return sizes, f"attention of as many parameters, {config.layers} layers of {config.hidden_size}"
 
 
-def figure(found: dict[str, Any]) -> Any:
+def figure(found: dict[str, Any]) -> alt.LayerChart | alt.FacetChart:
     """Bytes per session by tokens read."""
     rows = [
         {"tokens": one["tokens"], "bytes": one[key], "model": label}

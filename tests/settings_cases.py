@@ -28,8 +28,8 @@ ALWAYS = {
     "surprisal": "paths policy space set_apart reading_times",
     "generate": "run",
     "export": "run destination to",
-    "serve": "runs host port api_key origins hosts streams waiting connections prompt_tokens completion_tokens body_bytes "
-    "request_seconds idle_seconds grace_seconds sessions session_megabytes session_seconds state_dir",
+    "serve": "runs host port api_key origins hosts streams waiting connections prompt_tokens completion_tokens "
+    "body_bytes request_seconds idle_seconds grace_seconds sessions session_megabytes session_seconds state_dir",
     "import": "file vocabulary",
     "probe": "probes models seeds sentences trained_distance distances items workers",
     "gradients": "runs gradients_seed lags warm_up positions bptt_lengths trajectories exponents jacobians "
