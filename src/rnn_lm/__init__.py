@@ -31,13 +31,13 @@ if TYPE_CHECKING:
         register_tokenization,
     )
     from rnn_lm.api.running import CurveRow, TrainingRun, open_run
-    from rnn_lm.api.states import HiddenStates, LayerStates
     from rnn_lm.api.suites import SuiteEvaluation
     from rnn_lm.api.tables import Rows
     from rnn_lm.api.training import train, train_ngram
     from rnn_lm.errors import MissingFileError, SettingError, UserError
     from rnn_lm.evaluation.figures import Difference, ModelFigures, PolicyFigures, TextPerplexity
     from rnn_lm.evaluation.surprisal import SurprisalRow
+    from rnn_lm.models.states import HiddenStates, LayerStates
     from rnn_lm.reading.surprisal import WordRow
 
     __version__: str
@@ -98,7 +98,7 @@ _PLACES = {
         "register_tokenization",
     ),
     "rnn_lm.api.running": ("CurveRow", "TrainingRun", "open_run"),
-    "rnn_lm.api.states": ("HiddenStates", "LayerStates"),
+    "rnn_lm.models.states": ("HiddenStates", "LayerStates"),
     "rnn_lm.api.suites": ("SuiteEvaluation",),
     "rnn_lm.api.tables": ("Rows",),
     "rnn_lm.api.training": ("train", "train_ngram"),

@@ -19,7 +19,6 @@ from rnn_lm.api.errors import settings_named
 from rnn_lm.api.following import NextToken, next_tokens
 from rnn_lm.api.progress import progress_for
 from rnn_lm.api.settings import options_from
-from rnn_lm.api.states import HiddenStates, layers_over
 from rnn_lm.api.suites import SuiteEvaluation, Suites, ask
 from rnn_lm.api.tables import Rows
 from rnn_lm.api.text import Text, split_of
@@ -38,6 +37,7 @@ from rnn_lm.labels import label_of
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
+from rnn_lm.models.states import HiddenStates, layers_over
 from rnn_lm.models.storage import StoredModel
 from rnn_lm.progress import Progress
 from rnn_lm.reading.surprisal import Reader, Space
