@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     "surprisal": "surprisal of each word of a text, and how well it predicts reading times",
     "generate": "let a model write",
     "serve": "models over HTTP: OpenAI's completions, and sessions; needs the extra [serve]",
+    "explore": "look into trained models in a browser: surprisal, units and gates, gradients, writing",
     "export": "a trained model for Hugging Face, ONNX, a web page, torch, ARPA",
     "import": "an ARPA file, or weights of word_language_model or AWD-LSTM, as a run",
     "probe": "the long-range probe: agreement over distance, recall over delay",

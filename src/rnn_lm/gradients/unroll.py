@@ -89,7 +89,8 @@ def unroll(
         state: parts (L, B, H).
         link: what passes from step to step.
     """
-    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight)
+    # Word vectors are within autograd's reach as well: explorer/flow.py asks how much each word mattered.
+    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight).requires_grad_()
     traces = []
     for layer, layer_state in zip(model.cells, split_state(state, model.layer_sizes), strict=True):
         trace = _unroll_layer(layer, signal_tbe, layer_state, link)

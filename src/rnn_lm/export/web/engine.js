@@ -247,13 +247,15 @@ class Model {
     return this.head.sizes.map(size => Array.from({length: parts}, (_, part) => zeros(size).fill(begins ? begins[part] : 0)));
   }
 
-  // Read one token: {state, gates, logProbabilities}. What was given is left as it was.
-  read(id, state) {
+  // Read one token: {state, gates, logProbabilities}. What was given is left as it was. `change`, where it is given, is
+  // called with each layer's number and new state, before anything has read that: to switch units off, say.
+  read(id, state, change) {
     const {values, columns} = this._weights["embedding.weight"];
     let signal = map(values.subarray(id * columns, (id + 1) * columns), v => v);
     const after = [], gates = [];
     state.forEach((layer, index) => {
       const found = CELLS[this.head.cell].step(this._layers[index], signal, layer, this.head);
+      if (change) change(index, found.state);
       after.push(found.state);
       gates.push(found.gates);
       signal = found.state[0];
@@ -458,5 +460,8 @@ function joinedWords() {
 
 const JOINERS = {words: joinedWords, whitespace: () => separated(" "), characters: () => separated(""), bytes: joinedBytes};
 
-globalThis.RnnLm = {load, random};
+// What weights.py's as_characters packed: {bytes, text} to the bytes that were squeezed.
+const unpacked = packed => inflated(bytesOf(packed));
+
+globalThis.RnnLm = {load, random, unpacked};
 })();

@@ -163,11 +163,11 @@ def _script(head: dict[str, Any], tensors: list[np.ndarray]) -> bytes:
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 15, 9)
     stream = b"".join([*map(squeeze.compress, planes), squeeze.flush()])
     text = f'globalThis.RNN_LM_MODEL = {{bytes: {len(stream)}, text: "'.encode("utf-16-le")
-    return b"\xff\xfe" + text + _characters(stream) + '"};\n'.encode("utf-16-le")
+    return b"\xff\xfe" + text + as_characters(stream) + '"};\n'.encode("utf-16-le")
 
 
-def _characters(stream: bytes) -> bytes:
-    """15 bits to a character, the first bit of the stream in the highest place."""
+def as_characters(stream: bytes) -> bytes:
+    """Return a stream as text in UTF-16: 15 bits to a character, the first bit of the stream in the highest place."""
     bits = np.unpackbits(np.frombuffer(stream, np.uint8))
     bits = np.concatenate([bits, np.zeros(-len(bits) % 15, np.uint8)]).reshape(-1, 15)
     values = np.packbits(np.pad(bits, ((0, 0), (1, 0))), axis=1).view(">u2").ravel()
