@@ -200,7 +200,10 @@ def next_log_probabilities(stored: StoredModel, ids: Sequence[int]) -> torch.Ten
 
 def _told_apart(names: Sequence[str]) -> list[str]:
     """Names, those that stand twice with a number behind."""
-    return [f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name for place, name in enumerate(names)]  # fmt: skip  # noqa: E501
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
 
 
 def _facts(stored: StoredModel, name: str) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def page_of(carried: dict[str, Any]) -> bytes:
     html = re.sub(r"\s*<script src=.*?</script>", "", html)
     html = html.replace(
         '<link rel="stylesheet" href="page.css">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n<style>\n{content_of("page.css").decode()}</style>',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<style>\n{content_of('page.css').decode()}</style>",
     )
     inline = "\n".join(f"<script>\n{script}\n</script>" for script in scripts)
     return b"\xff\xfe" + html.replace("</body>", f"{inline}\n</body>").encode("utf-16-le")
@@ -117,7 +118,6 @@ def _model(explorer: Explorer, number: int, progress: Progress) -> dict[str, Any
         progress.say(f"note: {stored.name} reads the page's own texts alone: {reason}")
         return None
     script = pack(stored).script.decode("utf-16")
-    size, text = re.fullmatch(
-        r'\s*globalThis\.RNN_LM_MODEL = \{bytes: (\d+), text: "(.*)"\};\s*', script, re.S
-    ).groups()  # pyright: ignore  # noqa: E501
-    return {"bytes": int(size), "text": text}
+    found = re.fullmatch(r'\s*globalThis\.RNN_LM_MODEL = \{bytes: (\d+), text: "([^"]*)"\};\s*', script)
+    assert found is not None, "as_characters writes this"
+    return {"bytes": int(found[1]), "text": found[2]}

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, cast
 
 from rnn_lm.errors import UserError
 from rnn_lm.explorer.answers import Explorer
@@ -23,6 +23,7 @@ MOST_BYTES = 1 << 20
 """Of a question."""
 _SECONDS = 30
 """That a client may take to send one."""
+_MEND = "give another, or --port 0 for one that is free"
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'"
 
@@ -69,11 +70,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = _SECONDS
-    server: Server
 
     def __init__(self, explorer: Explorer, *arguments: Any) -> None:
         self._explorer = explorer
         super().__init__(*arguments)
+
+    @property
+    def _page_server(self) -> Server:
+        return cast(Server, self.server)
 
     def do_GET(self) -> None:
         name = self.path.partition("?")[0].removeprefix("/") or "index.html"
@@ -109,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise UserError("a question is an object")
             answer = self._explorer.answer(question, asked)
             if question == "about":
-                answer["texts"] = self.server.texts
+                answer["texts"] = self._page_server.texts
         except (UserError, ValueError, RecursionError) as error:
             said = str(error) if isinstance(error, UserError) else "the question is no JSON"
             self._fail(400, said)
@@ -118,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _from_here(self) -> bool:
         """Whether the request is this page's own; else it is refused."""
-        names, origin = self.server.names, self.headers.get("Origin")
+        names, origin = self._page_server.names, self.headers.get("Origin")
         if self.headers.get("Host") in names and origin in {None, *(f"http://{name}" for name in names)}:
             return True
         self._fail(403, "only pages of this server are answered")

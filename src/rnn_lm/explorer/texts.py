@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from rnn_lm.corpora.reading import text_blocks
@@ -62,7 +63,7 @@ def _sentences(sample: Sample, vocabulary: Vocabulary) -> list[list[int]]:
     for place in range(0, count, max(1, count // EXAMPLES)):
         stretch = sample.ids_n[place * sample.stretch : (place + 1) * sample.stretch].tolist()
         ends = [at for at, index in enumerate(stretch) if index == vocabulary.eos_id]
-        pairs = zip(ends, ends[1:], strict=False)
+        pairs = pairwise(ends)
         whole = [stretch[first + 1 : last] for first, last in pairs if SHORTEST <= last - first - 1 <= LONGEST]
         known = [sentence for sentence in whole if vocabulary.unk_id not in sentence]
         found.append((known or whole or [stretch[1:LONGEST]])[0])

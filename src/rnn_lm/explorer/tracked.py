@@ -12,7 +12,7 @@ pairs of singular and plural; that of the present token is left out, which would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,11 +59,15 @@ def tracked_in(ids_n: Int[ndarray, "N"], stretch: int, vocabulary: Vocabulary) -
     tokens = [vocabulary.tokens[index] for index in ids_n.tolist()]
     parts = [tokens[start : start + stretch] for start in range(0, len(tokens), stretch)]
     nouns = Words.of(vocabulary, 1).nouns
+    inside = ("outside", "inside")
+    quoted_n = _joined(_enclosed(part, _OPENING, _CLOSING, '"') for part in parts)
+    bracketed_n = _joined(_enclosed(part, _BRACKETS, _CLOSED) for part in parts)
+    places = ("0-3", "4-8", "9-16", "17 and later")
     found = [
-        Tracked("quotation marks", ("outside", "inside"), _joined(_enclosed(part, _OPENING, _CLOSING, '"') for part in parts), ids_n),
-        Tracked("brackets", ("outside", "inside"), _joined(_enclosed(part, _BRACKETS, _CLOSED) for part in parts), ids_n),
-        Tracked("place in the sentence", ("0-3", "4-8", "9-16", "17 and later"), _joined(map(_positions, parts)), ids_n),
-    ]  # fmt: skip
+        Tracked("quotation marks", inside, quoted_n, ids_n),
+        Tracked("brackets", inside, bracketed_n, ids_n),
+        Tracked("place in the sentence", places, _joined(map(_positions, parts)), ids_n),
+    ]
     labels_n, source_n = _numbers(tokens, ids_n, stretch, nouns)
     found.append(Tracked("number of the last noun", ("singular", "plural"), labels_n, source_n))
     return [each for each in found if _has_two(each.labels_n)]
@@ -74,8 +78,8 @@ def _has_two(labels_n: ndarray) -> bool:
     return bool(np.sort(counts)[-2] >= max(1, _RARE * counts.sum()))
 
 
-def _joined(parts: object) -> ndarray:
-    return np.array([label for part in parts for label in part], np.int64)  # pyright: ignore[reportGeneralTypeIssues]
+def _joined(parts: Iterable[Sequence[int]]) -> ndarray:
+    return np.array([label for part in parts for label in part], np.int64)
 
 
 def _enclosed(tokens: Sequence[str], opening: Sequence[str], closing: Sequence[str], both: str = "") -> list[int]:
