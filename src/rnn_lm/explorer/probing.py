@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from rnn_lm.seeding import generator
 
 MOST_PLACES = 6000
 """Labelled places that a probe learns from."""
-_PENALTY = 1e-3
+_PENALTY = 1e-2
 _STEPS = 40
 
 
@@ -63,7 +63,7 @@ class Probed:
 def probe(values_nu: Float[ndarray, "N U"], tracked: Tracked, stretch: int) -> Probed | None:
     """Return how well a property can be read off units; None where too little is labelled.
 
-    Places of the last quarter of the stretches are held out.
+    Places of every fourth stretch are held out: of one that holds all of a sample, its last quarter.
 
     Args:
         values_nu: of the units, after each token.
@@ -71,7 +71,7 @@ def probe(values_nu: Float[ndarray, "N U"], tracked: Tracked, stretch: int) -> P
         stretch: tokens of each stretch.
     """
     labels_n = tracked.labels_n
-    held_out_n = np.arange(len(labels_n)) >= _held_out_from(len(labels_n), stretch)
+    held_out_n = _held_out(len(labels_n), stretch)
     learn = np.flatnonzero((labels_n != UNLABELLED) & ~held_out_n)
     test = np.flatnonzero((labels_n != UNLABELLED) & held_out_n)
     if len(test) < 2 or len(np.unique(labels_n[learn])) < 2:
@@ -92,10 +92,9 @@ def probe(values_nu: Float[ndarray, "N U"], tracked: Tracked, stretch: int) -> P
     )  # fmt: skip
 
 
-def _held_out_from(count: int, stretch: int) -> int:
-    """Whole stretches where there are four; of a shorter sample its last quarter."""
-    whole = count // stretch
-    return (whole - whole // 4) * stretch if whole >= 4 else count - count // 4
+def _held_out(count: int, stretch: int) -> Bool[ndarray, "N"]:
+    place_n = np.arange(count)
+    return place_n // stretch % 4 == 3 if count >= 4 * stretch else place_n >= count - count // 4
 
 
 def control_labels(tracked: Tracked, learn: Int[ndarray, "L"]) -> Int[ndarray, "N"]:

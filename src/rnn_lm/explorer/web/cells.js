@@ -4,7 +4,7 @@
 "use strict";
 const E = globalThis.Explorer;
 const {$, make, words, bars, legend, percent, whole, signed, shown, spoken} = E;
-const COLUMN = 18, LABELS = 84, MOST_HEIGHT = 420, MATCHES = 15, AROUND = 9;
+const NARROWEST = 18, WIDEST = 40, LABELS = 92, MOST_HEIGHT = 420, MATCHES = 15, AROUND = 9;
 const SORTS = [["number", "number"], ["token", "value at the word"], ["phrase", "strength over the phrase"], ["change", "change over the text"]];
 let text = null, corpus = null, probes = null, view = null, asked = 0;
 // text, corpus: {tokens, layers: [{signal: {raw, scale, shape}}], stretch} of the chosen model; view: what is drawn.
@@ -35,8 +35,8 @@ function build(panel) {
         make("p", {id: "cells-pattern", class: "muted"}), make("div", {id: "cells-chips", class: "chips", role: "group", "aria-label": "Units on over the phrase"}),
         make("h2", {}, "Other places with the same pattern"), make("p", {id: "cells-found", class: "muted", role: "status"}), make("ol", {id: "cells-matches", class: "matches"})),
       make("div", {}, make("h2", {id: "cells-unit-title"}, "The unit"), make("div", {id: "cells-unit"}),
-        make("h2", {}, "Units switched off"), make("div", {id: "cells-off"}),
-        make("h2", {}, "What units track"), make("div", {id: "cells-probes"})))));
+        make("h2", {}, "Units switched off"), make("div", {id: "cells-off"}))),
+    make("h2", {}, "What units track"), make("div", {id: "cells-probes"})));
 }
 
 function begin() {
@@ -153,7 +153,8 @@ function draw() {
   if (!view) return;
   view.order = order();
   view.row = Math.max(1, Math.min(16, Math.floor(MOST_HEIGHT / Math.max(1, view.order.length))));
-  $("map").querySelector(".spacer").style.width = `${view.shape[0] * COLUMN}px`;
+  view.column = Math.max(NARROWEST, Math.min(WIDEST, Math.floor($("map").clientWidth / view.shape[0])));
+  $("map").querySelector(".spacer").style.width = `${view.shape[0] * view.column}px`;
   colours = E.palette();
   paint();
   showPattern();
@@ -163,10 +164,10 @@ function draw() {
 function paint() {
   if (!view || $("cells").hidden) return;
   const canvas = $("cells-canvas"), box = $("map"), dense = devicePixelRatio || 1, [tokens, units] = view.shape;
-  const width = Math.min(box.clientWidth, tokens * COLUMN), height = LABELS + view.row * view.order.length;
-  const from = Math.max(0, Math.floor(box.scrollLeft / COLUMN)), to = Math.min(tokens, from + Math.ceil(width / COLUMN) + 1);
+  const width = Math.min(box.clientWidth, tokens * view.column), height = LABELS + view.row * view.order.length;
+  const from = Math.max(0, Math.floor(box.scrollLeft / view.column)), to = Math.min(tokens, from + Math.ceil(width / view.column) + 1);
   view.from = from;
-  view.shift = box.scrollLeft - from * COLUMN;
+  view.shift = box.scrollLeft - from * view.column;
   if (canvas.width !== Math.round(width * dense) || canvas.height !== Math.round(height * dense)) {
     canvas.width = Math.round(width * dense);
     canvas.height = Math.round(height * dense);
@@ -188,12 +189,12 @@ function paint() {
     const small = new OffscreenCanvas(to - from, view.order.length);
     small.getContext("2d").putImageData(image, 0, 0);
     context.imageSmoothingEnabled = false;
-    context.drawImage(small, -view.shift, LABELS, (to - from) * COLUMN, view.row * view.order.length);
+    context.drawImage(small, -view.shift, LABELS, (to - from) * view.column, view.row * view.order.length);
   }
   context.fillStyle = ink;
   for (let token = from; token < to; token++) {
     context.save();
-    context.translate((token - from) * COLUMN - view.shift + 13, LABELS - 5);
+    context.translate((token - from) * view.column - view.shift + view.column / 2 + 4, LABELS - 5);
     context.rotate(-Math.PI / 3);
     context.font = `${token >= phrase[0] && token <= phrase[1] ? "bold " : ""}12px system-ui, sans-serif`;
     context.fillText(shown(view.over.tokens[token]).slice(0, 13), 0, 0);
@@ -201,7 +202,7 @@ function paint() {
   }
   context.strokeStyle = ink;
   context.lineWidth = 2;
-  context.strokeRect((phrase[0] - from) * COLUMN - view.shift, LABELS - 1, (phrase[1] - phrase[0] + 1) * COLUMN, height - LABELS + 1);
+  context.strokeRect((phrase[0] - from) * view.column - view.shift, LABELS - 1, (phrase[1] - phrase[0] + 1) * view.column, height - LABELS + 1);
   const row = view.order.indexOf(unit);
   context.lineWidth = 1;
   if (row >= 0) context.strokeRect(-1, LABELS + row * view.row - 0.5, width + 2, view.row + 1);
@@ -223,7 +224,7 @@ function here() {
 
 function placeOf(event) {
   const box = $("cells-canvas").getBoundingClientRect();
-  const token = Math.max(0, Math.min(view.shape[0] - 1, view.from + Math.floor((event.clientX - box.left + view.shift) / COLUMN)));
+  const token = Math.max(0, Math.min(view.shape[0] - 1, view.from + Math.floor((event.clientX - box.left + view.shift) / view.column)));
   const row = Math.floor((event.clientY - box.top - LABELS) / view.row);
   return {token, column: row >= 0 ? view.order[row] : undefined};
 }
@@ -264,8 +265,8 @@ function keys(event) {
   if (across) {
     const to = Math.max(0, Math.min(view.shape[0] - 1, phrase[1] + across));
     choosePhrase(event.shiftKey ? Math.min(phrase[0], to) : to, to, true);
-    const left = to * COLUMN, box = $("map");
-    if (left < box.scrollLeft || left + COLUMN > box.scrollLeft + box.clientWidth) box.scrollLeft = left - box.clientWidth / 2;
+    const left = to * view.column, box = $("map");
+    if (left < box.scrollLeft || left + view.column > box.scrollLeft + box.clientWidth) box.scrollLeft = left - box.clientWidth / 2;
   } else if (downward && rows) {
     unit = view.order[Math.max(0, Math.min(rows - 1, row + downward))];
     paint();
@@ -327,7 +328,7 @@ function goTo(position, length) {
   $("cells-over").value = "corpus";
   reset();
   phrase = [position, position + length - 1];
-  $("map").scrollLeft = Math.max(0, position * COLUMN - $("map").clientWidth / 2);
+  $("map").scrollLeft = Math.max(0, position * view.column - $("map").clientWidth / 2);
   draw();
   $("map").focus();
 }
@@ -401,7 +402,7 @@ async function showProbes(mine) {
   $("cells-probes").replaceChildren(make("p", {class: "muted"}, `A linear probe on the ${probed} states of layer ${layer() + 1}, on places held out. The control task is a random label per word (Hewitt and Liang 2019): `
     + "accuracy less that is the probe's selectivity. A single unit tells the most frequent class from the others."),
   make("div", {class: "scroll", tabindex: 0, role: "group", "aria-label": "What units track, scrolls sideways"}, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows.map((row, index) => make("tr", {},
-    make("th", {scope: "row"}, make("button", {type: "button", title: "sort units by this probe's weights", onclick: () => { $("cells-sort").value = `probe ${index}`; draw(); }}, row.name), ` ${row.classes.join(" / ")}`),
+    make("th", {scope: "row"}, make("button", {type: "button", title: "sort units by this probe's weights", onclick: () => { $("cells-sort").value = `probe ${index}`; draw(); }}, row.name), make("span", {class: "muted"}, ` ${row.classes.join(" / ")}`)),
     make("td", {}, percent(row.accuracy)), make("td", {}, percent(row.majority)), make("td", {}, percent(row.control)), make("td", {}, `${signed(100 * row.selectivity, 1)} points`),
     make("td", {}, make("button", {type: "button", onclick: () => { unit = row.best_unit; if ($("cells-signal").querySelector(`option[value=${probed}]`)) $("cells-signal").value = probed; reset(); }}, `unit ${row.best_unit}`)),
     make("td", {}, `${percent(row.best_accuracy)} (${percent(row.best_majority)})`)))))));

@@ -89,7 +89,7 @@ function showStrips(found, before) {
   $("gradients-strips").replaceChildren(...parts);
 }
 
-const brief = (value, isSigned) => Math.abs(value) < 0.005 && value !== 0 ? value.toExponential(0).replace("-", "−").replace("e-", "e−") : isSigned ? signed(value) : value.toFixed(2);
+const brief = (value, isSigned) => isSigned ? signed(value) : value >= 0.005 ? value.toFixed(2) : value.toExponential(0).replace("e-", "e−");
 
 // Size by lag on a logarithmic scale, a line per model: colour and dash both tell them apart.
 function showPlot(found, about) {
@@ -111,7 +111,7 @@ function showPlot(found, about) {
     const colour = about.models[line.number].color || "currentColor", dash = SPLIT[$("gradients-measure").value] ? PATH_DASHES[line.part] : DASHES[line.number % DASHES.length];
     const points = line.values.flatMap((value, lag) => value > 0 ? [`${x(lag).toFixed(1)} ${y(value).toFixed(1)}`] : []);
     svg.append(drawn("path", {d: `M${points.join("L")}`, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash}));
-    const sample = drawn("svg", {viewBox: "0 0 40 8", style: "width:40px;display:inline-block", "aria-hidden": "true"});
+    const sample = drawn("svg", {viewBox: "0 0 40 8", class: "sample", "aria-hidden": "true"});
     sample.append(drawn("path", {d: "M0 4H40", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash}));
     keys.push(make("span", {}, sample, ` ${line.name}`));
   });
