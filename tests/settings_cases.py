@@ -27,6 +27,7 @@ ALWAYS = {
     "evaluate": "runs suite json",
     "surprisal": "paths policy space set_apart reading_times",
     "generate": "run",
+    "explore": "runs text file sample export",
     "export": "run destination to",
     "serve": "runs host port api_key origins hosts streams waiting connections prompt_tokens completion_tokens "
     "body_bytes request_seconds idle_seconds grace_seconds sessions session_megabytes session_seconds state_dir",
@@ -115,6 +116,9 @@ CONDITIONAL = [
         ("surprisal", given, "run --reading-times stories", "run a.txt", "--reading-times")
         for given in ("--figure x.svg", "--json x.json")
     ),
+    ("explore", "--encoding cp1252", "run --file a.txt", "run", "--file"),
+    ("explore", "--port 9", "run", "run --export x.html", "leave out --export"),
+    ("explore", "--light", "run --export x.html", "run", "--export"),
     ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),
     ("evaluate", "--tune", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
     ("evaluate", "--tune-tokens 9", "run --adapt cache --tune", "run --adapt cache", "--tune"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ from rnn_lm.models.recurrent import RecurrentLanguageModel
 IDS, PREDICTED = [1, 4, 7, 9, 3, 5], 8
 
 
-def double(kind: str, **changes: int) -> NeuralLanguageModel:
+def double(kind: str, **changes: Any) -> NeuralLanguageModel:
     model = neural(kind, **changes).model
     assert isinstance(model, NeuralLanguageModel)
     return in_double(model)
@@ -45,7 +47,7 @@ def test_an_attention_models_gradient_is_what_a_small_change_does() -> None:
     ids_tb = torch.tensor(IDS).unsqueeze(1)
 
     def changed(scale: float) -> float:
-        def scaled(*called: torch.Tensor) -> torch.Tensor:
+        def scaled(*called: Any) -> torch.Tensor:
             output = called[2].clone()
             output[word] *= scale
             return output
@@ -77,7 +79,9 @@ def test_the_cell_path_is_the_product_of_forget_gates() -> None:
     (gradient_bh,) = torch.autograd.grad(log_prob, hidden_bh)
     gradient_bh = gradient_bh * gates[-1]["output"] * (1 - torch.tanh(cells[-1]) ** 2)
     for place in reversed(range(len(IDS))):
-        assert found.measures["cell state, cell path"][place].item() == pytest.approx(float(gradient_bh.norm()), rel=1e-9)
+        assert found.measures["cell state, cell path"][place].item() == pytest.approx(
+            float(gradient_bh.norm()), rel=1e-9
+        )
         gradient_bh = gradient_bh * gates[place]["forget"]
     both = found.measures["cell path"] + found.measures["hidden path"]
     assert torch.allclose(both, found.measures["input x gradient"])

@@ -126,7 +126,8 @@ def test_what_is_not_labelled_is_not_asked() -> None:
 def test_properties_are_labelled_by_hand() -> None:
     lines = ["the king ( of men ) said , “ come up ”", "“ priests went", "it was the king who said it"]
     found = codec("whitespace", lines * 3, size=60)
-    tokens = "<eos> the king ( of men ) said , “ come up ” <eos> “ priests went <eos> it was the king who said it".split()
+    text = "<eos> the king ( of men ) said , “ come up ” <eos> “ priests went <eos> it was the king who said it"
+    tokens = text.split()
     ids_n = np.array(found.vocabulary.encode(tokens))
     by_name = {each.name: each.labels_n.tolist() for each in tracked_in(ids_n, len(ids_n), found.vocabulary)}
     no = UNLABELLED
@@ -138,7 +139,8 @@ def test_properties_are_labelled_by_hand() -> None:
 
 def test_the_number_is_that_of_the_last_noun_of_the_sentence() -> None:
     found = codec("whitespace", ["the king and kings sat"] * 3, size=60)
-    tokens = "<eos> the king sat and kings sat <eos> the sat kings and sat".split()
+    text = "<eos> the king sat and kings sat <eos> the sat kings and sat"
+    tokens = text.split()
     ids_n = np.array(found.vocabulary.encode(tokens))
     (number,) = [each for each in tracked_in(ids_n, len(ids_n), found.vocabulary) if each.name.startswith("number")]
     no = UNLABELLED

@@ -34,8 +34,8 @@ class Options:
     """Of this machine, where the page is served; 0 is one that is free."""
     export: Path | None = None
     """Write the page to this file, which needs nothing else, instead of serving it."""
-    carry: bool = field(default=True, metadata=only(export=given))
-    """Put the models into the page, so that it reads any text; --no-carry keeps the file small and to its own texts."""
+    light: bool = field(default=False, metadata=only(export=given))
+    """Leave the models out of the page: a smaller file, which shows its own texts and reads no others."""
     overwrite: bool = False
     """Replace the file of --export where it is there already."""
     compute: DeviceConfig = field(default_factory=lambda: DeviceConfig(device="cpu"))
@@ -73,7 +73,7 @@ def run(options: Options) -> None:
     explorer = Explorer(models, options.sample or usual, progress)
     texts = texts_to_read(explorer, options.text, options.file, options.encoding)
     if options.export is not None:
-        write_page(explorer, texts, options.export, options.carry, progress)
+        write_page(explorer, texts, options.export, not options.light, progress)
         return
     with Server(explorer, texts, options.port) as server:
         print(f"{server.address}  (Ctrl-C ends it)", flush=True)
