@@ -30,7 +30,7 @@ function build(panel) {
     make("p", {id: "cells-help", class: "muted"}, "Drag over words to choose a phrase; a click chooses a word and a unit. With the keyboard: arrows, with Shift a longer phrase; Enter marks the unit."),
     make("div", {class: "two"},
       make("div", {}, make("h2", {}, "Units that are on over the phrase"),
-        make("div", {class: "settings"}, make("div", {class: "setting"}, make("label", {for: "cells-threshold"}, "On from ", make("span", {id: "cells-threshold-value"})), slider),
+        make("div", {class: "settings"}, make("div", {class: "setting"}, make("label", {for: "cells-threshold"}, "On from ", make("span", {id: "cells-threshold-of"}), make("span", {id: "cells-threshold-value"})), slider),
           make("label", {class: "check"}, make("input", {type: "checkbox", id: "cells-edges", onchange: () => showPattern()}), "off before and after it")),
         make("p", {id: "cells-pattern", class: "muted"}), make("div", {id: "cells-chips", class: "chips", role: "group", "aria-label": "Units on over the phrase"}),
         make("h2", {}, "Other places with the same pattern"), make("p", {id: "cells-found", class: "muted", role: "status"}), make("ol", {id: "cells-matches", class: "matches"})),
@@ -98,25 +98,39 @@ function reset() {
   E.refill($("cells-signal"), Object.keys(over.layers[layer()]).map(name => [name, name]));
   const wasOver = view && view.over;
   view = {over, ...over.layers[layer()][signal()]};
+  view.shares = sharesOf(view);
   const [tokens, units] = view.shape;
   unit = Math.min(unit, units - 1);
   if (wasOver !== over) {
     const at = over === text && E.state.chosen !== null ? E.state.chosen + 1 : Math.min(1, tokens - 1);
     phrase = [at, at];
   }
-  const sampled = sampleOf();
-  const most = largest(sampled || view);
+  const sampled = sampleOf(), most = largest(sampled || view.shares);
   $("cells-threshold").max = most.toFixed(2);
   $("cells-threshold").step = (most / 100).toPrecision(1);
-  $("cells-threshold").value = E.usualThreshold(sampled || view);
+  $("cells-threshold").value = E.usualThreshold(sampled || view.shares);
   $("cells-threshold-value").textContent = threshold().toFixed(2);
+  $("cells-threshold-of").textContent = bySize() ? "this share of a unit's largest: " : "";
   onCorpus = null;
   draw();
   showOff();
 }
 
-// The corpus' values of the signal that is shown; gates are kept over the text alone.
-const sampleOf = () => corpus && !corpus.error && corpus.layers[layer()][signal()];
+// The corpus' values of the signal that is shown; gates are kept over the text alone. A cell state has no bound, and each
+// unit's has a size of its own: it is counted in shares of the unit's largest over the corpus.
+const bySize = () => signal() === "cell";
+function sampleOf() {
+  const found = corpus && !corpus.error && corpus.layers[layer()][signal()];
+  return found && bySize() ? {...found, scale: new Float32Array(found.shape[1]).fill(1 / 127)} : found;
+}
+
+function sharesOf(found) {
+  if (!bySize()) return found;
+  const sampled = corpus && !corpus.error && corpus.layers[layer()].cell, units = found.shape[1];
+  const own = found.scale || Float32Array.from({length: units}, (_, column) => found.raw.reduce((most, value, at) => at % units === column ? Math.max(most, Math.abs(value)) : most, 1e-12) / 127);
+  const size = sampled ? sampled.scale : own;
+  return {...found, scale: Float32Array.from({length: units}, (_, column) => (found.scale ? found.scale[column] : 1) / (127 * size[column]))};
+}
 
 function largest({raw, scale, shape: [, units]}) {
   let most = 1e-6;
@@ -125,6 +139,7 @@ function largest({raw, scale, shape: [, units]}) {
   return most;
 }
 
+const shareAt = (token, column) => view.raw[token * view.shape[1] + column] * (view.shares.scale ? view.shares.scale[column] : 1);
 const valueAt = (token, column) => view.raw[token * view.shape[1] + column] * (view.scale ? view.scale[column] : 1);
 
 function order() {
@@ -136,12 +151,12 @@ function order() {
   if (sort.startsWith("probe ")) {
     const weights = probes.layers[layer()].probes[Number(sort.slice(6))].weights;
     shownUnits.forEach(each => { key[each] = Math.abs(weights[each]); });
-  } else if (sort === "token") shownUnits.forEach(each => { key[each] = valueAt(phrase[1], each); });
+  } else if (sort === "token") shownUnits.forEach(each => { key[each] = shareAt(phrase[1], each); });
   else {
     const [first, last] = sort === "phrase" ? phrase : view.over === text ? [0, tokens - 1] : [phrase[0], Math.min(tokens - 1, phrase[0] + 200)];
     shownUnits.forEach(each => {
       let sum = 0, squares = 0;
-      for (let token = first; token <= last; token++) { const value = valueAt(token, each); sum += value; squares += value * value; }
+      for (let token = first; token <= last; token++) { const value = shareAt(token, each); sum += value; squares += value * value; }
       const counted = last - first + 1;
       key[each] = sort === "phrase" ? Math.abs(sum) / counted : squares / counted - (sum / counted) ** 2;
     });
@@ -178,9 +193,9 @@ function paint() {
   context.setTransform(dense, 0, 0, dense, 0, 0);
   context.clearRect(0, 0, width, height);
   if (view.order.length && to > from) {
-    const gate = isGate(signal()), most = gate ? 0.5 : largest(view), image = new ImageData(to - from, view.order.length), pixels = new Uint32Array(image.data.buffer);
+    const gate = isGate(signal()), most = gate ? 0.5 : bySize() ? 1 : largest(view), image = new ImageData(to - from, view.order.length), pixels = new Uint32Array(image.data.buffer);
     view.order.forEach((column, row) => {
-      const scale = view.scale ? view.scale[column] : 1;
+      const scale = view.shares.scale ? view.shares.scale[column] : 1;
       for (let token = from; token < to; token++) {
         const value = (view.raw[token * units + column] * scale - (gate ? 0.5 : 0)) / most;
         pixels[row * (to - from) + token - from] = colours[127 + Math.max(-127, Math.min(127, Math.round(127 * value)))];
@@ -209,9 +224,9 @@ function paint() {
 }
 
 function showKey() {
-  const most = largest(view), gate = isGate(signal());
-  $("cells-key").replaceChildren(...legend("both", gate ? "shut, 0" : `−${most.toFixed(2)}`, gate ? "open, 1" : `+${most.toFixed(2)}`).childNodes,
-    ` ${whole(view.shape[1])} units downwards, ${whole(view.shape[0])} tokens to the right; the first is the end of sentence that stands before every text.`);
+  const most = bySize() ? "each unit's largest" : largest(view).toFixed(2), gate = isGate(signal());
+  $("cells-key").replaceChildren(...legend("both", gate ? "shut, 0" : `−${most}`, gate ? "open, 1" : `+${most}`).childNodes,
+    `· ${whole(view.shape[1])} units downwards, ${whole(view.shape[0])} tokens to the right; the first is the end of sentence that stands before every text.`);
 }
 
 function here() {
@@ -286,9 +301,9 @@ function showPattern() {
   const edges = $("cells-edges").checked, units = view.shape[1], length = phrase[1] - phrase[0] + 1;
   const from = Math.max(0, phrase[0] - 1), to = Math.min(view.shape[0], phrase[1] + 2);
   // Of what is shown, the phrase and its neighbours alone are looked at.
-  const part = {raw: view.raw.subarray(from * units, to * units), scale: view.scale, shape: [to - from, units]};
+  const part = {raw: view.raw.subarray(from * units, to * units), scale: view.shares.scale, shape: [to - from, units]};
   const pattern = E.patternOver(E.onBits(part, threshold()), phrase[0] - from, phrase[1] - from, edges, part.shape[0]);
-  const strength = column => Math.abs(valueAt(phrase[1], column % units));
+  const strength = column => Math.abs(shareAt(phrase[1], column % units));
   const listed = [...pattern].sort((a, b) => strength(b) - strength(a)).slice(0, 60);
   $("cells-pattern").textContent = `${pattern.length} of ${units} units${edges ? ", off at the words around it" : ""}`
     + `${pattern.length > listed.length ? `; the ${listed.length} strongest:` : "."} + is above 0, − below.`;

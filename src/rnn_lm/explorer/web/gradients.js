@@ -7,7 +7,7 @@ const MEASURES = [["input x gradient", "input × gradient"], ["input", "norm by 
   ["paths", "input × gradient, by path (LSTM)"], ["cell paths", "norm by the cell state, by path (LSTM)"]];
 const SPLIT = {paths: ["input x gradient", "cell path", "hidden path"], "cell paths": ["cell state", "cell state, cell path", "cell state, hidden path"]};
 const DASHES = ["", "9 3", "2 3", "9 3 2 3", "14 4"], PATH_DASHES = ["", "7 4", "2 3"];
-const WIDTH = 760, HEIGHT = 300, LEFT = 58, BOTTOM = 40, RIGHT = 12, TOP = 12;
+const WIDEST = 760, HEIGHT = 300, LEFT = 58, BOTTOM = 40, RIGHT = 12, TOP = 12;
 let asked = 0;
 
 function build(panel) {
@@ -96,11 +96,12 @@ function showPlot(found, about) {
   const lines = found.flatMap(each => each.error ? [] : rowsOf(each)).map(row => ({...row, values: [...row.values].reverse().map(Math.abs)}));
   const all = lines.flatMap(line => line.values).filter(value => value > 0);
   if (!all.length) return $("gradients-plot").replaceChildren(make("p", {class: "muted"}, "Nothing stands before it."));
+  const WIDTH = Math.max(300, Math.min(WIDEST, $("gradients-plot").clientWidth));
   const lags = Math.max(...lines.map(line => line.values.length)) - 1, high = Math.ceil(Math.log10(Math.max(...all)) + 1e-9);
   const low = Math.max(high - 9, Math.floor(Math.log10(Math.min(...all)))), x = lag => LEFT + (WIDTH - LEFT - RIGHT) * (lags ? lag / lags : 0.5);
   const y = value => TOP + (HEIGHT - TOP - BOTTOM) * (high - Math.max(low, Math.log10(value))) / Math.max(1, high - low);
   const names = lines.map(line => line.name).join(", ");
-  const svg = drawn("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `Size by lag, 0 to ${lags}, of ${names}; the table below has the numbers`});
+  const svg = drawn("svg", {viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: WIDTH, role: "img", "aria-label": `Size by lag, 0 to ${lags}, of ${names}; the table below has the numbers`});
   for (let power = low; power <= high; power += Math.max(1, Math.ceil((high - low) / 6))) {
     svg.append(drawn("path", {class: "axis", d: `M${LEFT} ${y(10 ** power)}H${WIDTH - RIGHT}`}), drawn("text", {x: LEFT - 8, y: y(10 ** power) + 4, "text-anchor": "end"}, power === 0 ? "1" : `10${superscript(power)}`));
   }
@@ -110,9 +111,9 @@ function showPlot(found, about) {
   lines.forEach(line => {
     const colour = about.models[line.number].color || "currentColor", dash = SPLIT[$("gradients-measure").value] ? PATH_DASHES[line.part] : DASHES[line.number % DASHES.length];
     const points = line.values.flatMap((value, lag) => value > 0 ? [`${x(lag).toFixed(1)} ${y(value).toFixed(1)}`] : []);
-    svg.append(drawn("path", {d: `M${points.join("L")}`, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash}));
+    svg.append(drawn("path", {d: `M${points.join("L")}`, fill: "none", stroke: colour, "stroke-width": 2, "stroke-dasharray": dash, class: "line"}));
     const sample = drawn("svg", {viewBox: "0 0 40 8", class: "sample", "aria-hidden": "true"});
-    sample.append(drawn("path", {d: "M0 4H40", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash}));
+    sample.append(drawn("path", {d: "M0 4H40", stroke: colour, "stroke-width": 3, "stroke-dasharray": dash, class: "line"}));
     keys.push(make("span", {}, sample, ` ${line.name}`));
   });
   const head = make("tr", {}, make("th", {scope: "col"}, "lag"), ...lines.map(line => make("th", {scope: "col"}, line.name)));

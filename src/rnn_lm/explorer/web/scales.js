@@ -14,7 +14,7 @@ function make(kind, attributes = {}, ...children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.filter(child => child !== null && child !== undefined));
+  element.append(...children.filter(child => child !== "" && child !== null && child !== undefined));
   return element;
 }
 
@@ -100,7 +100,7 @@ function bars(items, attributes = {}) {
 }
 
 function legend(kind, low, high, more = "") {
-  return make("p", {class: "legend"}, low, make("i", {class: kind, "aria-hidden": "true"}), high, more);
+  return make("p", {class: "legend"}, low, make("i", {class: kind, "aria-hidden": "true"}), high, more ? `· ${more.trim()}` : null);
 }
 
 // 255 colours for values -127 to 127, as the numbers of an image's pixels; index value + 127.
