@@ -4,7 +4,7 @@
     python benchmarks/explorer.py runs/demo/lstm-seed1 ... --pictures docs/figures
 
 A click chooses a phrase: the units on over it are found, the sample of the corpus is searched for the same pattern, and
-map and lists are drawn again. Times are those of the page's own clock, to the end of the handler and to the frame after.
+map and lists are drawn again. Times are those of the page's own clock, to the end of the handler and to the next frame.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from chromium import EXECUTABLE, Chromium
-
 from rnn_lm.experiments.arpa_models import open_model
 from rnn_lm.explorer.answers import Explorer
 from rnn_lm.explorer.server import Server
@@ -28,10 +27,12 @@ from rnn_lm.progress import SilentProgress
 
 CLICKS = 40
 _SETUP = """Explorer.ready.then(async () => {
-  globalThis.until = async holds => { for (let turn = 0; turn < 6000 && !holds(); turn++) await new Promise(go => setTimeout(go, 20)); };
+  globalThis.until = async holds => {
+    for (let turn = 0; turn < 6000 && !holds(); turn++) await new Promise(go => setTimeout(go, 20));
+  };
   Explorer.showTab("cells");
   await until(() => /control task|No corpus/.test(document.getElementById("cells-probes").textContent));
-})"""  # noqa: E501
+})"""
 _CLICK = """(async (first, last) => {
   await new Promise(go => requestAnimationFrame(() => setTimeout(go)));
   const began = performance.now();
@@ -50,9 +51,10 @@ _THRESHOLD = """(async value => {
 
 def summary(found: list[list[float]]) -> dict[str, dict[str, float]]:
     """Return median and largest of each column."""
-    names = ("handler ms", "to the next frame ms")
-    columns = zip(names, zip(*found, strict=True), strict=False)
-    return {name: {"median": round(statistics.median(each), 1), "largest": round(max(each), 1)} for name, each in columns}
+    columns = zip(("handler ms", "to the next frame ms"), zip(*found, strict=True), strict=False)
+    return {
+        name: {"median": round(statistics.median(each), 1), "largest": round(max(each), 1)} for name, each in columns
+    }
 
 
 def measure(browser: Chromium, over: str) -> dict[str, Any]:
@@ -92,13 +94,14 @@ def pictures(browser: Chromium, folder: Path) -> None:
     picture(browser, folder / "explorer-cells.webp", 1180, 1500)
     browser.evaluate(
         (show % "const select = document.getElementById('gradients-measure'); select.value = 'input';"
-         "Explorer.choose(14); select.dispatchEvent(new Event('change')); await new Promise(go => setTimeout(go, 1500));")
+         "Explorer.choose(14); select.dispatchEvent(new Event('change'));"
+         "await new Promise(go => setTimeout(go, 1500));")
         + "('gradients')"
     )  # fmt: skip
     picture(browser, folder / "explorer-gradients.webp", 1180, 1080)
     browser.evaluate(
-        (show % "document.getElementById('write-top-p').value = 0.8; document.getElementById('write-top-p').oninput; "
-         "document.getElementById('write-top-p').dispatchEvent(new Event('input')); document.getElementById('write-go').click();"
+        (show % "const range = document.getElementById('write-top-p'); range.value = 0.8;"
+         "range.dispatchEvent(new Event('input')); document.getElementById('write-go').click();"
          "await until(() => document.getElementById('write-go').textContent !== 'Stop');"
          "document.querySelectorAll('#write-path button')[6].click(); await new Promise(go => setTimeout(go, 800));")
         + "('write')"

@@ -108,7 +108,7 @@ function reset() {
   const sampled = sampleOf(), most = largest(sampled || view.shares);
   $("cells-threshold").max = most.toFixed(2);
   $("cells-threshold").step = (most / 100).toPrecision(1);
-  $("cells-threshold").value = E.usualThreshold(sampled || view.shares);
+  $("cells-threshold").value = E.usualThreshold(view.shares);
   $("cells-threshold-value").textContent = threshold().toFixed(2);
   $("cells-threshold-of").textContent = bySize() ? "this share of a unit's largest: " : "";
   onCorpus = null;
@@ -426,7 +426,8 @@ async function showProbes(mine) {
 function show() {
   if (!E.state.reading || !$("cells-model").options.length) return load();
   if (!text || text.of !== `${number()} ${E.state.text}`) return load();
-  if (view && view.over === text && E.state.chosen !== null && E.state.chosen + 1 < view.shape[0]) phrase = [E.state.chosen + 1, E.state.chosen + 1];
+  const at = E.state.chosen === null ? -1 : E.state.chosen + 1;
+  if (view && view.over === text && at > 0 && at < view.shape[0] && (at < phrase[0] || at > phrase[1])) phrase = [at, at];
   draw();
   return showOff();
 }
