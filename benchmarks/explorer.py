@@ -98,7 +98,7 @@ def pictures(browser: Chromium, folder: Path) -> None:
          "await new Promise(go => setTimeout(go, 1500));")
         + "('gradients')"
     )  # fmt: skip
-    picture(browser, folder / "explorer-gradients.webp", 1180, 1080)
+    picture(browser, folder / "explorer-gradients.webp", 1180, 1420)
     browser.evaluate(
         (show % "const range = document.getElementById('write-top-p'); range.value = 0.8;"
          "range.dispatchEvent(new Event('input')); document.getElementById('write-go').click();"

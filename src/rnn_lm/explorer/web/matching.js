@@ -12,7 +12,7 @@ const E = globalThis.Explorer;
 function onBits({raw, scale, shape: [tokens, units]}, threshold) {
   const width = Math.ceil(2 * units / 32), bits = new Uint32Array(tokens * width);
   // A unit's value is raw * scale: the least raw that reaches the threshold, as float32 has the product.
-  const least = new Float32Array(units);
+  const least = scale ? new Int16Array(units) : new Float32Array(units);
   for (let unit = 0; unit < units; unit++) {
     const step = scale ? scale[unit] : 1;
     if (!scale) { least[unit] = threshold; continue; }
