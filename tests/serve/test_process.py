@@ -81,6 +81,9 @@ print(json.dumps([scores, rolling, written]))
 @pytest.mark.slow
 def test_lm_evaluation_harness(process):
     pytest.importorskip("lm_eval", reason="lm-eval is not installed: pip install 'rnn-lm[interop]'")
+    pytest.importorskip(
+        "tenacity", reason="what lm-eval asks servers with is not installed: pip install 'lm-eval[api]'"
+    )
     stored = neural("lstm")
     pairs = [["", "the cat sees fish ."], ["the old man", " loves the sea ."]]
     text = "\n".join(LINES) + "\n"
