@@ -47,7 +47,8 @@ export-demo: $(INSTALLED)  ## a small model exported to every target, each loade
 
 bench-serve: $(INSTALLED)  ## the server under load: words a second by streams, time to the first word, bytes a session
 	mkdir -p benchmarks/results
-	$(BIN)/python benchmarks/serve.py --json benchmarks/results/serve.json
+	$(BIN)/python benchmarks/serve.py --json benchmarks/results/serve.json --figure docs/figures/serve-session.png
+	$(BIN)/python docs/update_serve.py benchmarks/results/serve.json
 
 readme: demo  ## the demo's tables into README.md and docs/results.md
 	$(BIN)/python docs/update_tables.py README.md runs/demo/results.json

@@ -15,8 +15,6 @@ schemathesis = pytest.importorskip(
     "schemathesis", reason="schemathesis is not installed: pip install 'rnn-lm[interop]'"
 )
 
-HEALTH: list[Any] = list(HealthCheck)
-
 
 def fuzz(served: Any, examples: int) -> int:
     """Send requests of every kind that the schema knows; how many were sent."""
