@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from export_cases import neural
-from rnn_lm.explorer.flow import flow_to, in_double
+from rnn_lm.explorer.flow import flow_to
+from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 
@@ -18,7 +19,7 @@ IDS, PREDICTED = [1, 4, 7, 9, 3, 5], 8
 def double(kind: str, **changes: Any) -> NeuralLanguageModel:
     model = neural(kind, **changes).model
     assert isinstance(model, NeuralLanguageModel)
-    return in_double(model)
+    return in_float64(model).eval()
 
 
 def log_probability(model: NeuralLanguageModel, vectors_tbe: torch.Tensor) -> torch.Tensor:

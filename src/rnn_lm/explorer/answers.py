@@ -25,13 +25,14 @@ import torch
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import evaluating
 from rnn_lm.explorer.ablation import log_probabilities_without
-from rnn_lm.explorer.flow import flow_to, in_double
+from rnn_lm.explorer.flow import flow_to
 from rnn_lm.explorer.probing import Probed, probe
 from rnn_lm.explorer.reading import MOST_TOKENS, Reading, cut_text, read, reading_of
 from rnn_lm.explorer.sample import Quantized
 from rnn_lm.explorer.seen import SeenContext, seen_before
 from rnn_lm.explorer.sources import Sources
 from rnn_lm.explorer.tracked import tracked_in
+from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.labels import label_of, style_of
 from rnn_lm.models.attention import AttentionLanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
@@ -156,7 +157,7 @@ class Explorer:
         if not 0 <= at < len(cut.ids):
             raise UserError(f"the text has no token number {at + 1}")
         if number not in self._doubles:
-            self._doubles[number] = in_double(stored.model)
+            self._doubles[number] = in_float64(stored.model).cpu().eval()
         read_before = [stored.vocabulary.eos_id, *cut.ids[:at]]
         flow = flow_to(self._doubles[number], read_before, cut.ids[at])
         measures = {name: [float(f"{each:.5g}") for each in value.tolist()] for name, value in flow.measures.items()}

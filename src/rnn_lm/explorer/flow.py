@@ -14,7 +14,6 @@ so does input x gradient, as numbers (``gradients/by_lag.py`` has the same split
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import singledispatch
@@ -51,16 +50,11 @@ class Flow:
     measures: dict[str, Float64[Tensor, "T"]]
 
 
-def in_double(model: NeuralLanguageModel) -> NeuralLanguageModel:
-    """Return a copy in float64, in evaluation mode and without gradients of its own."""
-    return copy.deepcopy(model).cpu().double().requires_grad_(False).eval()
-
-
 def flow_to(model: NeuralLanguageModel, ids: Sequence[int], predicted: int, longest: int = LONGEST) -> Flow:
     """Return what the tokens read did to a prediction.
 
     Args:
-        model: from ``in_double``.
+        model: on the CPU, in evaluation mode, and in float64 (``in_float64``).
         ids: read from the initial state; the first is ``<eos>``.
         predicted: the id of the token whose log-probability after them is looked at.
         longest: tokens back that are looked at.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float, Int
@@ -12,8 +13,10 @@ from torch import Tensor
 
 from rnn_lm.layers.cells import Cell, TorchCell
 from rnn_lm.layers.state import State
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, split_state
 
+M = TypeVar("M", bound=NeuralLanguageModel)
 Link = Callable[[State], State]
 """What a step receives of the state that the step before it left: everything, or with some paths cut."""
 
@@ -63,7 +66,7 @@ class Trace:
     output_tbd: Float[Tensor, "T B D"]
 
 
-def in_float64(model: RecurrentLanguageModel) -> RecurrentLanguageModel:
+def in_float64(model: M) -> M:
     """A copy of ``model`` in float64 without gradients of its own: what is measured are gradients of states.
 
     In float32 a gradient a hundred steps back can underflow, and a Jacobian's small singular values are noise.
@@ -81,7 +84,9 @@ def warm_state(model: RecurrentLanguageModel, input_tb: Int[Tensor, "T B"]) -> S
 def unroll(
     model: RecurrentLanguageModel, input_tb: Int[Tensor, "T B"], state: State, link: Link = whole_state
 ) -> Trace:
-    """Run ``model`` from ``state`` by its cells' equations, without dropout, keeping every state in the graph.
+    """Run ``model`` from ``state`` by its cells' equations, without dropout, with all in between in the graph.
+
+    That is every state, and where a graph is made every word vector.
 
     Args:
         model: in float64 (``in_float64``), so that small gradients keep their digits.
@@ -89,8 +94,8 @@ def unroll(
         state: parts (L, B, H).
         link: what passes from step to step.
     """
-    # Word vectors are within autograd's reach as well: explorer/flow.py asks how much each word mattered.
-    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight).requires_grad_()
+    signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight)
+    signal_tbe.requires_grad_(torch.is_grad_enabled())
     traces = []
     for layer, layer_state in zip(model.cells, split_state(state, model.layer_sizes), strict=True):
         trace = _unroll_layer(layer, signal_tbe, layer_state, link)

@@ -117,7 +117,7 @@ def truncation_table(gradients: Mapping[str, Any]) -> Table:
         return (model["label"], WEIGHTS[model["weights"]], str(length), *shares)
 
     cases = [(model, length) for model in models for length in lengths]
-    usual = min(lengths, key=lambda length: abs(length - USUAL_LENGTH))
+    usual = min(lengths, key=lambda length: abs(length - USUAL_LENGTH), default=None)
     trained = [i for i, (model, length) in enumerate(cases) if model["weights"] == "trained" and length == usual]
     return Table(
         "What truncation leaves out of the gradient of W_hh. Window: every loss sees the last n steps. Segments: the "
