@@ -7,6 +7,7 @@ requests). What the page may load is this server's alone, which its policy says 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 from collections.abc import Sequence
@@ -21,9 +22,11 @@ from rnn_lm.explorer.page import PARTS, content_of
 HOST = "127.0.0.1"
 MOST_BYTES = 1 << 20
 """Of a question."""
+_MOST_IGNORED = 1 << 24
+"""Bytes of a refused question that are read, and thrown away; of a longer one the sender is cut off."""
 _SECONDS = 30
 """That a client may take to send one."""
-_MEND = "give another, or --port 0 for one that is free"
+_FIX = "give another, or --port 0 for one that is free"
 _TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'"
 
@@ -49,10 +52,8 @@ class Server(ThreadingHTTPServer):
             super().__init__((HOST, port), partial(_Handler, explorer))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise UserError(f"--port {port}: is in use; give another, or --port 0 for one that is free") from error
-            raise UserError(
-                f"--port {port}: {error.strerror}; give another, or --port 0 for one that is free"
-            ) from error
+                raise UserError(f"--port {port}: is in use; {_FIX}") from error
+            raise UserError(f"--port {port}: {error.strerror}; {_FIX}") from error
 
     @property
     def address(self) -> str:
@@ -131,6 +132,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _fail(self, status: int, message: str) -> None:
         self.close_connection = True  # what was sent with the request has not been read
         self._send(status, json.dumps({"error": message}).encode(), "application/json")
+        self._let_finish()
+
+    def _let_finish(self) -> None:
+        """Take what is still being sent: who is cut off while sending never reads the answer."""
+        length = self.headers.get("Content-Length", "")
+        left = min(int(length), _MOST_IGNORED) if length.isascii() and length.isdigit() else 0
+        with contextlib.suppress(OSError):
+            while left > 0 and (block := self.rfile.read(min(left, 1 << 16))):
+                left -= len(block)
 
     def _send(self, status: int, content: bytes, kind: str) -> None:
         self.send_response(status)
