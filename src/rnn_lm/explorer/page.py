@@ -78,7 +78,10 @@ def _as_script(value: Any) -> str:
 
 def packed(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer as the page unpacks it: JSON, squeezed, 15 bits to a character."""
-    stream = zlib.compress(json.dumps(answer, separators=(",", ":")).encode(), 9)
+    return _carried(zlib.compress(json.dumps(answer, separators=(",", ":")).encode(), 9))
+
+
+def _carried(stream: bytes) -> dict[str, Any]:
     return {"bytes": len(stream), "text": as_characters(stream).decode("utf-16-le")}
 
 
@@ -117,7 +120,4 @@ def _model(explorer: Explorer, number: int, progress: Progress) -> dict[str, Any
     if (reason := refusal(stored)) is not None:
         progress.say(f"note: {stored.name} reads the page's own texts alone: {reason}")
         return None
-    script = pack(stored).script.decode("utf-16")
-    found = re.fullmatch(r'\s*globalThis\.RNN_LM_MODEL = \{bytes: (\d+), text: "([^"]*)"\};\s*', script)
-    assert found is not None, "as_characters writes this"
-    return {"bytes": int(found[1]), "text": found[2]}
+    return _carried(pack(stored).stream)

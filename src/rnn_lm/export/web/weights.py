@@ -54,16 +54,22 @@ class Packed:
     """A model as a script.
 
     Attributes:
-        script: the file.
+        stream: head and tensors, squeezed.
         bits: binary places of the embedding.
         difference: the largest of a log-probability, over ``tokens`` tokens and the whole vocabulary.
         tokens: that it was measured on.
     """
 
-    script: bytes
+    stream: bytes
     bits: float
     difference: float
     tokens: int
+
+    @property
+    def script(self) -> bytes:
+        """The file."""
+        text = f'globalThis.RNN_LM_MODEL = {{bytes: {len(self.stream)}, text: "'.encode("utf-16-le")
+        return b"\xff\xfe" + text + as_characters(self.stream) + '"};\n'.encode("utf-16-le")
 
 
 def refusal(stored: StoredModel) -> str | None:
@@ -100,8 +106,8 @@ def pack(stored: StoredModel) -> Packed:
             difference = float((_log_probabilities(model, ids_tb) - expected).abs().max())
             if difference <= TOLERANCE:
                 break
-    script = _script(_head(stored, model, whole), [numbers for numbers, _ in whole.values()])
-    return Packed(script, bits, difference, len(ids_tb))
+    stream = _stream(_head(stored, model, whole), [numbers for numbers, _ in whole.values()])
+    return Packed(stream, bits, difference, len(ids_tb))
 
 
 def _written(model: RecurrentLanguageModel, eos_id: int) -> Int[Tensor, "T 1"]:
@@ -154,16 +160,14 @@ def _head(
     }
 
 
-def _script(head: dict[str, Any], tensors: list[np.ndarray]) -> bytes:
+def _stream(head: dict[str, Any], tensors: list[np.ndarray]) -> bytes:
     about = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     planes = [len(about).to_bytes(4, "little"), about]
     for numbers in tensors:
         unsigned = np.where(numbers < 0, -2 * numbers - 1, 2 * numbers).astype("<u4")
         planes += [plane.tobytes() for plane in unsigned.view(np.uint8).reshape(-1, 4).T]
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 15, 9)
-    stream = b"".join([*map(squeeze.compress, planes), squeeze.flush()])
-    text = f'globalThis.RNN_LM_MODEL = {{bytes: {len(stream)}, text: "'.encode("utf-16-le")
-    return b"\xff\xfe" + text + as_characters(stream) + '"};\n'.encode("utf-16-le")
+    return b"".join([*map(squeeze.compress, planes), squeeze.flush()])
 
 
 def as_characters(stream: bytes) -> bytes:
