@@ -123,25 +123,46 @@ def draw(log_probs_v: Float[Tensor, "V"], config: GenerationConfig, random: torc
         config: temperature, top-k and top-p.
         random: gives one number per token drawn.
     """
-    if config.temperature > 0 and config.top_k is None and (config.top_p is None or config.top_p == 1):
-        return _invert(_tempered(log_probs_v.double(), config.temperature), random)  # nothing is cut: nothing to sort
+    if is_uncut(config):  # nothing to sort
+        return draw_uncut(log_probs_v.unsqueeze(0), [config.temperature], [random])[0]
     ids_c, probabilities_c = candidates(log_probs_v, config)
-    return int(ids_c[_invert(probabilities_c, random)])
+    return int(ids_c[_invert(probabilities_c.unsqueeze(0), [random])[0]])
 
 
-def _invert(weights_c: Float64[Tensor, "C"], random: torch.Generator) -> int:
-    """The first index whose cumulative weight exceeds a random share of all: never one of weight 0."""
-    cumulative_c = weights_c.cumsum(0)
-    share = torch.rand((), generator=random, dtype=torch.float64) * cumulative_c[-1]
-    index = int(torch.searchsorted(cumulative_c, share, right=True))
-    return index if index < len(weights_c) else int(weights_c.argmax())  # the share was rounded up to the whole
+def is_uncut(config: GenerationConfig) -> bool:
+    """Whether every token that is possible may be drawn."""
+    return config.temperature > 0 and config.top_k is None and config.top_p in (None, 1)
 
 
-def _tempered(log_probs_c: Float64[Tensor, "C"], temperature: float) -> Float64[Tensor, "C"]:
+def draw_uncut(
+    log_probs_bv: Float[Tensor, "B V"], temperatures: Sequence[float], random: Sequence[torch.Generator]
+) -> list[int]:
+    """Return a token for each row, drawn as ``draw`` does where ``is_uncut`` holds.
+
+    Args:
+        log_probs_bv: see ``draw``.
+        temperatures: of each row, above 0.
+        random: of each row; gives one number.
+    """
+    temperature_b1 = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(1)
+    return _invert(_tempered(log_probs_bv.double(), temperature_b1), random)
+
+
+def _invert(weights_bc: Float64[Tensor, "B C"], random: Sequence[torch.Generator]) -> list[int]:
+    """The first index of each row whose cumulative weight exceeds a random share of all: never one of weight 0."""
+    cumulative_bc = weights_bc.cumsum(1)
+    shares_b = torch.stack([torch.rand((), generator=one, dtype=torch.float64) for one in random])
+    share_b1 = shares_b.unsqueeze(1) * cumulative_bc[:, -1:]
+    found = torch.searchsorted(cumulative_bc, share_b1, right=True).squeeze(1).tolist()
+    most = weights_bc.shape[1]  # where the share was rounded up to the whole
+    return [index if index < most else int(weights_bc[row].argmax()) for row, index in enumerate(found)]
+
+
+def _tempered(log_probs_xc: Float64[Tensor, "*X C"], temperature: float | Tensor) -> Float64[Tensor, "*X C"]:
     """Probabilities at a temperature above 0, relative to the most probable token, so that however small it is not
     every exponent becomes -inf; at an infinite one every possible token is as probable as the next."""
-    scaled_c = (log_probs_c - log_probs_c.max()) / temperature
-    return torch.softmax(torch.where(log_probs_c.isneginf(), -math.inf, scaled_c), dim=0)
+    scaled_xc = (log_probs_xc - log_probs_xc.amax(-1, keepdim=True)) / temperature
+    return torch.softmax(scaled_xc.masked_fill_(log_probs_xc.isneginf(), -math.inf), dim=-1)
 
 
 def candidates(log_probs_v: Float[Tensor, "V"], config: GenerationConfig) -> Candidates:

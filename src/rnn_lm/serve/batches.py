@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.generation import draw
+from rnn_lm.evaluation.generation import draw, draw_uncut, is_uncut
 from rnn_lm.layers.state import State, select
 from rnn_lm.serve.jobs import Job
 from rnn_lm.serve.served import ServedModel
@@ -112,38 +111,22 @@ def draw_each(log_prob_bv: torch.Tensor, jobs: Sequence[Job]) -> list[int | User
             log_prob_wv[place, jobs[row].model.unk_id] = -torch.inf
     most_w = log_prob_wv.amax(1)
     plain: list[int] = []
+    randoms: dict[int, torch.Generator] = {}
     for place, row in enumerate(wanting):
         config, random = jobs[row].sampling.config, jobs[row].random
         assert random is not None
+        randoms[row] = random
         if not most_w[place] > -torch.inf:
             drawn[row] = UserError("the model gives every token that may come next the probability 0; try allow_unk")
-        elif _is_plain(config):
+        elif is_uncut(config):
             plain.append(place)
         else:
             drawn[row] = draw(log_prob_wv[place], config, random)
     for start in range(0, len(plain), _DRAWN):
         some = plain[start : start + _DRAWN]
-        for place, word in zip(
-            some, _draw_plainly(log_prob_wv[some], [jobs[wanting[one]] for one in some]), strict=True
-        ):
-            drawn[wanting[place]] = word
+        rows = [wanting[place] for place in some]
+        temperatures = [jobs[row].sampling.config.temperature for row in rows]
+        words = draw_uncut(log_prob_wv[some], temperatures, [randoms[row] for row in rows])
+        for row, word in zip(rows, words, strict=True):
+            drawn[row] = word
     return drawn
-
-
-def _is_plain(config: GenerationConfig) -> bool:
-    return config.temperature > 0 and config.top_k is None and config.top_p in (None, 1)
-
-
-def _draw_plainly(log_prob_wv: torch.Tensor, some: Sequence[Job]) -> list[int]:
-    """The words that inverting each row's cumulative distribution gives: the equations of ``generation.draw``."""
-    scaled_wv = log_prob_wv.double()
-    scaled_wv -= scaled_wv.amax(1, keepdim=True)
-    scaled_wv /= torch.tensor([[job.sampling.config.temperature] for job in some], dtype=torch.float64)
-    scaled_wv.masked_fill_(log_prob_wv.isneginf(), -torch.inf)
-    weights_wv = torch.softmax(scaled_wv, dim=1)
-    cumulative_wv = weights_wv.cumsum(1)
-    shares = [torch.rand((), generator=job.random, dtype=torch.float64) for job in some]
-    share_w1 = torch.stack(shares).unsqueeze(1) * cumulative_wv[:, -1:]
-    words = torch.searchsorted(cumulative_wv, share_w1, right=True).squeeze(1).tolist()
-    vocabulary = log_prob_wv.shape[1]
-    return [word if word < vocabulary else int(weights_wv[row].argmax()) for row, word in enumerate(words)]
