@@ -10,12 +10,10 @@ Without ``--run`` the small LSTM of the demo is trained, without ``--ngram`` its
 from __future__ import annotations
 
 import argparse
-import datetime
 import importlib.util
 import json
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -26,6 +24,7 @@ from typing import Any
 import torch
 
 from chromium import EXECUTABLE, Chromium
+from machine import made_here
 from rnn_lm.api.loading import load
 from rnn_lm.api.model import TextModel
 from rnn_lm.evaluation.perplexity import score_text
@@ -227,12 +226,7 @@ def measure(run: Path, ngram: Path, work: Path) -> dict[str, Any]:
     return {
         "model": repr(model),
         "perplexity": math.exp(-sum(expected) / len(expected)),
-        "made": {
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "load": round(os.getloadavg()[0], 1),
-            "torch": torch.__version__,
-        },
+        "made": made_here(),
         "targets": rows,
     }
 

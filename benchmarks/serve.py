@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime
 import json
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -30,6 +28,7 @@ import altair as alt
 import torch
 
 import rnn_lm
+from machine import made_here
 from rnn_lm.experiments.model_runs import matched_to
 from rnn_lm.files import write_json
 from rnn_lm.models.families import family_of
@@ -253,12 +252,7 @@ def measure(run: Path) -> dict[str, Any]:
         "model": model.kind,
         "parameters": model.parameters,
         "attention": label,
-        "made": {
-            "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "load": round(os.getloadavg()[0], 1),
-            "torch": torch.__version__,
-        },
+        "made": made_here(),
         "load": rows,
         "session": sessions,
     }

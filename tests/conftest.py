@@ -7,9 +7,12 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jaxtyping import install_import_hook
+
+from by_path import module_at
 
 install_import_hook("rnn_lm", "numeric_beartype.check")
 
@@ -25,6 +28,16 @@ def _signals_are_heard() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium, without a window; the tests of a module share it."""
+    chromium = module_at("benchmarks/chromium.py")
+    if chromium.EXECUTABLE is None:
+        pytest.skip("no Chromium")
+    with chromium.Chromium.started(chromium.EXECUTABLE, tmp_path_factory.mktemp("profile")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

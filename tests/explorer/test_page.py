@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 
-from by_path import module_at
 from explorer.conftest import TEXT
 from rnn_lm.config import GenerationConfig
 from rnn_lm.evaluation.generation import candidates
@@ -22,21 +21,11 @@ from rnn_lm.explorer.reading import difference, read
 from rnn_lm.explorer.server import Server
 from rnn_lm.progress import SilentProgress
 
-CHROMIUM: Any = module_at("benchmarks/chromium.py")
-in_browser = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM.EXECUTABLE is None, reason="no Chromium")]
 OTHER = "my son hears the king ."
 WAIT = (
     "globalThis.until = async (holds) => { for (let turn = 0; turn < 500 && !holds(); turn++) "
     "await new Promise(go => setTimeout(go, 20)); return Boolean(holds()); }; true"
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if CHROMIUM.EXECUTABLE is None:
-        pytest.skip("no Chromium")
-    with CHROMIUM.Chromium.started(CHROMIUM.EXECUTABLE, tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

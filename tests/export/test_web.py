@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from by_path import module_at
 from export_cases import KINDS, baseline, codec, neural
 from rnn_lm.export.base import export_model
 from rnn_lm.export.config import ExportConfig
@@ -34,18 +32,6 @@ LINES = [
     "\u0928\u092e\u0938\u094d\u0924\u0947 \u4f60\u597d \U0001f600\U0001f468\u200d\U0001f469 x\u00a0y\u2028z",
     "unfinished",
 ]
-
-
-CHROMIUM: Any = module_at("benchmarks/chromium.py")
-in_browser = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM.EXECUTABLE is None, reason="no Chromium")]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    if CHROMIUM.EXECUTABLE is None:
-        pytest.skip("no Chromium")
-    with CHROMIUM.Chromium.started(CHROMIUM.EXECUTABLE, tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 def opened(browser: Any, stored: StoredModel, folder: Path) -> Path:
