@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.functional import linear, logsigmoid
 
 from rnn_lm.layers.cells.base import Cell, Start, register_cell
-from rnn_lm.layers.cells.slstm import NOTHING
+from rnn_lm.layers.cells.slstm import NOTHING, exponential_gates
 from rnn_lm.layers.chunks import mlstm_chunks, normalized
 from rnn_lm.layers.state import State
 
@@ -68,7 +68,7 @@ class MLSTMCell(Cell):
     def step(self, input_be: Float[Tensor, "B E"], state: State) -> State:
         query, key, value, output_bh, i, log_forget = self.parts_of(input_be)
         memory, normalizer, stabilizer = self._memory(state)
-        write, keep, stabilizer = _gates(i, log_forget, stabilizer)
+        write, keep, stabilizer = exponential_gates(i, log_forget, stabilizer)
         memory = keep[..., None, None] * memory + write[..., None, None] * value.unsqueeze(-1) * key.unsqueeze(-2)
         normalizer = keep[..., None] * normalizer + write[..., None] * key
         read = torch.cat([memory, normalizer.unsqueeze(-2)], dim=-2) @ query.unsqueeze(-1)
@@ -86,7 +86,7 @@ class MLSTMCell(Cell):
     def gate_values(self, input_be: Float[Tensor, "B E"], state: State) -> dict[str, Float[Tensor, "B H"]]:
         """Return I and F of the units' heads as "input" and "forget", and output."""
         *_, output_bh, i, log_forget = self.parts_of(input_be)
-        write, keep, _ = _gates(i, log_forget, self._memory(state)[2])
+        write, keep, _ = exponential_gates(i, log_forget, self._memory(state)[2])
         return {"input": self._of_units(write), "forget": self._of_units(keep), "output": output_bh}
 
     @torch.no_grad()
@@ -119,10 +119,3 @@ class MLSTMCell(Cell):
         columns = [self._by_unit(column) for column in memory.unbind(-1)]
         empty = [torch.zeros_like(columns[0])] * (HEAD_SIZE - self.head_size)
         return *columns, *empty, self._by_unit(normalizer), self._of_units(stabilizer)
-
-
-def _gates(i: Tensor, log_forget: Tensor, stabilizer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return I, F and m'."""
-    kept = log_forget + stabilizer
-    after = torch.maximum(kept, i)
-    return torch.exp(i - after), torch.exp(kept - after), after

@@ -72,13 +72,18 @@ class SLSTMCell(Cell):
         self.bias[self.hidden_size : 2 * self.hidden_size] += start.forget_bias
 
 
+def exponential_gates(i: Tensor, log_forget: Tensor, stabilizer: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return I, F and m' (equations 15 to 17), of any one shape."""
+    kept = log_forget + stabilizer
+    after = torch.maximum(kept, i)
+    return torch.exp(i - after), torch.exp(kept - after), after
+
+
 def _equations(projected_bg: Float[Tensor, "B GH"], state: State, weight_hh: Float[Tensor, "GH H"]) -> State:
     """Return the state after one more input, of which ``projected_bg`` is W x + b."""
     hidden_bh, cell_bh, normalizer_bh, stabilizer_bh = state
     i, f, z, o = (projected_bg + linear(hidden_bh, weight_hh)).chunk(4, dim=1)
-    kept_bh = logsigmoid(f) + stabilizer_bh
-    stabilizer_bh = torch.maximum(kept_bh, i)
-    write, keep = torch.exp(i - stabilizer_bh), torch.exp(kept_bh - stabilizer_bh)
+    write, keep, stabilizer_bh = exponential_gates(i, logsigmoid(f), stabilizer_bh)
     cell_bh = keep * cell_bh + write * torch.tanh(z)
     normalizer_bh = keep * normalizer_bh + write
     return torch.sigmoid(o) * cell_bh / normalizer_bh, cell_bh, normalizer_bh, stabilizer_bh
