@@ -21,6 +21,7 @@ from rnn_lm.commands import compare as compare_command
 from rnn_lm.errors import MissingFileError, SettingError, UserError
 from rnn_lm.evaluation.perplexity import Policy
 from rnn_lm.experiments.comparison import RESULTS, check_compare, run_comparison
+from rnn_lm.experiments.members import member_folder
 from rnn_lm.progress import Progress
 from rnn_lm.report.html import table_html, write_report
 from rnn_lm.report.results import Results, read_results
@@ -28,8 +29,6 @@ from rnn_lm.report.tables import Table, claims_tables, perplexity_table, policie
 from rnn_lm.report.terminal import tables_text
 from rnn_lm.runtime import start_runtime
 from rnn_lm.settings.keeping import keep_settings
-
-NGRAM = "ngram"
 
 
 class ClaimRow(NamedTuple):
@@ -90,7 +89,6 @@ class Models(Mapping[str, TextModel]):
 
     def __init__(self, results: Results, folder: Path, progress: Progress) -> None:
         self._seeds = {model["name"]: model["seeds"] for model in results["models"]}
-        self._kinds = {model["name"]: model["kind"] for model in results["models"]}
         self._folder, self._progress = folder, progress
         self._loaded: dict[Path, TextModel] = {}
 
@@ -98,7 +96,7 @@ class Models(Mapping[str, TextModel]):
         """Return the first seed of the model called ``name``; raises ``KeyError`` where there is none."""
         return self.load(name)
 
-    def load(self, name: str, *, seed: int | None = None, policy: str = "sentence") -> TextModel:
+    def load(self, name: str, *, seed: int | None = None, policy: Policy = "sentence") -> TextModel:
         """Return one of the models.
 
         Args:
@@ -112,8 +110,7 @@ class Models(Mapping[str, TextModel]):
         seed = self._seeds[name][0] if seed is None else seed
         if seed not in self._seeds[name]:
             raise KeyError(f"{name} was trained with the seeds {', '.join(map(str, self._seeds[name]))}, not {seed}")
-        is_ngram = self._kinds[name] == NGRAM
-        folder = self._folder / (f"{name}-{policy}" if is_ngram else f"{name}-seed{seed}")
+        folder = member_folder(self._folder, name, seed=seed, policy=policy)
         if folder not in self._loaded:
             self._loaded[folder] = load(folder, progress=self._progress)
         return self._loaded[folder]

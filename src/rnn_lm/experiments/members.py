@@ -136,6 +136,11 @@ class Ngrams:
     member: Member
 
 
+def member_folder(folder: Path, name: str, *, seed: int = 0, policy: Policy = "stream") -> Path:
+    """Where a comparison in ``folder`` keeps a model: the n-gram by the policy it is scored under, others by seed."""
+    return folder / (f"{name}-{policy}" if name == BASELINE else f"{name}-seed{seed}")
+
+
 def make_ngrams(
     settings: CompareSettings, folder: Path, prepared: PreparedCorpus, progress: Progress, *, resume: bool
 ) -> Ngrams:
@@ -143,14 +148,18 @@ def make_ngrams(
     started = time.monotonic()
     models: dict[Policy, NgramLanguageModel] = {
         policy: train_ngram(
-            folder / f"ngram-{policy}", replace(settings.ngram, boundary=policy), prepared, progress, resume=resume
+            member_folder(folder, BASELINE, policy=policy),
+            replace(settings.ngram, boundary=policy),
+            prepared,
+            progress,
+            resume=resume,
         )
         for policy in POLICIES
     }
     seconds = time.monotonic() - started
     scores: Scores = {}
     for policy, model in models.items():
-        scores |= score_model(folder / f"ngram-{policy}", model, prepared, progress, (policy,))
+        scores |= score_model(member_folder(folder, BASELINE, policy=policy), model, prepared, progress, (policy,))
     model = models["sentence"]
     made = {"order": settings.ngram.order, "smoothing": "interpolated modified Kneser-Ney"}
     member = Member("ngram", "ngram", model.parameters_count, made, [0], [model], [scores], [], seconds)
@@ -173,7 +182,7 @@ def make_neural(
     made: dict[str, list[tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]]] = {}
     for number, spec in enumerate(specs, start=1):
         progress.say(f"[{number}/{len(specs)}] {_described(spec, len(prepared.vocabulary))}")
-        own = folder / f"{spec.name}-seed{spec.training.seed}"
+        own = member_folder(folder, spec.name, seed=spec.training.seed)
         trained = train_recurrent(own, spec, prepared, progress, runtime=runtime, resume=resume)
         scores = score_model(own, trained.model, prepared, progress, POLICIES)
         made.setdefault(spec.name, []).append((spec, trained.model, trained.result, scores))

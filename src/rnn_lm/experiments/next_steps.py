@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rnn_lm.models.families import BASELINE
+from rnn_lm.experiments.members import member_folder
 from rnn_lm.report.results import ModelResult, Results
 
 
@@ -20,9 +20,10 @@ def next_steps(results: Results, folder: Path) -> Iterator[str]:
     """Three things to do with the comparison in ``folder``, a line each: what, and the command."""
     best = _best(results)
     prompt = _prompt(best)
-    write = ["generate", _folder_of(best, folder), *(["--prompt", prompt] if prompt else [])]
+    own = str(member_folder(folder, best["name"], seed=best["seeds"][0]))
+    write = ["generate", own, *(["--prompt", prompt] if prompt else [])]
     page = (folder / "report.html").resolve().as_uri()
-    read = shlex.join([*_program(), "surprisal", _folder_of(best, folder), "-"])
+    read = shlex.join([*_program(), "surprisal", own, "-"])
     yield f"open the report:         {shlex.join([_here(sys.executable), '-m', 'webbrowser', page])}"
     yield f"let a model write:       {shlex.join([*_program(), *write])}"
     yield f"let it read your text:   echo {shlex.quote('And the king wrote a letter.')} | {read}"
@@ -36,11 +37,6 @@ def _best(results: Results) -> ModelResult:
         return scores["valid"]["perplexity"] if "valid" in scores else float("inf")
 
     return min(results["models"], key=perplexity)
-
-
-def _folder_of(model: ModelResult, folder: Path) -> str:
-    name = f"{BASELINE}-stream" if model["name"] == BASELINE else f"{model['name']}-seed{model['seeds'][0]}"
-    return str(folder / name)
 
 
 def _prompt(model: ModelResult) -> str:
