@@ -17,6 +17,11 @@ from by_path import module_at
 install_import_hook("rnn_lm", "numeric_beartype.check")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Packed files hold the time of day: a test that is named by their bytes has another name in each process."""
+    return argname if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()) else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _signals_are_heard() -> Iterator[None]:
     """A shell without job control starts what runs in the background (``make test &``) with Ctrl-C ignored, and nohup
