@@ -20,7 +20,7 @@ ALWAYS = {
     "activation_penalty temporal_penalty schedule warmup clip softmax validations valid_tokens patience "
     "checkpoint_seconds seed",
     "generation": "prompt length sentences temperature allow_unk",
-    "runtime": "device precision processes",
+    "runtime": "device precision graphs processes",
     "compute": "device",
     "sweep": "space trials pruner storage sampler_seed",
     "embed": "near neighbors",

@@ -70,11 +70,13 @@ class Runtime:
         size: number of processes.
         precision: see ``RuntimeConfig``; while it is ``auto``, products are in float32.
         most_unread: steps of training whose figures may be read together; 1: each before the next is taken.
+        records: whether steps of training may be recorded and played (``training/graphs.py``).
     """
 
     device = torch.device("cpu")
     rank, size = 0, 1
     most_unread = 1
+    records = False
 
     def __init__(self, precision: Precision = "32-true") -> None:
         self.precision: Precision = precision
@@ -168,11 +170,12 @@ class Runtime:
 class FabricRuntime(Runtime):
     """An accelerator, or several processes, through Lightning Fabric."""
 
-    def __init__(self, fabric: Fabric, precision: Precision) -> None:
+    def __init__(self, fabric: Fabric, precision: Precision, graphs: bool = True) -> None:
         super().__init__(precision)
         self.fabric = fabric
         self.device, self.rank, self.size = fabric.device, fabric.global_rank, fabric.world_size
         self.most_unread = MOST_UNREAD if answers_late(self.device) else 1
+        self.records = graphs and self.device.type == "cuda" and self.size == 1
 
     def sum_in_place(self, tensors: Sequence[Tensor]) -> None:
         if self.size > 1:
@@ -248,7 +251,7 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
             strategy=strategy,
         )
         fabric.launch()
-    return FabricRuntime(fabric, config.precision)
+    return FabricRuntime(fabric, config.precision, config.graphs)
 
 
 def open_device(config: DeviceConfig) -> torch.device:

@@ -137,6 +137,8 @@ class Segment:
 
     def part(self, columns: slice, device: torch.device) -> Segment:
         """Some of the columns, on ``device``; ``token_count`` stays that of all, by which losses are divided."""
+        if self.input_tb.device == device != torch.device("cpu"):
+            return self  # it is there already, the columns of this process alone
         input_tb, target_tb = self.input_tb[:, columns], self.target_tb[:, columns]
         if device.type != "cuda":
             return Segment(input_tb.to(device), target_tb.to(device), self.token_count)

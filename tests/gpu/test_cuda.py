@@ -34,8 +34,8 @@ DROPPED = ("rnn", "rnn-relu", "gru", "lstm", "mogrifier")
 """Cells with a recurrent matrix to drop."""
 
 
-def device_runtime(precision: Any = "32-true") -> Runtime:
-    return start_runtime(RuntimeConfig(device=DEVICE, precision=precision))
+def device_runtime(precision: Any = "32-true", graphs: bool = True) -> Runtime:
+    return start_runtime(RuntimeConfig(device=DEVICE, precision=precision, graphs=graphs))
 
 
 def text(size: int = 6000) -> EncodedText:
@@ -95,6 +95,25 @@ def test_a_step_never_waits(cell: str, precision: str, softmax: str) -> None:
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert len(taken) == 3
+
+
+@pytest.mark.skipif(DEVICE == "cpu", reason="the CPU records nothing")
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("softmax", ["exact", "sampled"])
+@pytest.mark.parametrize("cell", MODELS)
+def test_recorded_steps_are_the_plain_ones(cell: str, softmax: str, optimizer: str) -> None:
+    found, trainers = [], []
+    for graphs in (False, True):
+        trainer = trainer_of(
+            device_runtime(graphs=graphs), cell=cell, softmax=softmax, optimizer=optimizer, bptt_spread=2
+        )
+        found.append([trainer.step().loss for _ in range(40)])
+        trainers.append(trainer)
+    recorded = trainers[1].recorded
+    assert recorded is not None
+    assert recorded.refused is None
+    assert cell == "attention" or recorded.count > 0
+    assert found[1] == pytest.approx(found[0], rel=1e-3)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier"])

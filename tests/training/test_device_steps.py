@@ -17,7 +17,7 @@ from rnn_lm.checkpoint import LAST, read_checkpoint
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.layers.cells.base import CellParameters
 from rnn_lm.layers.cells.library import run_library, run_packed
-from rnn_lm.layers.packing import packed
+from rnn_lm.layers.packing import packed, wider
 from rnn_lm.models.families import family_of
 from rnn_lm.models.recurrent import RecurrentLanguageModel, split_state
 from rnn_lm.progress import SilentProgress
@@ -255,6 +255,33 @@ def test_under_autocast_the_kernel_is_given_bfloat16_and_the_outside_sees_float3
     assert {output_tbh.dtype, *(part.dtype for part in after)} == {torch.float32}
     expected_tbh, _ = run_library(layer, input_tbe, state, layer.cell_parameters())
     torch.testing.assert_close(output_tbh, expected_tbh, atol=0.02, rtol=0.05)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "rnn-relu", "gru", "lstm"])
+def test_a_layer_of_an_awkward_size_computes_the_same_in_a_wider_one(cell, monkeypatch):
+    """In float64 told to be 16 bits wide, so that nothing but the zeros around it can make a difference."""
+    torch.manual_seed(1)
+    sizes = ModelConfig(cell=cell, hidden_size=6, dropout_recurrent=0.5)
+    model = RecurrentLanguageModel(VOCABULARY_SIZE, 5, sizes, generator(1, "initialization")).double()
+    layer = model.torch_cells[0]
+    input_tbe = torch.randn(7, 3, 5, dtype=torch.float64)
+    state = tuple(torch.randn(3, 6, dtype=torch.float64) for _ in layer.initial_state(3))
+    found = []
+    for wide in (False, True):
+        if wide:
+            monkeypatch.setattr("rnn_lm.layers.cells.library.wider", lambda size, _: -(-size // 8) * 8)
+        model.zero_grad()
+        output_tbh, after = run_packed(layer, input_tbe, state, layer.cell_parameters())
+        (output_tbh.square().sum() + after[-1].sum()).backward()
+        found.append([output_tbh, *after, *(one.grad for one in layer.parameters())])
+    assert found[0][0].shape == (7, 3, 6)
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_sizes_are_rounded_up_where_numbers_have_16_bits():
+    assert [wider(size, torch.bfloat16) for size in (1, 64, 400, 1150)] == [64, 64, 448, 1152]
+    assert wider(1150, torch.float32) == 1150
 
 
 def test_states_of_unequal_layers_are_handed_over_in_one_piece():

@@ -36,6 +36,7 @@ from rnn_lm.training.optimizer import (
     clip_unread,
     learning_rate,
     norms_of,
+    set_rate,
 )
 from rnn_lm.training.position import Position
 
@@ -118,6 +119,22 @@ class Norms(NamedTuple):
         for part, value in zip(self.parts, values, strict=True):
             squares[part] = squares.get(part, 0.0) + value * value
         return {part: math.sqrt(square) for part, square in squares.items()}
+
+
+class Computed(NamedTuple):
+    """What a step leaves on the device.
+
+    Attributes:
+        state: of the model after the batch.
+        softmax: see ``Loss``.
+        norms: before clipping.
+        figures_k: the mean NLL, then the norms' values, then the global norm after clipping.
+    """
+
+    state: State
+    softmax: str
+    norms: Norms
+    figures_k: Tensor
 
 
 class Taken(NamedTuple):
@@ -205,7 +222,7 @@ class TrainingLoop(Generic[M, B]):
         self.model, self.batches, self.objective, self.config = model, batches, objective, config
         self.position, self.random, self.runtime = position, random or {}, runtime or Runtime()
         self.norms, self.callbacks = norms or whole_norm, list(callbacks)
-        self.optimizer = build_optimizer(model, config)
+        self.optimizer = build_optimizer(model, config, recorded=self.runtime.records)
         self.state: State = ()
         self.read_every = self.runtime.most_unread
         self.unread: list[Taken] = []
@@ -248,12 +265,23 @@ class TrainingLoop(Generic[M, B]):
 
     def take(self) -> Taken:
         """Take one step, top to bottom."""
-        position, config = self.position, self.config
+        position = self.position
         batch = self.batches(position)
-        with self.runtime.autocast():
-            loss = self.objective.loss(self.model, batch, self.state, self.random)
-        self.state = loss.state
+        rate = learning_rate(self.config, self.progress_share, position.reductions, batch.epoch) * batch.rate_factor
+        set_rate(self.optimizer, rate)
+        computed = self.compute(batch, self.state)
+        self.state = computed.state
+        position.advance(batch.token_count)
+        return Taken(
+            position.step, batch.epochs_done, position.tokens, position.seconds, computed.softmax, rate,
+            batch.token_count, computed.norms, computed.figures_k,
+        )  # fmt: skip
 
+    def compute(self, batch: B, state: State) -> Computed:
+        """All of a step that is the device's: the loss, its gradients, clipped, and the weights changed by them."""
+        config = self.config
+        with self.runtime.autocast():
+            loss = self.objective.loss(self.model, batch, state, self.random)
         self.optimizer.zero_grad(set_to_none=True)
         loss.total.backward()
         gradients = self.runtime.sum_gradients(list(self.model.parameters()))
@@ -264,19 +292,10 @@ class TrainingLoop(Generic[M, B]):
             norm_after = clip_unread(gradients, norms.values_k, config)
         else:
             norm_before = math.hypot(*norms.read(norms.values_k.tolist()).values())
-            self._require_finite(float(nll), norm_before, position.step + 1)
+            self._require_finite(float(nll), norm_before, self.position.step + 1)
             norm_after = nll.new_tensor(clip_gradients(gradients, norm_before, config), dtype=torch.float64)
-
-        rate = learning_rate(config, self.progress_share, position.reductions, batch.epoch) * batch.rate_factor
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         self.optimizer.step()
-
-        position.advance(batch.token_count)
-        return Taken(
-            position.step, batch.epochs_done, position.tokens, position.seconds, loss.softmax, rate,
-            batch.token_count, norms, torch.cat([nll, norms.values_k, norm_after.view(1)]),
-        )  # fmt: skip
+        return Computed(loss.state, loss.softmax, norms, torch.cat([nll, norms.values_k, norm_after.view(1)]))
 
     def read(self) -> list[StepRecord]:
         """What was measured by the steps taken since this was asked last, in one transfer from the device.

@@ -21,6 +21,9 @@ from rnn_lm.layers.packing import product_dtype
 from rnn_lm.layers.softmax import Decoder, chunks, probabilities_and_nll
 from rnn_lm.padding import IGNORE
 
+WIDE_PRODUCTS = tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 8)
+"""Whether CUDA's products of 16-bit numbers may be given out in float32, as they were summed, in one pass."""
+
 
 class Scratch:
     """Memory that is written over at every step; the allocator would hand it out anew each time, page by page."""
@@ -46,6 +49,8 @@ def _multiply(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep
     """out = keep * out + scale * left @ right, where ``left`` and ``right`` may be of fewer digits than ``out``."""
     if left.dtype == out.dtype:
         return torch.addmm(out, left, right, beta=keep, alpha=scale, out=out)
+    if WIDE_PRODUCTS and out.is_cuda:
+        return torch.addmm(out, left, right, out_dtype=out.dtype, beta=keep, alpha=scale, out=out)
     product = torch.mm(left, right)
     return out.copy_(product).mul_(scale) if keep == 0 else out.mul_(keep).add_(product, alpha=scale)
 

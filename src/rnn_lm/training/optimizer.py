@@ -10,16 +10,29 @@ from torch import Tensor, nn
 from rnn_lm.config import TrainingConfig
 
 
-def build_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """The optimizer over what is to be trained; weight decay applies to matrices and not to biases."""
+def build_optimizer(model: nn.Module, config: TrainingConfig, recorded: bool = False) -> torch.optim.Optimizer:
+    """The optimizer over what is to be trained; weight decay applies to matrices and not to biases.
+
+    ``recorded``: its steps are to be played from a recording, so that the learning rate is a tensor on the device.
+    """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
+    rate = torch.tensor(config.learning_rate, device=trained[0].device) if recorded else config.learning_rate
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum, fused=True)
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, fused=True)
+    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=recorded)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next step, where the optimizer keeps it."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def learning_rate(config: TrainingConfig, progress: float, reductions: int = 0, epoch: int = 0) -> float:

@@ -17,6 +17,7 @@ from rnn_lm.checkpoint import BEST, LAST, model_tensors, read_checkpoint, restor
 from rnn_lm.config import Precision, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
+from rnn_lm.layers.state import State
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import Runtime
@@ -24,9 +25,10 @@ from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage
 from rnn_lm.training.callbacks import Averaging, Clock, Logging, Planning, Showing
 from rnn_lm.training.checkpoints import Checkpoint, Checkpointing
+from rnn_lm.training.graphs import CudaRecorder, RecordedSteps
 from rnn_lm.training.interrupt import Interrupt
 from rnn_lm.training.log import TrainingLog, ValidationRecord
-from rnn_lm.training.loop import TrainingDiverged, TrainingLoop, norms_by_part
+from rnn_lm.training.loop import Computed, TrainingDiverged, TrainingLoop, norms_by_part
 from rnn_lm.training.next_token import NextToken, TextBatch, TextBatches
 from rnn_lm.training.plan import steps_for
 from rnn_lm.training.position import Position
@@ -125,6 +127,15 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         if self.runtime.precision == "auto":
             self._choose_precision()
         self.log = TrainingLog(folder if runtime.first else None, self.position.step)
+        self.recorded: RecordedSteps | None = None
+        # Which words belong to which cluster of an adaptive softmax is a question, and no step with one is recorded.
+        if runtime.records and model.adaptive is None:
+            recorder = CudaRecorder(runtime.device, self.random)
+            self.recorded = RecordedSteps(super().compute, self.next_token.columns, recorder)
+
+    def compute(self, batch: TextBatch, state: State) -> Computed:
+        """See ``TrainingLoop.compute``; by recordings where the device plays them."""
+        return super().compute(batch, state) if self.recorded is None else self.recorded(batch, state)
 
     @property
     def done(self) -> bool:

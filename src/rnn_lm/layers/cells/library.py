@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from rnn_lm.layers.asking import answers_late
 from rnn_lm.layers.cells.base import CellParameters, TorchCell
-from rnn_lm.layers.packing import packed, product_dtype
+from rnn_lm.layers.packing import packed, padded, product_dtype, wider
 from rnn_lm.layers.state import State
 
 
@@ -35,12 +36,24 @@ def run_packed(
     would run cuDNN's kernels in float16, whatever it is set to.
     """
     digits, own = product_dtype(input_tbe), parameters.weight_ih.dtype
-    weights = packed(parameters, digits)
-    parts = [part.to(digits).contiguous().unsqueeze(0) for part in state]
+    units, inputs = wider(cell.hidden_size, digits), wider(cell.input_size, digits)
+    more = units - cell.hidden_size
+    weight_ih, weight_hh, *biases = parameters
+    weights = packed(
+        [
+            padded(weight_ih, cell.gates, units, inputs),
+            padded(weight_hh, cell.gates, units, units),
+            *(padded(bias, cell.gates, units) for bias in biases),
+        ],
+        digits,
+    )
+    input_tbe = functional.pad(input_tbe.to(digits), (0, inputs - cell.input_size))
+    parts = [functional.pad(part.to(digits), (0, more)).contiguous().unsqueeze(0) for part in state]
     initial = parts[0] if cell.state_parts == 1 else parts
     with torch.autocast(input_tbe.device.type, enabled=False):
         # cuDNN keeps what a backward pass needs only if it is told that there will be one.
         output_tbh, *last = getattr(torch, cell.kernel)(
-            input_tbe.to(digits).contiguous(), initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, False
+            input_tbe.contiguous(), initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, False
         )
-    return output_tbh.to(own), tuple(part.squeeze(0).to(own) for part in last)
+    cut = slice(cell.hidden_size)
+    return output_tbh[..., cut].to(own), tuple(part.squeeze(0)[..., cut].to(own) for part in last)
