@@ -404,7 +404,7 @@ class RuntimeConfig(DeviceConfig):
     """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32. auto: the
     latter where the budget is a time and a short timing on the CPU finds it quicker, else the former."""
     graphs: bool = True
-    """On a CUDA device, record each kind of training step once as a CUDA graph, and play it: the same numbers, sooner."""
+    """On a CUDA device, record each kind of training step as a CUDA graph, and play it: the same numbers, sooner."""
     processes: int = 1
     """Processes on this machine that share the columns of every segment; 1 under torchrun, which starts them itself."""
 
