@@ -8,7 +8,7 @@ for. So they are packed here, once a segment: DropConnect's mask applied before,
 
 Gradients flow back through the copy to the parameters, in float32.
 
-Matrix units take numbers of 16 bits by eights and more. A layer of 1,150 units is therefore packed as one of 1,152,
+Matrix units take numbers of 16 bits by eights. A layer of 1,150 units is therefore packed as one of 1,152,
 whose last two have no weights: their gates stand half open on nothing, and their states stay zero.
 """
 
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-UNITS_16_BIT = 64
+UNITS_16_BIT = 8
 """What sizes of layers in 16 bits are rounded up to a multiple of."""
 
 
@@ -32,7 +32,7 @@ def product_dtype(like: Tensor) -> torch.dtype:
 
 def packed(parameters: Sequence[Tensor], digits: torch.dtype) -> list[Tensor]:
     """Return the same numbers in ``digits``, as views of one contiguous tensor, in their order."""
-    flat = torch.cat([one.to(digits).flatten() for one in parameters])
+    flat = torch.cat([one.flatten() for one in parameters]).to(digits)
     pieces = flat.split([one.numel() for one in parameters])
     return [piece.view(one.shape) for piece, one in zip(pieces, parameters, strict=True)]
 

@@ -109,14 +109,17 @@ class Planning(Callback):
         budget = Budget.parse(config.budget)
         if budget.unit != "seconds" or position.step < CALIBRATION_STEPS or record.step < position.step:
             return
-        first = position.total_steps is None
-        if not first and (
-            position.seconds - self.planned_at < PLAN_SHARE * budget.amount
-            or self.loop.progress_share > LAST_PLAN * (1 - config.exact_share)
-        ):
+        first, records = position.total_steps is None, self.loop.runtime.records
+        soon = position.seconds - self.planned_at < PLAN_SHARE * budget.amount
+        if (soon and (records or not first)) or self.loop.progress_share > LAST_PLAN * (1 - config.exact_share):
             return
         seconds = self.clock.step_seconds
-        recent = seconds[CALIBRATION_STEPS // 2 :] if first else seconds
+        if records:
+            # Each kind of step is slow twice, until it has been recorded; the later ones tell what is to come.
+            recent = seconds[len(seconds) // 2 :]
+            self.timed_steps, self.timed_seconds = 0, 0.0
+        else:
+            recent = seconds[CALIBRATION_STEPS // 2 :] if first else seconds
         # Of all steps so far: those of a while in which the machine was busy count for as many as they are. A plan made
         # by the last few alone would take them for the rest of the run, and be over early.
         self.timed_steps, self.timed_seconds = self.timed_steps + len(recent), self.timed_seconds + sum(recent)
