@@ -90,6 +90,7 @@ CONDITIONAL = [
     ("train", "--recurrent-init uniform", "", "--init-range 0.1", "leave out --init-range"),
     ("train", "--recurrent-gain 0.5", "--cell gru", "--recurrent-init uniform", "--recurrent-init orthogonal"),
     ("train", "--averaging-window 3", "--averaging non-monotone", "", "--averaging non-monotone"),
+    ("train", "--averaging-share 0.5", "--averaging tail", "--averaging non-monotone", "--averaging tail"),
     ("train", "--momentum 0.9", "--optimizer sgd", "", "--optimizer sgd"),
     ("train", "--decay-after 1", "--schedule decay", "", "--schedule decay"),
     ("train", "--decay-factor 3", "--schedule decay", "--schedule plateau", "--schedule decay"),

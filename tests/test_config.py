@@ -81,6 +81,7 @@ def test_these_are_refused(text):
         (TrainingConfig, {"activation_penalty": -1.0}, "--activation-penalty"),
         (TrainingConfig, {"temporal_penalty": -1.0}, "--temporal-penalty"),
         (TrainingConfig, {"averaging_window": 0}, "--averaging-window"),
+        (TrainingConfig, {"averaging_share": 0.0}, "--averaging-share"),
         (TrainingConfig, {"decay_factor": 0.5}, "--decay-factor"),
         (TrainingConfig, {"learning_rate": 0.0}, "--learning-rate"),
         (TrainingConfig, {"budget": "banana"}, "--budget"),

@@ -315,11 +315,14 @@ class TrainingConfig:
     """The peak learning rate."""
     weight_decay: float = 0.0
     """Weight decay on matrices (biases are left alone): decoupled in AdamW, an L2 penalty in SGD."""
-    averaging: Literal["none", "non-monotone"] = "none"
-    """non-monotone: from the validation on that is worse than the best of those --averaging-window or more before it,
-    validate and keep the mean of the weights of all steps since then (NT-ASGD, Merity et al. 2018)."""
+    averaging: Literal["none", "non-monotone", "tail"] = "none"
+    """Validate and keep the mean of the weights of all steps since some time. non-monotone: since the validation that
+    is worse than the best of those --averaging-window or more before it (NT-ASGD, Merity et al. 2018). tail: over the
+    last --averaging-share of the budget."""
     averaging_window: int = field(default=5, metadata=only(averaging="non-monotone"))
     """The n of NT-ASGD, in validations."""
+    averaging_share: float = field(default=0.3, metadata=only(averaging="tail"))
+    """Share of the budget, at its end, over which --averaging tail takes the mean."""
     activation_penalty: float = 0.0
     """Activation regularization: this times the mean square of the last layer's output after dropout is added to the
     loss (alpha of Merity et al. 2018)."""
@@ -371,6 +374,7 @@ class TrainingConfig:
         require(self.checkpoint_seconds >= 0, "--checkpoint-seconds must not be negative")
         require(self.clip_threshold > 0, "--clip-threshold must be above 0; --clip none turns clipping off")
         require(0 <= self.exact_share <= 1, "--exact-share must be in [0, 1]")
+        require(0 < self.averaging_share <= 1, "--averaging-share must be in (0, 1]")
         require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
         require(self.weight_decay >= 0, "--weight-decay must not be negative")
         require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")

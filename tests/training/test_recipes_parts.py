@@ -8,9 +8,11 @@ import torch
 from rnn_lm.config import TrainingConfig
 from rnn_lm.runtime import Runtime
 from rnn_lm.stream import SegmentStream
-from rnn_lm.training.averaging import WeightAverage, should_average
+from rnn_lm.training.averaging import WeightAverage, in_tail, should_average
 from rnn_lm.training.interrupt import TrainingInterrupted
+from rnn_lm.training.loop import Callback
 from rnn_lm.training.optimizer import learning_rate
+from rnn_lm.training.position import Position
 from rnn_lm.training.regularization import activation_penalty
 from rnn_lm.training.segments import DrawnSegments, EqualSegments
 
@@ -65,6 +67,49 @@ def test_averaging_begins_when_no_progress_was_made_for_a_window(nlls, expected)
     config = TrainingConfig(averaging="non-monotone", averaging_window=1)
     assert should_average(config, nlls) is expected
     assert not should_average(TrainingConfig(averaging_window=1), nlls)
+
+
+@pytest.mark.parametrize(("total", "share", "first"), [(10, 0.3, 8), (10, 1.0, 1), (3, 0.1, 4), (None, 1.0, None)])
+def test_the_tail_is_the_last_share_of_the_steps(total, share, first):
+    config = TrainingConfig(averaging="tail", averaging_share=share)
+    steps = range(1, (total or 5) + 1)
+    tail = [step for step in steps if in_tail(config, Position(step=step, total_steps=total))]
+    assert tail == ([] if first is None else list(range(first, (total or 5) + 1)))
+    assert not in_tail(TrainingConfig(averaging="non-monotone"), Position(step=5, total_steps=5))
+
+
+class _Recording(Callback):
+    """Keeps the decoder's bias after each step."""
+
+    def __init__(self, trainer) -> None:
+        self.trainer, self.biases = trainer, []
+
+    def step_taken(self) -> None:
+        self.biases.append(self.trainer.model.decoder.bias.detach().clone())
+
+
+def test_a_run_that_averages_its_tail_keeps_the_mean_of_it_and_resumes_to_the_bit(tiny_data, tmp_path):
+    settings = {"averaging": "tail", "averaging_share": 0.4, "learning_rate": 0.02, "schedule": "constant"}
+    whole = make_trainer(tiny_data, **settings)
+    recording, train = _Recording(whole), whole.train
+    whole.train = lambda: (whole.callbacks.append(recording), train())
+    log = whole.run("tiny").log
+    mean = torch.stack(recording.biases[18:]).mean(0)
+    assert whole.position.averaged_steps == 12
+    torch.testing.assert_close(whole.average.tensors()["average.decoder.bias"], mean)
+    assert whole.position.best_step == 30
+    torch.testing.assert_close(whole.model.decoder.bias.detach(), mean)
+
+    stopped = make_trainer(tiny_data, tmp_path, **settings)
+    interrupt_after(stopped, 24)
+    with pytest.raises(TrainingInterrupted):
+        stopped.run("tiny")
+    assert stopped.position.averaged_steps == 6
+    resumed = make_trainer(tiny_data, tmp_path, **settings)
+    resumed_log = resumed.run("tiny").log
+    assert_equal_bits(weights(resumed), weights(whole))
+    assert_equal_bits(resumed.average.tensors(), whole.average.tensors())
+    assert [one.valid_nll for one in resumed_log.validations] == [one.valid_nll for one in log.validations]
 
 
 def test_the_average_is_the_mean_of_the_steps_and_leaves_the_weights_alone():

@@ -324,8 +324,8 @@ CHANGED = {
     "budget": "31steps", "batch_size": 5, "bptt_length": 6, "carry": "always", "optimizer": "sgd",
     "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value",
     "clip_threshold": 1e-3, "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
-    "bptt_spread": 2.0, "averaging": "non-monotone", "averaging_window": 2, "activation_penalty": 2.0,
-    "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
+    "bptt_spread": 2.0, "averaging": "non-monotone", "averaging_window": 2, "averaging_share": 0.5,
+    "activation_penalty": 2.0, "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
 
@@ -341,6 +341,8 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
         base = {**WILD, "averaging_window": 1}
         if field == "averaging_window":
             base["averaging"] = "non-monotone"
+        if field == "averaging_share":
+            base["averaging"] = "tail"
     if field.startswith("decay"):
         base = {"schedule": "decay", "decay_after": 0 if field == "decay_factor" else 1}
     if field == "clip":

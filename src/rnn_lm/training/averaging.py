@@ -1,4 +1,11 @@
-"""Non-monotonically triggered averaging of SGD's iterates (NT-ASGD, Merity et al. 2018, Algorithm 1)."""
+"""The mean of the weights over a run's later steps (Polyak and Juditsky 1992), and when it begins.
+
+Either at the first validation that shows no progress (non-monotone: NT-ASGD, Merity et al. 2018, Algorithm 1) or for
+the last share of the budget, whatever validations say (tail)::
+
+    steps    1 2 3 4 5 6 7 8 9 10                budget 10 steps, share 0.3
+    mean                   8 9 10                of the weights after these
+"""
 
 from __future__ import annotations
 
@@ -11,6 +18,7 @@ from torch import Tensor, nn
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.training.position import Position
 
 PREFIX = "average."
 """Begins the names of averaged weights in a checkpoint."""
@@ -20,6 +28,13 @@ def should_average(config: TrainingConfig, valid_nlls: Sequence[float]) -> bool:
     """Whether the last of these validations is worse than the best of those ``averaging_window`` or more before it."""
     earlier = valid_nlls[: -config.averaging_window - 1]
     return config.averaging == "non-monotone" and len(earlier) > 0 and valid_nlls[-1] > min(earlier)
+
+
+def in_tail(config: TrainingConfig, position: Position) -> bool:
+    """Whether the weights after the last step belong to the tail that is averaged; never before there is a plan."""
+    if config.averaging != "tail" or position.total_steps is None:
+        return False
+    return position.step > round(position.total_steps * (1 - config.averaging_share))
 
 
 class WeightAverage:
@@ -45,10 +60,10 @@ class WeightAverage:
 
     @torch.no_grad()
     def add(self, count: int) -> None:
-        """Take in the weights after a step, the ``count``-th since the start."""
-        for name, parameter in self._trained.items():
-            mean = self._mean[name]
-            mean.add_(parameter - mean, alpha=1 / count)
+        """Take in the weights after a step, the ``count``-th since the start; by few kernels, and nothing is read."""
+        means = [self._mean[name] for name in self._trained]
+        changes = torch._foreach_sub(list(self._trained.values()), means)  # pyright: ignore[reportPrivateImportUsage]
+        torch._foreach_add_(means, changes, alpha=1 / count)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def applied(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rnn_lm.config import Budget, TrainingConfig
 from rnn_lm.progress import Task
-from rnn_lm.training.averaging import WeightAverage
+from rnn_lm.training.averaging import WeightAverage, in_tail
 from rnn_lm.training.interrupt import Interrupt
 from rnn_lm.training.log import StepRecord, TrainingLog
 from rnn_lm.training.loop import Callback, TrainingLoop
@@ -25,12 +25,14 @@ READ_SECONDS = 1.0
 
 
 class Averaging(Callback):
-    """Takes each step's weights into the mean, once there is one."""
+    """Takes each step's weights into the mean, once there is one; where it is of the tail, begins it."""
 
-    def __init__(self, average: WeightAverage, position: Position) -> None:
-        self.average, self.position = average, position
+    def __init__(self, average: WeightAverage, config: TrainingConfig, position: Position) -> None:
+        self.average, self.config, self.position = average, config, position
 
     def step_taken(self) -> None:
+        if not self.average.started and in_tail(self.config, self.position):
+            self.average.start()
         if self.average.started:
             self.position.averaged_steps += 1
             self.average.add(self.position.averaged_steps)

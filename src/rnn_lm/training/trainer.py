@@ -152,7 +152,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
                     self, self.valid, self.average, self.log, self.folder, self.best_tensors, self.on_validation
                 )
                 self.callbacks = [
-                    Averaging(self.average, self.position),
+                    Averaging(self.average, self.config, self.position),
                     Logging(self.log),
                     clock,
                     Planning(
