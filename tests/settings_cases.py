@@ -16,8 +16,8 @@ ALWAYS = {
     # last_hidden_size and dropout_recurrent are also refused by their class and by the model.
     "model": "cell hidden_size layers tie_weights decoder "
     "dropout_embedding dropout_input dropout_output dropout_recurrent",
-    "training": "budget batch_size bptt_length bptt_spread carry optimizer learning_rate weight_decay averaging "
-    "activation_penalty temporal_penalty schedule warmup clip softmax validations valid_tokens patience "
+    "training": "budget batch_size bptt_length bptt_spread carry rotate_columns optimizer learning_rate weight_decay "
+    "averaging activation_penalty temporal_penalty schedule warmup clip softmax validations valid_tokens patience "
     "checkpoint_seconds seed",
     "generation": "prompt length sentences temperature allow_unk",
     "runtime": "device precision graphs processes",
@@ -91,6 +91,8 @@ CONDITIONAL = [
     ("train", "--recurrent-gain 0.5", "--cell gru", "--recurrent-init uniform", "--recurrent-init orthogonal"),
     ("train", "--averaging-window 3", "--averaging non-monotone", "", "--averaging non-monotone"),
     ("train", "--averaging-share 0.5", "--averaging tail", "--averaging non-monotone", "--averaging tail"),
+    ("train", "--adam-beta1 0", "", "--optimizer sgd", "--optimizer adamw"),
+    ("train", "--adam-beta2 0.99", "", "--optimizer sgd", "--optimizer adamw"),
     ("train", "--momentum 0.9", "--optimizer sgd", "", "--optimizer sgd"),
     ("train", "--decay-after 1", "--schedule decay", "", "--schedule decay"),
     ("train", "--decay-factor 3", "--schedule decay", "--schedule plateau", "--schedule decay"),

@@ -82,6 +82,8 @@ def test_these_are_refused(text):
         (TrainingConfig, {"temporal_penalty": -1.0}, "--temporal-penalty"),
         (TrainingConfig, {"averaging_window": 0}, "--averaging-window"),
         (TrainingConfig, {"averaging_share": 0.0}, "--averaging-share"),
+        (TrainingConfig, {"adam_beta1": 1.0}, "--adam-beta1"),
+        (TrainingConfig, {"adam_beta2": -0.1}, "--adam-beta2"),
         (TrainingConfig, {"decay_factor": 0.5}, "--decay-factor"),
         (TrainingConfig, {"learning_rate": 0.0}, "--learning-rate"),
         (TrainingConfig, {"budget": "banana"}, "--budget"),

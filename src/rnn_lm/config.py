@@ -309,6 +309,9 @@ class TrainingConfig:
     carry: Literal["mixed", "always"] = "mixed"
     """Whether the state is carried from segment to segment always, or (mixed) starts afresh in the columns whose
     segment happens to begin with a sentence, so that the model learns to start from nothing as well."""
+    rotate_columns: bool = False
+    """Begin each column of the text at another place in every epoch, its start read after its end (the partial shuffle
+    of Press 2019), so that segments fall elsewhere; the state is carried over the seam."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """AdamW (Loshchilov and Hutter 2019) or plain stochastic gradient descent."""
     learning_rate: float = 6e-3
@@ -329,6 +332,10 @@ class TrainingConfig:
     temporal_penalty: float = 0.0
     """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
     to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
+    adam_beta1: float = field(default=0.9, metadata=only(optimizer="adamw"))
+    """AdamW's decay of the mean gradient from step to step; 0 takes each gradient by itself."""
+    adam_beta2: float = field(default=0.999, metadata=only(optimizer="adamw"))
+    """AdamW's decay of the mean squared gradient."""
     momentum: float = field(default=0.0, metadata=only(optimizer="sgd"))
     """Momentum of --optimizer sgd."""
     schedule: Literal["cosine", "linear", "constant", "plateau", "decay"] = "cosine"
@@ -377,7 +384,8 @@ class TrainingConfig:
         require(0 < self.averaging_share <= 1, "--averaging-share must be in (0, 1]")
         require(0 <= self.warmup < 1, "--warmup must be in [0, 1)")
         require(self.weight_decay >= 0, "--weight-decay must not be negative")
-        require(0 <= self.momentum < 1, "--momentum must be in [0, 1)")
+        for name in ("momentum", "adam_beta1", "adam_beta2"):
+            require(0 <= getattr(self, name) < 1, f"{flag(name)} must be in [0, 1)")
         for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "decay_after"):
             require(getattr(self, name) >= 0, f"{flag(name)} must not be negative")
         require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")

@@ -12,6 +12,12 @@ downwards, ``bptt_length`` rows at a time, B texts side by side; the state is ca
     input         w1   w2      w5  w6         .   .         . is padding: its target is IGNORE,
     target        w2   w3      w6  w7         .   .         and it is not counted
 
+Rotated by an offset per column, a column is read from there to its end and then from its start, each token after the
+one that stands before it in the text, so that only the state notices the seam::
+
+    offsets 1, 2, 0   input      w0 w1 w2 <eos>     w5 w6 w3 w4     w7 w8 .  .
+                      target     w1 w2 w3 w0        w6 w7 w4 w5     w8 w9 .  .
+
 No token is dropped at the tail and none is predicted twice, so that sums over an epoch are sums over the text. A
 segment is gathered when its turn comes, B slices of T tokens, so that the text may stay on the disk.
 """
@@ -174,11 +180,25 @@ class SegmentStream:
         """Rows of the text in columns."""
         return self._rows
 
-    def rows(self, start: int, stop: int) -> Segment:
-        """The segment from row ``start`` up to row ``stop``, or to the last."""
+    @property
+    def lengths_b(self) -> Int[Tensor, "B"]:
+        """Tokens of each column; the last ones may have fewer than there are rows, or none."""
+        return (len(self._text) - torch.arange(self.batch_size) * self._rows).clamp(0, self._rows)
+
+    def rows(self, start: int, stop: int, offsets_b: Int[Tensor, "B"] | None = None) -> Segment:
+        """The segment from row ``start`` up to row ``stop``, or to the last.
+
+        Args:
+            start: its first row, from 0.
+            stop: one past its last row.
+            offsets_b: where in each column the first row reads, below its length; default: at the column's start.
+        """
         column_b = torch.arange(self.batch_size) * self._rows
-        position_tb = torch.arange(start, min(stop, self._rows)).unsqueeze(1) + column_b
+        row_t1 = torch.arange(start, min(stop, self._rows)).unsqueeze(1)
+        position_tb = row_t1 + column_b
         padding_tb = position_tb >= len(self._text)
+        if offsets_b is not None:
+            position_tb = (row_t1 + offsets_b) % self.lengths_b.clamp_min(1) + column_b
         position_tb = position_tb.clamp_max(len(self._text) - 1)
         input_tb = self._text.before(position_tb).masked_fill(padding_tb, self._text.eos_id)
         target_tb = self._text.at(position_tb).masked_fill(padding_tb, IGNORE)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
 from rnn_lm.config import TrainingConfig
+from rnn_lm.padding import IGNORE
 from rnn_lm.runtime import Runtime
-from rnn_lm.stream import SegmentStream
+from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage, in_tail, should_average
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.loop import Callback
 from rnn_lm.training.optimizer import learning_rate
 from rnn_lm.training.position import Position
 from rnn_lm.training.regularization import activation_penalty
-from rnn_lm.training.segments import DrawnSegments, EqualSegments
+from rnn_lm.training.segments import DrawnSegments, EqualSegments, Rotation, segments_for
 
 from .conftest import make_trainer, tiny_text
 from .test_trainer import assert_equal_bits, interrupt_after, weights
@@ -52,6 +55,49 @@ def test_equal_segments_are_those_of_the_stream():
     place = EqualSegments(stream).at(len(stream) + 2)
     assert (place.epoch, place.number) == (1, 2)
     assert torch.equal(place.segment.target_tb, stream[2].target_tb)
+
+
+@pytest.mark.parametrize("spread", [0.0, 3.0])
+def test_rotated_columns_read_every_token_once_from_another_place_in_each_epoch(spread):
+    text = EncodedText(torch.arange(1, 404), 1, 400)  # ids tell their position: 101 in each column, the last has 100
+    config = TrainingConfig(bptt_length=9, bptt_spread=spread, rotate_columns=True, seed=3)
+    segments = segments_for(SegmentStream(text, 4, 9), config)
+    firsts, bounds = [], [int(segments.steps(epochs)) for epochs in range(4)]
+    for start, stop in itertools.pairwise(bounds):
+        parts = [segments.at(step).segment for step in range(start, stop)]
+        target_rb = torch.cat([part.target_tb for part in parts])
+        input_rb = torch.cat([part.input_tb for part in parts])
+        assert sum(part.token_count for part in parts) == 403
+        for column, length in enumerate((101, 101, 101, 100)):
+            target_r, input_r = target_rb[:length, column], input_rb[:length, column]
+            first, begin = int(target_r[0]), 101 * column + 1
+            assert target_r.tolist() == [*range(first, begin + length), *range(begin, first)]
+            assert torch.equal(input_r, (target_r - 1).clamp_min(1))  # 0 stands for <eos>, which is 1 here
+        assert target_rb[100, 3] == IGNORE
+        firsts.append(target_rb[0].tolist())
+    assert len({tuple(first) for first in firsts}) == 3
+    again = segments_for(SegmentStream(text, 4, 9), config).at(bounds[2] + 1)  # epochs before it were never read
+    assert torch.equal(again.segment.target_tb, segments.at(bounds[2] + 1).segment.target_tb)
+
+
+def test_columns_without_a_token_are_rotated_to_nothing():
+    stream = SegmentStream(EncodedText(torch.arange(1, 11), 1, 10), 6, 3)  # two rows; five columns hold it all
+    segment = EqualSegments(stream, Rotation(stream, 1)).at(0).segment
+    assert segment.token_count == 10
+    assert sorted(segment.target_tb[:, :5].flatten().tolist()) == list(range(1, 11))
+    assert segment.target_tb[:, 5].tolist() == [IGNORE, IGNORE]
+
+
+def test_a_run_with_rotated_columns_resumes_to_the_bit(tiny_data, tmp_path):
+    settings = {"rotate_columns": True, "budget": "80steps"}  # more than two epochs
+    whole = make_trainer(tiny_data, **settings)
+    whole.run("tiny")
+    interrupt_after(stopped := make_trainer(tiny_data, tmp_path, **settings), 45)
+    with pytest.raises(TrainingInterrupted):
+        stopped.run("tiny")
+    resumed = make_trainer(tiny_data, tmp_path, **settings)
+    resumed.run("tiny")
+    assert_equal_bits(weights(resumed), weights(whole))
 
 
 @pytest.mark.parametrize(

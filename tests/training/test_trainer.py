@@ -325,7 +325,8 @@ CHANGED = {
     "learning_rate": 0.02, "weight_decay": 0.5, "schedule": "linear", "warmup": 0.5, "clip": "value",
     "clip_threshold": 1e-3, "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
     "bptt_spread": 2.0, "averaging": "non-monotone", "averaging_window": 2, "averaging_share": 0.5,
-    "activation_penalty": 2.0, "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
+    "rotate_columns": True, "adam_beta1": 0.5, "adam_beta2": 0.9, "activation_penalty": 2.0,
+    "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
 

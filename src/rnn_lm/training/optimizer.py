@@ -23,7 +23,8 @@ def build_optimizer(model: nn.Module, config: TrainingConfig, recorded: bool = F
     rate = torch.tensor(config.learning_rate, device=trained[0].device) if recorded else config.learning_rate
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, fused=True)
-    return torch.optim.AdamW(groups, lr=rate, fused=True, capturable=recorded)
+    betas = (config.adam_beta1, config.adam_beta2)
+    return torch.optim.AdamW(groups, lr=rate, betas=betas, fused=True, capturable=recorded)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
