@@ -129,8 +129,9 @@ class Planning(Callback):
         if self.costs is None:
             exact = self.exact_step() if config.softmax == "sampled" else per_step
             self.costs = self.loop.runtime.from_first(Costs(per_step, exact, self.validation()))
-        # What the exact step and a validation cost was timed once; both are as much slower as a step has become.
-        slower = per_step / self.costs.sampled_step
+        # What the exact step and a validation cost was timed once; both are as much slower as a step has become, unless
+        # it has become quicker by having been recorded.
+        slower = 1.0 if records else per_step / self.costs.sampled_step
         costs = Costs(per_step, self.costs.exact_step * slower, self.costs.validation * slower)
         done = (position.step, position.seconds, self.loop.progress_share)
         position.total_steps = steps_for_time(config, costs, *done)

@@ -37,7 +37,6 @@ def run_packed(
     """
     digits, own = product_dtype(input_tbe), parameters.weight_ih.dtype
     units, inputs = wider(cell.hidden_size, digits), wider(cell.input_size, digits)
-    more = units - cell.hidden_size
     weight_ih, weight_hh, *biases = parameters
     weights = packed(
         [
@@ -47,13 +46,20 @@ def run_packed(
         ],
         digits,
     )
-    input_tbe = functional.pad(input_tbe.to(digits), (0, inputs - cell.input_size))
-    parts = [functional.pad(part.to(digits), (0, more)).contiguous().unsqueeze(0) for part in state]
+    input_tbe = _lengthened(input_tbe.to(digits), inputs)
+    parts = [_lengthened(part.to(digits), units).contiguous().unsqueeze(0) for part in state]
     initial = parts[0] if cell.state_parts == 1 else parts
     with torch.autocast(input_tbe.device.type, enabled=False):
         # cuDNN keeps what a backward pass needs only if it is told that there will be one.
         output_tbh, *last = getattr(torch, cell.kernel)(
             input_tbe.contiguous(), initial, weights, True, 1, 0.0, torch.is_grad_enabled(), False, False
         )
-    cut = slice(cell.hidden_size)
-    return output_tbh[..., cut].to(own), tuple(part.squeeze(0)[..., cut].to(own) for part in last)
+    if units > cell.hidden_size:
+        output_tbh, *last = (whole[..., : cell.hidden_size] for whole in (output_tbh, *last))
+    return output_tbh.to(own), tuple(part.squeeze(0).to(own) for part in last)
+
+
+def _lengthened(signal: Tensor, size: int) -> Tensor:
+    """Append zeros to the last dimension until there are ``size``; the same tensor where there are."""
+    extra = size - signal.shape[-1]
+    return functional.pad(signal, (0, extra)) if extra else signal
