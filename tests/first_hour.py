@@ -2,9 +2,9 @@
 
     python tests/first_hour.py [FOLDER]
 
-Every block of the page is typed into one shell, in order, and nothing that is not on the page; alone the address in
-``git clone`` is exchanged for this checkout, since the owner's is not known. It needs a network, for pip. What is on
-the page after the installation is a test, too (``tests/test_first_hour.py``).
+Every block of the page is typed into one shell, in order, and nothing that is not on the page; git is told that the
+address in ``git clone`` is this checkout's, since the owner's is not known yet: what is committed is what is run. It
+needs a network, for pip, and says how long each block took. What is on the page after the installation is a test, too (``tests/test_first_hour.py``).
 """
 
 from __future__ import annotations
@@ -33,10 +33,24 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return found
 
 
-def type_in(commands: str, folder: Path, environment: dict[str, str]) -> str:
-    """What a shell prints to the commands; the first that fails ends it."""
+def type_in(commands: str, folder: Path, environment: dict[str, str], *, kept: bool = True) -> str:
+    """What a shell prints to the commands, or nothing where it is shown instead; the first that fails ends it."""
     shell = ["bash", "-e", "-o", "pipefail", "-c", commands]
-    return subprocess.run(shell, cwd=folder, env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout
+    pipe = subprocess.PIPE if kept else None
+    return subprocess.run(shell, cwd=folder, env=environment, check=True, text=True, stdout=pipe).stdout or ""
+
+
+def timed(found: list[tuple[str, str]]) -> str:
+    """The same commands, shown as they are typed, with a line after each block that says how long it took."""
+    parts = [f"SECONDS=0\n{commands}echo \"== {heading}: $SECONDS s\"\n" for heading, commands in found]
+    return "set -v\n" + "".join(parts)
+
+
+def as_on_a_new_machine(environment: dict[str, str]) -> dict[str, str]:
+    """The environment without Python's settings, and with this checkout at the address that the page names."""
+    left = {name: value for name, value in environment.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    left |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
+    return left
 
 
 def main() -> None:
@@ -44,12 +58,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(sys.argv[1] if len(sys.argv) > 1 else name)
         folder.mkdir(parents=True, exist_ok=True)
-        ours = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONHOME")
-        environment = {name: value for name, value in os.environ.items() if name not in ours}
-        commands = "".join(content for _, content in blocks(PAGE.read_text(encoding="utf-8")))
-        assert commands.count(ADDRESS) == 1
-        shown = "set -v\n" + commands.replace(ADDRESS, str(ROOT))
-        print(type_in(shown, folder, environment))
+        found = blocks(PAGE.read_text(encoding="utf-8"))
+        assert ADDRESS in found[0][1]
+        type_in(timed(found), folder, as_on_a_new_machine(dict(os.environ)), kept=False)
         report = folder / "rnn_lm" / "runs" / "first" / "report.html"
         assert report.stat().st_size > 100_000, report
         print("the first hour works")
