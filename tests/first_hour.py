@@ -4,7 +4,8 @@
 
 Every block of the page is typed into one shell, in order, and nothing that is not on the page; git is told that the
 address in ``git clone`` is this checkout's, since the owner's is not known yet: what is committed is what is run. It
-needs a network, for pip, and says how long each block took. What is on the page after the installation is a test, too (``tests/test_first_hour.py``).
+needs a network, for pip, and says how long each block took. What is on the page after the installation is a test, too
+(``tests/test_first_hour.py``).
 """
 
 from __future__ import annotations
