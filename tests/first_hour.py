@@ -43,7 +43,7 @@ def type_in(commands: str, folder: Path, environment: dict[str, str], *, kept: b
 
 def timed(found: list[tuple[str, str]]) -> str:
     """The same commands, shown as they are typed, with a line after each block that says how long it took."""
-    parts = [f"SECONDS=0\n{commands}echo \"== {heading}: $SECONDS s\"\n" for heading, commands in found]
+    parts = [f'SECONDS=0\n{commands}echo "== {heading}: $SECONDS s"\n' for heading, commands in found]
     return "set -v\n" + "".join(parts)
 
 

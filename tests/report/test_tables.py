@@ -18,7 +18,7 @@ from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import PlacedSection, Section, SectionMaker, sections_of
 from rnn_lm.report.summary import verdict, what_was_run
 from rnn_lm.report.tables_gradients import gradients_tables
-from rnn_lm.report.terminal import print_results
+from rnn_lm.report.terminal import print_results, tables_text
 
 
 @pytest.fixture
@@ -192,16 +192,28 @@ def test_markdown_cells_cannot_end_themselves() -> None:
     assert table_markdown(table).splitlines()[-1] == r"| a\|b c &lt;i&gt; |"
 
 
-def test_terminal_output_fits_and_is_whole(results: dict[str, Any]) -> None:
+@pytest.mark.parametrize("width", [100, 80])
+def test_terminal_output_fits_and_is_whole(results: dict[str, Any], width: int) -> None:
     results["models"][0]["label"] = "n-gram [bold]"
-    console = Console(width=100, record=True, color_system=None, quiet=False, file=None, force_terminal=False)
+    console = Console(width=width, record=True, color_system=None, quiet=False, file=None, force_terminal=False)
     with console.capture() as capture:
         print_results(results, console)
     shown = capture.get()
-    assert max(len(line) for line in shown.splitlines()) <= 100
+    assert max(len(line) for line in shown.splitlines()) <= width
     assert "…" not in shown
-    for text in ("n-gram [bold]", "102.13 to 105.77", "3,180,500", "7 min 40 s", "+0.208 to +0.231", "not supported"):
+    words = ("n-gram", "[bold]", "not supported")
+    for text in (*words, "102.13 to 105.77", "3,180,500", "7 min 40 s", "+0.208 to +0.231"):
         assert text in shown
+
+
+def test_titles_take_more_lines_only_where_there_is_no_room() -> None:
+    columns = (tables.text_column("Model"), *[tables.Column("Bits per char.")] * 3)
+    table = tables.Table("T", columns, (("one two-three", "1.234", "1.234", "1.234"),))
+    wide, narrow = (tables_text([table], width) for width in (100, 34))
+    assert "Bits per" in wide
+    assert "Bits per" not in narrow
+    assert "two-three" in narrow
+    assert "…" not in narrow
 
 
 def test_sections_come_in_order_and_only_where_there_is_something(checked: Results) -> None:

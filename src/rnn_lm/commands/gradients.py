@@ -47,6 +47,6 @@ def run(options: Options) -> None:
     results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
     write_json(options.out / "results.json", results)
     for table in gradients_tables(results["gradients"]):
-        progress.console.print(rich_table(table))
+        progress.console.print(rich_table(table, progress.console.width))
     for path in draw_gradients(results, options.out / "figures", progress.say):
         progress.say(f"figure: {path}")

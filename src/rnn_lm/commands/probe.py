@@ -38,7 +38,7 @@ def run(options: Options) -> None:
     results = run_probe(options.probe, options.out, progress)
     write_json(options.out / "results.json", {"probes": results})
     for table in probes_tables(results):
-        progress.console.print(rich_table(table))
+        progress.console.print(rich_table(table, progress.console.width))
     for probe in results["probes"]:
         for reason in undecided_because(probe):
             progress.say(f"{probe['label']}: {reason}")

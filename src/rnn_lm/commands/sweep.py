@@ -168,7 +168,7 @@ def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -
     from rnn_lm.sweep.trial import trial_folder
 
     table = best_trials_table(sweep)
-    progress.console.print(rich_table(table) if table.rows else table.caption, highlight=False)
+    progress.console.print(rich_table(table, progress.console.width) if table.rows else table.caption, highlight=False)
     for path in draw_sweep(sweep, options.out / "figures", progress.say):
         progress.say(f"figure: {path}")
     if sweep["best"] is not None:
