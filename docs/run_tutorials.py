@@ -14,11 +14,9 @@ import json
 import re
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import nbformat
-from nbclient import NotebookClient
 
 FOLDERS = [Path(__file__).parent / name for name in ("tutorials", "theory/notebooks")]
 ANSWER = re.compile(r"<details>.*?</details>", re.DOTALL)
@@ -26,19 +24,22 @@ CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ALL = [path for folder in FOLDERS for path in sorted(folder.glob("*.ipynb"))]
 
 
-def answers(content: Any) -> list[str]:
+def answers(cells: Sequence[Mapping[str, Any]]) -> list[str]:
     """The code of a notebook's folded answer, block by block."""
-    texts = [cell.source for cell in content.cells if cell.cell_type == "markdown"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
     return [code for text in texts for answer in ANSWER.findall(text) for code in CODE.findall(answer)]
 
 
 def run(notebook: Path, *, with_answers: bool = False) -> None:
     """Execute a notebook in place."""
+    import nbformat
+    from nbclient import NotebookClient
+
     started = time.monotonic()
     content = nbformat.read(notebook, as_version=4)
     count = len(content.cells)
     if with_answers:
-        content.cells += [nbformat.v4.new_code_cell(code) for code in answers(content)]
+        content.cells += [nbformat.v4.new_code_cell(code) for code in answers(content.cells)]
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(content, timeout=1800, resources={"metadata": {"path": folder}}).execute()
         text = json.dumps(content).replace(f"{folder}/", "")

@@ -1,4 +1,4 @@
-"""The notebooks' code, run from top to bottom on a tiny text and budget: what a reader types works."""
+"""The notebooks' code, run from top to bottom on a tiny text and budget, answers too: what a reader types works."""
 
 import ast
 import json
@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+
+from by_path import module_at
 
 DOCS = Path(__file__).parents[1] / "docs"
 THEORY = sorted((DOCS / "theory" / "notebooks").glob("*.ipynb"))
@@ -51,6 +53,9 @@ def test_it_runs(notebook, tmp_path, monkeypatch):
         warnings.simplefilter("error")
         for number, source in enumerate(code_of(notebook)):
             exec(compile(source, f"{notebook.name}, code cell {number}", "exec"), names)
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        for source in module_at("docs/run_tutorials.py").answers(cells):
+            exec(compile(source, f"{notebook.name}, answer", "exec"), names)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
