@@ -61,6 +61,15 @@ def test_what_is_wrong_with_a_site_is_found(tmp_path):
     ]
 
 
+def test_what_is_too_wide_for_a_telephone_is_found(tmp_path, browser):
+    narrow = load("check_narrow")
+    head = '<meta name="viewport" content="width=device-width"><div class="md-content">'
+    (tmp_path / "fits.html").write_text(head + '<div style="overflow-x: auto"><p style="width: 900px">a</p></div>')
+    (tmp_path / "wide.html").write_text(head + '<p style="width: 900px">too wide</p>')
+    assert narrow.fault(browser, tmp_path / "fits.html") is None
+    assert 'p "too wide"' in narrow.fault(browser, tmp_path / "wide.html")
+
+
 def test_doctests_are_fenced():
     pytest.importorskip("griffe")
     text = "Say it.\n\n    >>> 1 + 1\n    2\n\nArgs:\n    a: b.\n\n>>> 3\n3"
