@@ -125,7 +125,9 @@ CONDITIONAL = [
     ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),
     ("evaluate", "--tune", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
     ("evaluate", "--tune-tokens 9", "run --adapt cache --tune", "run --adapt cache", "--tune"),
+    ("evaluate", "--temperature auto", "run", "run --suite pairs.tsv", "leave out --suite"),
     ("evaluate", "--adapt-results x.json", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
+    ("evaluate", "--adapt-results x.json", "run --temperature 2", "run", "--temperature"),
     *(
         ("evaluate", given, "run --adapt both", f"run --adapt {other}", f"--adapt {own} or both")
         for own, other, settings in (

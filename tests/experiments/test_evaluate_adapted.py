@@ -74,6 +74,37 @@ def test_every_way_to_adapt_is_labelled_beside_the_static_figure(capsys, trained
     assert "cache_window" in model["adapted"][2]["settings"]
 
 
+def test_a_temperature_is_labelled_alone_and_with_every_way_to_adapt(capsys, trained, tmp_path):
+    results = tmp_path / "warm.json"
+    arguments = ["--temperature", "auto", "--adapt", "both", "--adapt-results", str(results)]
+    static, printed = evaluated(capsys, str(trained)), evaluated(capsys, str(trained), *arguments)
+    assert printed.startswith(static), "the headline is the model as it was trained"
+    labels = [
+        "with temperature", "with temperature and cache", "with temperature and dynamic evaluation",
+        "with temperature, dynamic evaluation and cache",
+    ]  # fmt: skip
+    found = perplexities(printed)
+    assert [name.removeprefix("lstm").strip(", ") for name in found] == ["static", *labels]
+    kept = json.loads(results.read_text())
+    assert first_problem(kept, AdaptationJson) is None
+    assert (kept["policy"], kept["settings_chosen_on"], kept["temperature_chosen_on"]) == ("stream", None, "valid")
+    (degree,) = {one["settings"]["temperature"] for one in kept["models"][0]["adapted"]}
+    assert f"settings (temperature chosen on valid): --temperature {degree} --cache-window" in printed
+    given = evaluated(capsys, str(trained), "--temperature", str(degree))
+    assert "context policy stream, with a temperature (not comparable with static figures)" in given
+    assert perplexities(given) == {name: found[name] for name in ("lstm, static", "lstm with temperature")}
+    assert f"settings: --temperature {degree}" in given
+
+
+def test_a_temperature_is_chosen_without_a_look_at_the_text_that_is_scored(capsys, trained, tmp_path):
+    chosen = []
+    for words in ("a saw e here", "d saw k there\nb"):
+        (tmp_path / "text.txt").write_text(f"{words}\n" * 60)
+        printed = evaluated(capsys, str(trained), "--text", str(tmp_path / "text.txt"), "--temperature", "auto")
+        chosen.append(re.findall(r"    chosen on valid: (--temperature .*)", printed))
+    assert chosen[0] == chosen[1] != []
+
+
 @pytest.mark.parametrize(("adapt", "labels"), [("cache", ["with cache"]), ("dynamic", ["with dynamic evaluation"])])
 def test_one_way_to_adapt_is_done_alone(capsys, trained, adapt, labels):
     found = perplexities(evaluated(capsys, str(trained), "--adapt", adapt))
@@ -115,7 +146,12 @@ def test_what_cannot_adapt_is_refused_in_a_line(capsys, corpus, trained, tmp_pat
     assert "ngram is no neural model" in refused(capsys, "evaluate", str(trained), str(ngram), "--adapt", "cache")
     nowhere = ["--adapt", "cache", "--adapt-results", "nowhere/adapted.json"]
     assert "there is no folder" in refused(capsys, "evaluate", str(trained), *nowhere)
+    assert "ngram is no neural model, and --temperature works" in refused(
+        capsys, "evaluate", str(ngram), "--temperature", "2"
+    )
     surprisal = ["--surprisal", str(tmp_path / "surprisal.tsv")]
+    both = ["--adapt", "cache", "--temperature", "2", *surprisal]
+    assert "leave --adapt and --temperature out" in refused(capsys, "evaluate", str(trained), *both)
     assert "leave --adapt out" in refused(capsys, "evaluate", str(trained), "--adapt", "cache", *surprisal)
     assert "give --adapt cache, dynamic or both" in refused(capsys, "evaluate", str(trained), "--tune")
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rnn_lm.conditions import only
+from rnn_lm.conditions import either, given, only
 from rnn_lm.errors import require
 from rnn_lm.limits import check_numbers
 
@@ -16,6 +16,8 @@ _LONGEST_SEGMENT = 10_000
 """The gradient of a segment is kept in memory, activations of all its tokens included."""
 _CACHE, _DYNAMIC = only(adapt=("cache", "both")), only(adapt=("dynamic", "both"))
 _ADAPTS = only(adapt=("cache", "dynamic", "both"))
+_HIGHEST = 100.0
+"""A temperature at which every model is next to uniform."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class DynamicSettings:
 
 @dataclass(frozen=True)
 class AdaptationConfig:
-    """Adaptation at test time, under policy stream, for recurrent models."""
+    """What may be changed at test time, under policy stream: a temperature; adaptation of recurrent models."""
 
     adapt: Literal["none", "cache", "dynamic", "both"] = field(default="none", metadata=only(suite=None))
     """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both
@@ -75,11 +77,34 @@ class AdaptationConfig:
     """Choose the settings of --adapt on the valid split, starting from those given, and print them as flags."""
     tune_tokens: int = field(default=10_000, metadata=only(tune=True))
     """Tokens at the start of valid that --tune reads, again for each setting that it tries."""
-    adapt_results: str | None = field(default=None, metadata=_ADAPTS)
-    """Write what --adapt found to this JSON file: settings, static and adapted figures, differences."""
+    temperature: str | None = field(default=None, metadata=only(suite=None))
+    """Also score with logits divided by this before the softmax, alone and with what --adapt names; auto: by what is
+    best on the valid split, printed as a flag. Default: 1, as the model was trained."""
+    adapt_results: str | None = field(default=None, metadata=either(_ADAPTS, only(temperature=given)))
+    """Write what --adapt and --temperature found to this JSON file: settings, static and other figures, differences."""
     cache: CacheSettings = field(default_factory=CacheSettings)
     dynamic: DynamicSettings = field(default_factory=DynamicSettings)
 
     def __post_init__(self) -> None:
         check_numbers(self)
         require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
+        if self.temperature not in (None, "auto"):
+            value = number(self.temperature)
+            require(
+                value is not None and 0 < value <= _HIGHEST,
+                f"--temperature {self.temperature}: write auto, or a number above 0 and at most {_HIGHEST:g}",
+            )
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What is to be changed at test time, by its flags; none where models are to stay as they are."""
+        found = {"--adapt": self.adapt != "none", "--temperature": self.temperature is not None}
+        return tuple(flag for flag, is_given in found.items() if is_given)
+
+
+def number(text: str) -> float | None:
+    """What ``text`` says, if it is a number."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

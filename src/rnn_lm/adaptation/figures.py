@@ -6,14 +6,14 @@ Nothing here is formatted for a terminal: ``report/adaptation.py`` does that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 
 from rnn_lm.evaluation.figures import TextPerplexity
 from rnn_lm.evaluation.intervals import Effect, Interval, Verdict
 from rnn_lm.evaluation.significance import perplexity_ratio
 
 Settings: TypeAlias = dict[str, int | float | str | None]
-"""Settings of a cache, of dynamic evaluation, or of both, by name."""
+"""Settings of a temperature, of a cache, of dynamic evaluation, or of several of them, by name."""
 
 
 class IntervalJson(TypedDict):
@@ -50,6 +50,7 @@ class AdaptationJson(TypedDict):
 
     policy: Literal["stream"]
     settings_chosen_on: str | None
+    temperature_chosen_on: NotRequired[str | None]
     models: list[AdaptingModelJson]
 
 
@@ -124,15 +125,24 @@ class EvaluatedAdapting:
     Attributes:
         models: in the order in which they were given.
         tuned_tokens: how much of valid their settings were chosen on; None where they were given.
+        temperature_tuned: whether the temperature, which all of valid decides, was not given.
+        adapts: whether any of them adapts; else they have a temperature alone.
     """
 
     models: tuple[AdaptingModel, ...]
     tuned_tokens: int | None = None
+    temperature_tuned: bool = False
+    adapts: bool = True
 
     def to_json(self) -> AdaptationJson:
         """Return it as plain values, which ``json.dumps`` takes."""
         chosen_on = None if self.tuned_tokens is None else f"the first {self.tuned_tokens} tokens of valid"
-        return {"policy": "stream", "settings_chosen_on": chosen_on, "models": [one.to_json() for one in self.models]}
+        return {
+            "policy": "stream",
+            "settings_chosen_on": chosen_on,
+            "temperature_chosen_on": "valid" if self.temperature_tuned else None,
+            "models": [one.to_json() for one in self.models],
+        }
 
 
 def _interval(perplexity: TextPerplexity) -> IntervalJson:

@@ -53,6 +53,7 @@ def read_adapting(
     caches: Sequence[CacheSettings] = (),
     dynamic: Dynamic | None = None,
     *,
+    temperature: float = 1.0,
     block: int = BLOCK,
     name: str = "adapt",
     progress: Progress | None = None,
@@ -64,6 +65,7 @@ def read_adapting(
         text: what to score.
         caches: their windows and thetas; their weights are for ``Reading.mixed_nll_n``.
         dynamic: how the parameters follow the text; None where they stand still.
+        temperature: of the softmax, in what is scored, mixed with the cache and learned from.
         block: most positions read at a time, without ``dynamic``; changes no result.
         name: of the work, for ``progress``.
         progress: told the tokens done and the perplexity so far, that of the first cache's mixture if there is one.
@@ -81,7 +83,7 @@ def read_adapting(
             span = slice(first, min(first + block, len(text)))
             input_k, target_k = input_n[span].to(device), target_n[span].to(device)
             output_kbd, state = model.encode(input_k[:, None], state)
-            nll_k = model.nll_of_output(output_kbd[:, 0], target_k)
+            nll_k = model.nll_of_output(output_kbd[:, 0], target_k, temperature)
             state, hidden_kd = detach(state), output_kbd[:, 0].detach()
             nll_n[span] = nll_k.detach().cpu().double()
             kept = kept or [_ring(one, len(text), block, hidden_kd) for one in caches]

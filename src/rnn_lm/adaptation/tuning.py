@@ -53,13 +53,16 @@ def best_cache(reading: Reading, grid: Sequence[CacheSettings]) -> CacheSettings
     return min(losses, key=losses.__getitem__)
 
 
-def best_dynamic(model: NeuralLanguageModel, text: EncodedText, start: Dynamic, progress: Progress) -> DynamicSettings:
+def best_dynamic(
+    model: NeuralLanguageModel, text: EncodedText, start: Dynamic, progress: Progress, temperature: float = 1.0
+) -> DynamicSettings:
     """The learning rate and then the decay of lowest perplexity on ``text``, climbing from ``start``."""
 
     @functools.cache
     def loss(settings: DynamicSettings) -> float:
         name = f"rate {settings.rate:.1e}, decay {settings.dynamic_decay:.1e}"
-        reading = read_adapting(model, text, (), Dynamic(settings, start.rms), name=name, progress=progress)
+        dynamic = Dynamic(settings, start.rms)
+        reading = read_adapting(model, text, (), dynamic, temperature=temperature, name=name, progress=progress)
         return _loss(reading.nll_n.mean())
 
     best = start.settings

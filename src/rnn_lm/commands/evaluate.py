@@ -65,8 +65,8 @@ class Options:
             raise UserError("evaluate needs at least one model folder, e.g. rnn-lm evaluate runs/train")
         if self.surprisal is not None and len(self.runs) > 1:
             raise UserError("--surprisal writes one model's figures: give one model folder")
-        if self.surprisal is not None and self.adaptation.adapt != "none":
-            raise UserError("--surprisal is that of the static model: leave --adapt out")
+        if self.surprisal is not None and (changed := self.adaptation.flags):
+            raise UserError(f"--surprisal is that of the static model: leave {' and '.join(changed)} out")
 
 
 def run(options: Options) -> None:
@@ -129,7 +129,7 @@ def run_text(options: Options) -> None:
     device = open_device(options.compute)
     models = [open_model(path, progress).to(device) for path in options.runs]
     adaptation = options.adaptation
-    if adaptation.adapt != "none":
+    if adaptation.flags:
         check_adaptation(models, adaptation, overwrite=options.overwrite)
     chosen = splits_for(models, options.split, options.text, progress, options.encoding)
 
@@ -146,7 +146,7 @@ def run_text(options: Options) -> None:
         progress.say(line)
     if options.json is not None:
         write_json(options.json, evaluated.to_json())
-    if adaptation.adapt != "none":
+    if adaptation.flags:
         evaluate_adapted(models, chosen, adaptation, progress, tell_adapted)
     if options.surprisal is not None:
         lines = chosen[0].line_numbers() if chosen[0].line_numbers is not None else None

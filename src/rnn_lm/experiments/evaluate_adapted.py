@@ -1,4 +1,8 @@
-"""Scoring stored models that adapt to the text as they read it, each beside its own static figure."""
+"""Scoring stored models that are changed at test time, each beside its own static figure.
+
+They adapt to the text as they read it, or have a temperature, or both; a temperature chosen on valid is that of the
+static model in all of its readings.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, root_mean_square_gradients
 from rnn_lm.adaptation.figures import AdaptedFigures, AdaptingModel, EvaluatedAdapting, Settings
 from rnn_lm.adaptation.reading import as_scores, read_adapting
+from rnn_lm.adaptation.temperature import best_temperature
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
 from rnn_lm.corpora import Split, load_corpus
 from rnn_lm.errors import UserError
@@ -32,7 +37,8 @@ _DIVERGED = 100.0
 
 @dataclass(frozen=True)
 class Pass:
-    """One reading of the text, which gives a figure without the cache and one with it.
+    """One reading of the text, which gives a figure without the cache and one with it; with neither of the two, that of
+    the temperature alone.
 
     Attributes:
         dynamic: how the parameters move; None where they stand still.
@@ -56,7 +62,8 @@ def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *,
     """Raises ``UserError``, before any work is done, for a model that cannot adapt or results with no place to go."""
     for stored in models:
         if not isinstance(stored.model, NeuralLanguageModel):
-            raise UserError(f"{stored.name} is no neural model, and --adapt works on those alone: leave it out")
+            flag = config.flags[0]
+            raise UserError(f"{stored.name} is no neural model, and {flag} works on those alone: leave it out")
     if config.adapt_results is not None:
         require_output(Path(config.adapt_results), "--adapt-results", overwrite=overwrite)
 
@@ -73,14 +80,15 @@ def evaluate_adapted(
     Args:
         models: neural ones; see ``check_adaptation``.
         chosen: one text, as each model's tokenizer cuts it.
-        config: how to adapt, and where the results go, if anywhere: they are written after each model.
+        config: what to change, and where the results go, if anywhere: they are written after each model.
         progress: told how far the scoring is.
         told: given, as soon as a model is scored, static or adapting, the figures up to it.
 
     Raises:
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
-    figures = EvaluatedAdapting((), config.tune_tokens if config.tune else None)
+    tuned = config.tune_tokens if config.tune else None
+    figures = EvaluatedAdapting((), tuned, config.temperature == "auto", config.adapt != "none")
     for stored, split in zip(models, chosen, strict=True):
         before = figures.models
         for model in _adapting(stored, split, config, progress):
@@ -111,8 +119,8 @@ def _adapting(
 
 def _other_splits(stored: StoredModel, config: AdaptationConfig) -> dict[str, EncodedText]:
     """What is needed of the models' corpus besides the text to score: valid for tuning, train for mean squares."""
-    names = ["valid"] if config.tune else []
-    if config.adapt != "cache" and config.dynamic.dynamic_update == "rms":
+    names = ["valid"] if config.tune or config.temperature == "auto" else []
+    if config.adapt in ("dynamic", "both") and config.dynamic.dynamic_update == "rms":
         names.append("train")
     splits = load_corpus(stored.corpus, tokenizer=stored.tokenizer).splits if names else {}
     return {name: splits[name].encoded(stored.vocabulary) for name in names}
@@ -125,37 +133,65 @@ def _adapted(
     splits: dict[str, EncodedText],
     progress: Progress,
 ) -> Iterator[_Scored]:
-    """Every way of adapting that ``--adapt`` names."""
-    for one in _passes(model, config, splits, progress):
+    """The text with the temperature alone, if there is one, and with every way of adapting that ``--adapt`` names."""
+    temperature = _temperature(model, config, splits, progress)
+    fixed: Settings = {} if temperature is None else {"temperature": temperature}
+    warm = [] if temperature is None else ["temperature"]
+    for one in _passes(model, config, splits, temperature, progress):
         started = time.monotonic()
         caches = [one.cache] if one.cache else []
-        name = "dynamic" if one.dynamic else "cache"
-        reading = read_adapting(model, text, caches, one.dynamic, name=name, progress=progress)
+        name = "dynamic" if one.dynamic else "cache" if one.cache else "temperature"
+        reading = read_adapting(
+            model, text, caches, one.dynamic, temperature=temperature or 1.0, name=name, progress=progress
+        )
         if one.dynamic and not float(reading.nll_n.mean()) < _DIVERGED:
             rate = one.dynamic.settings.rate
             raise UserError(f"the model runs away from the text at --dynamic-rate {rate:g}: lower it")
         speed = len(text) / (time.monotonic() - started)
-        moving: Settings = asdict(one.dynamic.settings) if one.dynamic else {}
-        if one.dynamic:
-            yield _Scored("with dynamic evaluation", moving, as_scores(text, reading.nll_n), speed)
+        moving = fixed | (asdict(one.dynamic.settings) if one.dynamic else {})
+        parts = [*warm, "dynamic evaluation"] if one.dynamic else warm
+        if one.dynamic or not one.cache:
+            yield _Scored(_label(parts), moving, as_scores(text, reading.nll_n), speed)
         if one.cache:
             scores = as_scores(text, reading.mixed_nll_n(0, one.cache.cache_weight))
-            label = "with dynamic evaluation and cache" if one.dynamic else "with cache"
-            yield _Scored(label, moving | asdict(one.cache), scores, speed)
+            yield _Scored(_label([*parts, "cache"]), moving | asdict(one.cache), scores, speed)
+
+
+def _label(parts: Sequence[str]) -> str:
+    """What stands beside the model's name, e.g. "with temperature, dynamic evaluation and cache"."""
+    *others, last = parts
+    return f"with {', '.join(others)} and {last}" if others else f"with {last}"
+
+
+def _temperature(
+    model: NeuralLanguageModel, config: AdaptationConfig, splits: dict[str, EncodedText], progress: Progress
+) -> float | None:
+    """The one that is given, or best for the static model on valid; None: none is wanted."""
+    if config.temperature == "auto":
+        return best_temperature(model, splits["valid"], progress)
+    return None if config.temperature is None else float(config.temperature)
 
 
 def _passes(
-    model: NeuralLanguageModel, config: AdaptationConfig, splits: dict[str, EncodedText], progress: Progress
+    model: NeuralLanguageModel,
+    config: AdaptationConfig,
+    splits: dict[str, EncodedText],
+    temperature: float | None,
+    progress: Progress,
 ) -> Iterator[Pass]:
-    """The readings that ``--adapt`` asks for, one after the other, with settings given or tuned."""
+    """The readings that are asked for, one after the other, with settings given or tuned at the temperature."""
+    degree = temperature or 1.0
     valid = beginning(splits["valid"], config.tune_tokens) if config.tune else None
 
     def cache(dynamic: Dynamic | None) -> CacheSettings:
         if valid is None:
             return config.cache
         grid = cache_grid(config.cache)
-        return best_cache(read_adapting(model, valid, grid, dynamic, name="tune cache", progress=progress), grid)
+        reading = read_adapting(model, valid, grid, dynamic, temperature=degree, name="tune cache", progress=progress)
+        return best_cache(reading, grid)
 
+    if temperature is not None:
+        yield Pass(None, None)
     if config.adapt in ("cache", "both"):
         yield Pass(None, cache(None))
     if config.adapt in ("dynamic", "both"):
@@ -164,5 +200,5 @@ def _passes(
             rms = root_mean_square_gradients(model, splits["train"], config.dynamic.dynamic_length, progress)
         dynamic = Dynamic(replace(config.dynamic, dynamic_rate=config.dynamic.rate), rms)
         if valid is not None:
-            dynamic = replace(dynamic, settings=best_dynamic(model, valid, dynamic, progress))
+            dynamic = replace(dynamic, settings=best_dynamic(model, valid, dynamic, progress, degree))
         yield Pass(dynamic, cache(dynamic) if config.adapt == "both" else None)

@@ -199,18 +199,28 @@ class NeuralLanguageModel(nn.Module):
         output_tbd, state = self.encode(input_tb, state)
         return self.nll_of_output(output_tbd.flatten(0, 1), target_tb.flatten()).view_as(target_tb), state
 
-    def nll_of_output(self, output_nd: Float[Tensor, "N D"], target_n: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
-        """-log P(target) of encoded positions, in nats, 0 for padding. Logits exist for a chunk of them at a time."""
-        if self.adaptive is not None:
+    def nll_of_output(
+        self, output_nd: Float[Tensor, "N D"], target_n: Int[Tensor, "N"], temperature: float = 1.0
+    ) -> Float[Tensor, "N"]:
+        """-log P(target) of encoded positions, in nats, 0 for padding. Logits exist for a chunk of them at a time.
+
+        Args:
+            output_nd: see ``encode``.
+            target_n: ids.
+            temperature: what logits are divided by before the softmax.
+        """
+        if self.adaptive is not None and temperature == 1:
             return adaptive_nll(self.adaptive, output_nd, target_n)
-        if not torch.is_grad_enabled():
-            return nll(output_nd, self.output_product, target_n)
-        nll_n = [
-            nn.functional.cross_entropy(
-                self.logits(output_nd[rows]), target_n[rows], ignore_index=IGNORE, reduction="none"
-            )
-            for rows in chunks(len(target_n), self.vocabulary_size)
-        ]
+        if self.adaptive is None and not torch.is_grad_enabled():
+            product = self.output_product
+            if temperature != 1:
+                output_nd, product = output_nd / temperature, product._replace(bias_v=product.bias_v / temperature)
+            return nll(output_nd, product, target_n)
+        nll_n: list[Tensor] = []
+        for rows in chunks(len(target_n), self.vocabulary_size):
+            logits_rv = self.logits(output_nd[rows])
+            logits_rv = logits_rv if temperature == 1 else logits_rv / temperature
+            nll_n.append(nn.functional.cross_entropy(logits_rv, target_n[rows], ignore_index=IGNORE, reduction="none"))
         return torch.cat(nll_n)
 
 
