@@ -125,9 +125,13 @@ CONDITIONAL = [
     ("evaluate", "--policy sentence", "run --surprisal x.tsv", "run", "--surprisal"),
     ("evaluate", "--tune", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
     ("evaluate", "--tune-tokens 9", "run --adapt cache --tune", "run --adapt cache", "--tune"),
+    ("evaluate", "--tune-tokens 9", "run --mc-dropout 3 --temperature auto", "run --mc-dropout 3", "--tune"),
+    ("evaluate", "--mc-dropout 3", "run", "run --suite pairs.tsv", "leave out --suite"),
+    ("evaluate", "--mc-seed 3", "run --mc-dropout 3", "run", "--mc-dropout above 0"),
     ("evaluate", "--temperature auto", "run", "run --suite pairs.tsv", "leave out --suite"),
     ("evaluate", "--adapt-results x.json", "run --adapt cache", "run", "--adapt cache, dynamic or both"),
     ("evaluate", "--adapt-results x.json", "run --temperature 2", "run", "--temperature"),
+    ("evaluate", "--adapt-results x.json", "run --mc-dropout 2", "run", "--mc-dropout above 0"),
     *(
         ("evaluate", given, "run --adapt both", f"run --adapt {other}", f"--adapt {own} or both")
         for own, other, settings in (

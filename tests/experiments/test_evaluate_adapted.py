@@ -96,6 +96,28 @@ def test_a_temperature_is_labelled_alone_and_with_every_way_to_adapt(capsys, tra
     assert f"settings: --temperature {degree}" in given
 
 
+def test_monte_carlo_dropout_is_labelled_and_repeats_by_its_flags(capsys, corpus, trained, tmp_path):
+    dropping = tmp_path / "dropping"
+    assert main(["train", "--corpus", str(corpus), "--out", str(dropping), *TRAINING, "--dropout-output", "0.4"]) == 0
+    arguments = ["--mc-dropout", "3", "--temperature", "auto", "--tune-tokens", "50"]
+    results = tmp_path / "sampled.json"
+    printed = evaluated(capsys, str(dropping), *arguments, "--adapt-results", str(results))
+    assert "context policy stream, with a temperature and with Monte-Carlo dropout" in printed
+    found = perplexities(printed)
+    labels = ["with temperature", "with temperature and Monte-Carlo dropout"]
+    assert [name.removeprefix("dropping").strip(", ") for name in found] == ["static", *labels]
+    kept = json.loads(results.read_text())
+    assert first_problem(kept, AdaptationJson) is None
+    settings = kept["models"][0]["adapted"][1]["settings"]
+    assert (settings["mc_dropout"], settings["mc_seed"], kept["temperature_chosen_on"]) == (3, 1, "valid")
+    *_, flags = re.findall(r"chosen on valid: (.*)", printed)
+    label = "dropping with temperature and Monte-Carlo dropout"
+    assert perplexities(evaluated(capsys, str(dropping), *flags.split()))[label] == found[label]
+    alone = perplexities(evaluated(capsys, str(dropping), "--mc-dropout", "3"))
+    assert list(alone) == ["dropping, static", "dropping with Monte-Carlo dropout"]
+    assert "lstm was trained without dropout" in refused(capsys, "evaluate", str(trained), "--mc-dropout", "3")
+
+
 def test_a_temperature_is_chosen_without_a_look_at_the_text_that_is_scored(capsys, trained, tmp_path):
     chosen = []
     for words in ("a saw e here", "d saw k there\nb"):
@@ -181,6 +203,7 @@ def test_a_few_sentences_are_adapted_to_without_an_interval(capsys, trained, tmp
         ("--cache-theta", "nan"), ("--cache-theta", "inf"), ("--cache-theta", "1e300"), ("--cache-weight", "nan"),
         ("--cache-weight", "1"), ("--dynamic-rate", "inf"), ("--dynamic-rate", "nan"), ("--dynamic-decay", "nan"),
         ("--dynamic-length", "1000000000000"), ("--dynamic-length", "0"), ("--tune-tokens", "0"),
+        ("--mc-dropout", "-1"), ("--mc-seed", "-1"),
     ],
 )  # fmt: skip
 def test_settings_beyond_sense_are_refused(capsys, trained, flag, value):

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rnn_lm.conditions import either, given, only
+from rnn_lm.conditions import above, either, given, only
 from rnn_lm.errors import require
 from rnn_lm.limits import check_numbers
 
@@ -16,6 +16,7 @@ _LONGEST_SEGMENT = 10_000
 """The gradient of a segment is kept in memory, activations of all its tokens included."""
 _CACHE, _DYNAMIC = only(adapt=("cache", "both")), only(adapt=("dynamic", "both"))
 _ADAPTS = only(adapt=("cache", "dynamic", "both"))
+_MOST_SAMPLES = 100_000
 _HIGHEST = 100.0
 """A temperature at which every model is next to uniform."""
 
@@ -68,26 +69,39 @@ class DynamicSettings:
 
 @dataclass(frozen=True)
 class AdaptationConfig:
-    """What may be changed at test time, under policy stream: a temperature; adaptation of recurrent models."""
+    """What may be changed at test time, under policy stream: adaptation, a temperature, dropout."""
 
     adapt: Literal["none", "cache", "dynamic", "both"] = field(default="none", metadata=only(suite=None))
     """Also score with the model adapting to the text as it reads: with a neural cache, with dynamic evaluation, or both
     (each alone, and the two together). The static figures stay; what adapts is labelled."""
     tune: bool = field(default=False, metadata=_ADAPTS)
     """Choose the settings of --adapt on the valid split, starting from those given, and print them as flags."""
-    tune_tokens: int = field(default=10_000, metadata=only(tune=True))
-    """Tokens at the start of valid that --tune reads, again for each setting that it tries."""
+    tune_tokens: int = field(
+        default=10_000, metadata=either(only(tune=True), only(temperature="auto", mc_dropout=above(0)))
+    )
+    """Tokens at the start of valid that --tune reads, again for each setting that it tries; and the temperature of
+    --mc-dropout."""
     temperature: str | None = field(default=None, metadata=only(suite=None))
     """Also score with logits divided by this before the softmax, alone and with what --adapt names; auto: by what is
     best on the valid split, printed as a flag. Default: 1, as the model was trained."""
-    adapt_results: str | None = field(default=None, metadata=either(_ADAPTS, only(temperature=given)))
-    """Write what --adapt and --temperature found to this JSON file: settings, static and other figures, differences."""
+    mc_dropout: int = field(default=0, metadata=only(suite=None))
+    """Also score by Monte-Carlo dropout: the mean of the probabilities under this many draws of the dropout masks that
+    the model was trained with (Gal and Ghahramani 2016). Does not go together with --adapt in one figure."""
+    mc_seed: int = field(default=1, metadata=only(mc_dropout=above(0)))
+    """Seeds these masks."""
+    adapt_results: str | None = field(
+        default=None, metadata=either(_ADAPTS, only(temperature=given), only(mc_dropout=above(0)))
+    )
+    """Write what --adapt, --temperature and --mc-dropout found to this JSON file: settings, static and other figures,
+    differences."""
     cache: CacheSettings = field(default_factory=CacheSettings)
     dynamic: DynamicSettings = field(default_factory=DynamicSettings)
 
     def __post_init__(self) -> None:
         check_numbers(self)
         require(self.tune_tokens >= 1, "--tune-tokens must be at least 1")
+        require(0 <= self.mc_dropout <= _MOST_SAMPLES, f"--mc-dropout must be 0 to {_MOST_SAMPLES:,} samples")
+        require(self.mc_seed >= 0, "--mc-seed must not be negative")
         if self.temperature not in (None, "auto"):
             value = number(self.temperature)
             require(
@@ -96,9 +110,18 @@ class AdaptationConfig:
             )
 
     @property
+    def fixed_temperature(self) -> float | None:
+        """The temperature that is given; None: there is none, or it is to be chosen."""
+        return None if self.temperature in (None, "auto") else float(self.temperature)
+
+    @property
     def flags(self) -> tuple[str, ...]:
         """What is to be changed at test time, by its flags; none where models are to stay as they are."""
-        found = {"--adapt": self.adapt != "none", "--temperature": self.temperature is not None}
+        found = {
+            "--adapt": self.adapt != "none",
+            "--temperature": self.temperature is not None,
+            "--mc-dropout": self.mc_dropout > 0,
+        }
         return tuple(flag for flag, is_given in found.items() if is_given)
 
 

@@ -13,7 +13,8 @@ from rnn_lm.evaluation.intervals import Effect, Interval, Verdict
 from rnn_lm.evaluation.significance import perplexity_ratio
 
 Settings: TypeAlias = dict[str, int | float | str | None]
-"""Settings of a temperature, of a cache, of dynamic evaluation, or of several of them, by name."""
+"""Settings of a temperature, of a cache, of dynamic evaluation, of Monte-Carlo dropout, or of several of them, by
+name."""
 
 
 class IntervalJson(TypedDict):
@@ -125,14 +126,14 @@ class EvaluatedAdapting:
     Attributes:
         models: in the order in which they were given.
         tuned_tokens: how much of valid their settings were chosen on; None where they were given.
-        temperature_tuned: whether the temperature, which all of valid decides, was not given.
-        adapts: whether any of them adapts; else they have a temperature alone.
+        temperature_tuned: whether the temperature was chosen on valid as well, and not given.
+        flags: what was asked for: see ``AdaptationConfig.flags``.
     """
 
     models: tuple[AdaptingModel, ...]
     tuned_tokens: int | None = None
     temperature_tuned: bool = False
-    adapts: bool = True
+    flags: tuple[str, ...] = ("--adapt",)
 
     def to_json(self) -> AdaptationJson:
         """Return it as plain values, which ``json.dumps`` takes."""

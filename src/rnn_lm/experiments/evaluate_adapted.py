@@ -1,7 +1,7 @@
 """Scoring stored models that are changed at test time, each beside its own static figure.
 
 They adapt to the text as they read it, or have a temperature, or both; a temperature chosen on valid is that of the
-static model in all of its readings.
+static model in all of these readings. Monte-Carlo dropout is a reading of its own, with a temperature of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from rnn_lm.adaptation.config import AdaptationConfig, CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, root_mean_square_gradients
 from rnn_lm.adaptation.figures import AdaptedFigures, AdaptingModel, EvaluatedAdapting, Settings
+from rnn_lm.adaptation.monte_carlo import best_sampling_temperature, has_dropout, sampled_nll
 from rnn_lm.adaptation.reading import as_scores, read_adapting
 from rnn_lm.adaptation.temperature import best_temperature
 from rnn_lm.adaptation.tuning import beginning, best_cache, best_dynamic, cache_grid
@@ -64,6 +65,8 @@ def check_adaptation(models: Sequence[StoredModel], config: AdaptationConfig, *,
         if not isinstance(stored.model, NeuralLanguageModel):
             flag = config.flags[0]
             raise UserError(f"{stored.name} is no neural model, and {flag} works on those alone: leave it out")
+        if config.mc_dropout and not has_dropout(stored.model.config):
+            raise UserError(f"{stored.name} was trained without dropout, so --mc-dropout has no masks to draw")
     if config.adapt_results is not None:
         require_output(Path(config.adapt_results), "--adapt-results", overwrite=overwrite)
 
@@ -88,7 +91,7 @@ def evaluate_adapted(
         UserError: a model cannot adapt, its corpus cannot be read, or the file of results cannot be written.
     """
     tuned = config.tune_tokens if config.tune else None
-    figures = EvaluatedAdapting((), tuned, config.temperature == "auto", config.adapt != "none")
+    figures = EvaluatedAdapting((), tuned, config.temperature == "auto", config.flags)
     for stored, split in zip(models, chosen, strict=True):
         before = figures.models
         for model in _adapting(stored, split, config, progress):
@@ -155,6 +158,29 @@ def _adapted(
         if one.cache:
             scores = as_scores(text, reading.mixed_nll_n(0, one.cache.cache_weight))
             yield _Scored(_label([*parts, "cache"]), moving | asdict(one.cache), scores, speed)
+    if config.mc_dropout:
+        yield _sampled(model, text, config, splits, progress)
+
+
+def _sampled(
+    model: NeuralLanguageModel,
+    text: EncodedText,
+    config: AdaptationConfig,
+    splits: dict[str, EncodedText],
+    progress: Progress,
+) -> _Scored:
+    """The text by Monte-Carlo dropout, at a temperature of its own where that is chosen on valid."""
+    samples, seed, temperature = config.mc_dropout, config.mc_seed, config.fixed_temperature
+    if config.temperature == "auto":
+        valid = beginning(splits["valid"], config.tune_tokens)
+        temperature = best_sampling_temperature(model, valid, samples, seed, progress)
+    started = time.monotonic()
+    nll_kn = sampled_nll(model, text, samples, seed=seed, temperatures=[temperature or 1.0], progress=progress)
+    speed = len(text) / (time.monotonic() - started)
+    fixed: Settings = {} if temperature is None else {"temperature": temperature}
+    parts = ["Monte-Carlo dropout"] if temperature is None else ["temperature", "Monte-Carlo dropout"]
+    settings = fixed | {"mc_dropout": samples, "mc_seed": seed}
+    return _Scored(_label(parts), settings, as_scores(text, nll_kn[0]), speed)
 
 
 def _label(parts: Sequence[str]) -> str:
@@ -169,7 +195,7 @@ def _temperature(
     """The one that is given, or best for the static model on valid; None: none is wanted."""
     if config.temperature == "auto":
         return best_temperature(model, splits["valid"], progress)
-    return None if config.temperature is None else float(config.temperature)
+    return config.fixed_temperature
 
 
 def _passes(

@@ -9,6 +9,11 @@ from rnn_lm.evaluation.intervals import number_text
 from rnn_lm.limits import flag
 from rnn_lm.report.evaluation import figures_text, p_value_text
 
+_SAID = {
+    "--adapt": "adapting to the text while reading it",
+    "--temperature": "with a temperature",
+    "--mc-dropout": "with Monte-Carlo dropout",
+}
 TEMPERATURE = "temperature"
 """The one setting that ``--tune`` does not choose: ``--temperature auto`` does."""
 HEADER = "context policy stream, {} (not comparable with static figures)"
@@ -21,7 +26,8 @@ def newest_adapted(figures: EvaluatedAdapting) -> Iterator[str]:
         yield from _adapted(model, model.adapted[-1], figures)
     else:
         if len(figures.models) == 1:
-            yield HEADER.format("adapting to the text while reading it" if figures.adapts else "with a temperature")
+            said = [_SAID[flag] for flag in figures.flags if flag == "--adapt" or "--adapt" not in figures.flags]
+            yield HEADER.format(" and ".join(said))
         yield f"  {model.name}, static: {figures_text(model.static)}"
 
 
@@ -37,7 +43,13 @@ def _adapted(model: AdaptingModel, adapted: AdaptedFigures, figures: EvaluatedAd
 
 def _origin(settings: Settings, figures: EvaluatedAdapting) -> str:
     """Where settings come from, the temperature perhaps from elsewhere than the others."""
-    tuned = {name: figures.temperature_tuned if name == TEMPERATURE else figures.tuned_tokens for name in settings}
+    tuned = {
+        name: figures.temperature_tuned if name == TEMPERATURE else figures.tuned_tokens
+        for name in settings
+        if not name.startswith("mc_")
+    }
+    if not tuned:
+        return "settings"
     if len(set(map(bool, tuned.values()))) == 1:
         return "chosen on valid" if any(tuned.values()) else "settings"
     return f"settings ({TEMPERATURE if tuned[TEMPERATURE] else 'all but the ' + TEMPERATURE} chosen on valid)"
