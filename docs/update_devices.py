@@ -1,6 +1,7 @@
-"""Fill in docs/devices.md: a run of two processes one of which is killed, and the table of speeds.
+"""Fill in docs/devices.md: a run of two processes one of which is killed, and the tables of speeds.
 
-    python docs/update_devices.py --data-dir path/to/ptb [--speeds benchmarks/results/processes.json]
+    python docs/update_devices.py --data-dir path/to/ptb        the run
+    python docs/update_devices.py --speeds benchmarks/results/processes.json --gpu benchmarks/results/device.json
 
 The killed run is a real one, on Penn Treebank; what it prints is what the page shows, progress lines left out.
 """
@@ -66,16 +67,37 @@ def speeds(path: Path) -> str:
     return "\n".join(lines)
 
 
+def gpu_speeds(path: Path) -> str:
+    """The table of ``benchmarks/device.py``, and on what it was measured."""
+    found = json.loads(path.read_text())
+    lines = [
+        "| model | precision | batch | cell, softmax | tokens/s | bare LSTM layers | against them | device works |",
+        "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for row in found["rows"]:
+        ratio, precision = row["against_cudnn"], {"bf16-mixed": "bfloat16", "32-true": "float32"}[row["precision"]]
+        busy = "" if row["busy"] is None else f"{min(row['busy'], 1.0):.0%}"
+        lines.append(
+            f"| {row['name']} | {precision} | {row['batch']} | {row['cell']}, {row['softmax']} | "
+            f"{row['tokens_per_second']:,.0f} | {row['bare_tokens_per_second']:,.0f} | "
+            f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}] | {busy} |"
+        )
+    return "\n".join([*lines, "", f"{found['device']}, torch {found['torch']}, {found['date']}."])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fill in docs/devices.md.")
     parser.add_argument("--data-dir", help="folder with Penn Treebank; without it the transcript stays")
     parser.add_argument("--speeds", type=Path, help="what benchmarks/processes.py has written")
+    parser.add_argument("--gpu", type=Path, help="what benchmarks/device.py has written")
     arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     if arguments.data_dir:
         page = put(page, "transcript", transcript(arguments.data_dir))
     if arguments.speeds:
         page = put(page, "processes", speeds(arguments.speeds))
+    if arguments.gpu:
+        page = put(page, "gpu", gpu_speeds(arguments.gpu))
     write_atomically(PAGE, page)
 
 

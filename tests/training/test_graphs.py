@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,6 @@ from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.graphs import RecordedSteps
 from rnn_lm.training.loop import Computed
-from rnn_lm.training.optimizer import build_optimizer
 from rnn_lm.training.trainer import Trainer
 
 VOCABULARY_SIZE = 20
@@ -69,11 +69,26 @@ class Rerun:
         return work()
 
 
+class NoCuda:
+    """Stands where the trainer makes a recorder, until it is given one of these tests'."""
+
+    def record(self, work: Callable[[], Computed]) -> Any:
+        raise AssertionError(work)
+
+    within = record
+
+
 class Late(Runtime):
     most_unread = 8
 
 
-def trainer_on(data: Any, recorded: bool, refused: bool = False, **changed: Any) -> tuple[Trainer, Rerun]:
+class Recording(Late):
+    records = True
+
+
+def trainer_on(
+    data: Any, recorded: bool, refused: bool = False, folder: Path | None = None, **changed: Any
+) -> tuple[Trainer, Rerun]:
     cell = changed.pop("cell", "lstm")
     config = ModelConfig(
         cell=cell, hidden_size=16, layers=2, last_hidden_size=None if cell == "attention" else 8, heads=2,
@@ -83,13 +98,18 @@ def trainer_on(data: Any, recorded: bool, refused: bool = False, **changed: Any)
     settings: dict[str, Any] = {"budget": "60steps", "batch_size": 4, "bptt_length": 9, "softmax_samples": 7}
     training = TrainingConfig(**{**settings, "learning_rate": 0.01, "clip_threshold": 0.3, **changed})
     model = family_of(cell).build(VOCABULARY_SIZE, 8, config, generator(1, "initialization"))
-    trainer = Trainer(model, data, training, None, SilentProgress(), runtime=Late())
+    runtime = Recording() if recorded else Late()
+    trainer = Trainer(model, data, training, folder, SilentProgress(), runtime=runtime)
     recorder = Rerun(trainer, refused)
     if recorded:
-        trainer.optimizer = build_optimizer(model, training, recorded=True)
         plain = super(Trainer, trainer).compute
         trainer.recorded = RecordedSteps(plain, trainer.next_token.columns, recorder)
     return trainer, recorder
+
+
+@pytest.fixture(autouse=True)
+def _no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_lm.training.trainer.CudaRecorder", lambda *_: NoCuda())
 
 
 @pytest.mark.parametrize(
@@ -142,3 +162,23 @@ def test_a_rate_that_is_a_tensor_is_set_in_place(tiny_data: Any) -> None:
     trainer.step()
     assert all(group["lr"] is place for group, place in zip(trainer.optimizer.param_groups, places, strict=True))
     assert float(places[0]) > 0
+
+
+def test_a_recorded_run_is_resumed_where_it_stopped(tiny_data: Any, tmp_path: Path) -> None:
+    whole, _ = trainer_on(tiny_data, recorded=True)
+    first, _ = trainer_on(tiny_data, recorded=True, folder=tmp_path)
+    for _ in range(30):
+        whole.step()
+        first.log.add(first.step())
+    first.checkpoint.write(first.log)
+    first.log.close()
+    resumed, recorder = trainer_on(tiny_data, recorded=True, folder=tmp_path)
+    assert resumed.position.step == 30
+    assert all(isinstance(group["lr"], torch.Tensor) for group in resumed.optimizer.param_groups)
+    for _ in range(20):
+        whole.step()
+        resumed.step()
+    resumed.log.close()
+    assert recorder.count > 0
+    for weight, other in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)

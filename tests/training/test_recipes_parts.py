@@ -131,20 +131,25 @@ class _Recording(Callback):
         self.trainer, self.biases = trainer, []
 
     def step_taken(self) -> None:
-        self.biases.append(self.trainer.model.decoder.bias.detach().clone())
+        self.biases.append(self.trainer.model.output_product.bias_v.detach().clone())
 
 
 def test_a_run_that_averages_its_tail_keeps_the_mean_of_it_and_resumes_to_the_bit(tiny_data, tmp_path):
     settings = {"averaging": "tail", "averaging_share": 0.4, "learning_rate": 0.02, "schedule": "constant"}
     whole = make_trainer(tiny_data, **settings)
     recording, train = _Recording(whole), whole.train
-    whole.train = lambda: (whole.callbacks.append(recording), train())
+
+    def watched() -> None:
+        whole.callbacks.append(recording)
+        train()
+
+    whole.train = watched
     log = whole.run("tiny").log
     mean = torch.stack(recording.biases[18:]).mean(0)
     assert whole.position.averaged_steps == 12
     torch.testing.assert_close(whole.average.tensors()["average.decoder.bias"], mean)
     assert whole.position.best_step == 30
-    torch.testing.assert_close(whole.model.decoder.bias.detach(), mean)
+    torch.testing.assert_close(whole.model.output_product.bias_v.detach(), mean)
 
     stopped = make_trainer(tiny_data, tmp_path, **settings)
     interrupt_after(stopped, 24)

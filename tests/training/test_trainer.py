@@ -304,6 +304,16 @@ def test_a_budget_in_seconds_is_planned_again_when_the_machine_gets_faster(tiny_
     assert position.seconds == pytest.approx(3, rel=0.1)
 
 
+def test_a_budget_in_seconds_is_planned_by_played_steps_where_steps_are_recorded(tiny_data, clock):
+    """The first 40 steps are ten times slower, being recorded: what comes after tells how many there is time for."""
+    trainer = make_trainer(tiny_data, budget="20s", softmax="exact")
+    trainer.runtime.records = True
+    clock.drive(trainer, lambda step: 0.1 if step < 40 else 0.01)
+    position = trainer.run("tiny").position
+    assert position.seconds == pytest.approx(20, rel=0.03)
+    assert position.step == pytest.approx(40 + (20 - 4) / 0.01, rel=0.03)
+
+
 @pytest.mark.parametrize("busy", [(0.0, 0.15), (0.4, 0.55), (0.75, 0.9)])
 def test_a_while_in_which_the_machine_is_busy_costs_the_steps_of_that_while_alone(tiny_data, clock, busy):
     """Three times as slow for 15 % of the time: the run lasts its budget, and has the steps that there was time for."""
