@@ -5,7 +5,8 @@
 
 Without attention all that the decoder knows of a sentence is a state of fixed size (Sutskever, Vinyals and Le 2014).
 With it, the decoder looks at every state of the encoder at each step (Bahdanau, Cho and Bengio 2015; scores as dot
-products, Luong, Pham and Manning 2015). What that is worth grows with the sentence, so BLEU is given by length, too.
+products, Luong, Pham and Manning 2015), and at the piece that was read there (Gehring et al. 2017). What that is worth
+grows with the sentence, so BLEU is given by length, too.
 
 Data: a folder with train, val and test_2016_flickr, each as .de.gz and .en.gz, line by line. Needs rnn-lm[subwords] for
 the pieces of words, which are learned from train in both languages together, and sacrebleu for the score.
@@ -79,7 +80,11 @@ class Translator(nn.Module):
 
     def encode(self, source_tb: Tensor, lengths_b: Tensor) -> tuple[Tensor, Tensor, layers.State]:
         """Return the encoder's states (B, S, H), where they are padding, and the state that the decoder starts from."""
-        memory_sbh, state = self.encoder(self.dropout(self.vectors(source_tb)), lengths_b=lengths_b)
+        read_sbe = self.dropout(self.vectors(source_tb))
+        memory_sbh, state = self.encoder(read_sbe, lengths_b=lengths_b)
+        # The piece itself is looked at, too (Gehring et al. 2017, section 3.3): states are much alike as long as the
+        # encoder has learned little, and attention finds nothing in them.
+        memory_sbh = memory_sbh + read_sbe
         outside_bs = (torch.arange(len(source_tb)).unsqueeze(1) >= lengths_b).T
         start = tuple(torch.cat([part[0], part[1]], dim=1).unsqueeze(0) for part in state)
         return memory_sbh.transpose(0, 1), outside_bs, start
