@@ -78,6 +78,10 @@ CONDITIONAL = [
         "--mogrifier-rounds 1",
     ),
     ("train", "--dropout-between 0.1", "--layers 2", "", "--layers 2 or more"),
+    ("train", "--dropout-state 0.1", "", "--cell gru", "--cell lstm, mogrifier, rnn, rnn-relu or slstm"),
+    ("train", "--cap-input-gate", "--cell mogrifier", "--cell gru", "--cell lstm or mogrifier"),
+    ("train", "--skip-connections", "--layers 2", "", "--layers 2 or more"),
+    ("train", "--skip-connections", "--layers 2", "--layers 2 --cell attention", "another --cell than attention"),
     ("train", "--dropout-masks step", "--dropout-output 0.1", "", "--dropout-input above 0"),
     (
         "train",

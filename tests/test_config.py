@@ -73,6 +73,8 @@ def test_these_are_refused(text):
         (ModelConfig, {"last_hidden_size": 4}, "--last-hidden-size needs --layers 2"),
         (ModelConfig, {"layers": 2, "last_hidden_size": 0}, "--last-hidden-size"),
         (ModelConfig, {"dropout_embedding": 1.0}, "--dropout-embedding"),
+        (ModelConfig, {"dropout_state": -0.1}, "--dropout-state"),
+        (ModelConfig, {"layers": 2, "last_hidden_size": 4, "skip_connections": True}, "leave out --last-hidden-size"),
         (ModelConfig, {"init_range": 0.0}, "--init-range"),
         (ModelConfig, {"embedding_range": 0.0}, "--embedding-range"),
         (ModelConfig, {"mogrifier_rounds": -1}, "--mogrifier-rounds"),

@@ -171,6 +171,11 @@ class ModelConfig:
     last_hidden_size: int | None = field(default=None, metadata=only(cell=other_than("attention")))
     """Units of the last layer, where they are to be others (of two layers or more): as many as the embedding has
     dimensions, and weights are tied without a projection. Default: --hidden-size."""
+    skip_connections: bool = field(default=False, metadata=only(layers=least(2), cell=other_than("attention")))
+    """Decode from the sum of all layers' outputs instead of the last one's (Melis et al. 2018)."""
+    cap_input_gate: bool = field(default=False, metadata=only(cell=reads("cap_input_gate")))
+    """Hold an LSTM's input gate at most at one minus its forget gate, so that the cell state stays bounded (Melis et
+    al. 2018)."""
     mogrifier_rounds: int = field(default=5, metadata=only(cell=reads("mogrifier_rounds")))
     """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
     mogrifier_rank: int = field(default=90, metadata=only(cell=reads("mogrifier_rank"), mogrifier_rounds=least(1)))
@@ -206,12 +211,20 @@ class ModelConfig:
     """Dropout on the last layer's output."""
     dropout_masks: Literal["segment", "step"] = field(
         default="segment",
-        metadata=either(only(dropout_input=above(0)), only(dropout_between=above(0)), only(dropout_output=above(0))),
+        metadata=either(
+            only(dropout_input=above(0)),
+            only(dropout_between=above(0)),
+            only(dropout_output=above(0)),
+            only(dropout_state=above(0)),
+        ),
     )
-    """Whether dropout on input, between layers and on output keeps one mask for a segment's time steps (Gal and
-    Ghahramani 2016) or draws one at each step (Zaremba et al. 2014)."""
+    """Whether dropout on input, between layers, on output and on the state keeps one mask for a segment's time steps
+    (Gal and Ghahramani 2016) or draws one at each step (Zaremba et al. 2014)."""
     dropout_recurrent: float = 0.0
     """DropConnect on the hidden-to-hidden matrices, one mask per segment (Merity et al. 2018)."""
+    dropout_state: float = field(default=0.0, metadata=only(cell=reads("dropout_state")))
+    """Dropout on the hidden state where it enters the next step's products (Gal and Ghahramani 2016); what is carried
+    and decoded is whole. Run by the equations, which is slower than torch's kernels."""
     forget_bias: float = field(default=1.0, metadata=only(cell=reads("forget_bias")))
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
     embedding_range: float = field(default=0.4, metadata=only(cell=other_than("attention"), init_range=None))
@@ -232,9 +245,9 @@ class ModelConfig:
         check_numbers(self)
         at_most(self, layers=MOST_LAYERS, mogrifier_rounds=MOST_LAYERS)
         at_least(self, hidden_size=1, layers=1)
-        for name in ("dropout_embedding", "dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"):
-            value = getattr(self, name)
-            require(0 <= value < 1, f"{flag(name)} must be in [0, 1), not {value:g}")
+        for where in ("embedding", "input", "between", "output", "recurrent", "state"):
+            value = getattr(self, f"dropout_{where}")
+            require(0 <= value < 1, f"--dropout-{where} must be in [0, 1), not {value:g}")
         require(self.recurrent_gain > 0, "--recurrent-gain must be above 0")
         require(self.embedding_range > 0, "--embedding-range must be above 0")
         require(self.init_range is None or self.init_range > 0, "--init-range must be above 0")
@@ -246,6 +259,10 @@ class ModelConfig:
         if self.last_hidden_size is not None:
             require(self.last_hidden_size >= 1, "--last-hidden-size must be at least 1")
             require(self.layers > 1, "--last-hidden-size needs --layers 2 or more; with one, use --hidden-size")
+            require(
+                not self.skip_connections or self.last_hidden_size == self.hidden_size,
+                "--skip-connections adds layers of one size: leave out --last-hidden-size",
+            )
         require(
             not (self.decoder == "adaptive" and self.tie_weights),
             "--decoder adaptive has no matrix to tie: add --no-tie-weights",
@@ -312,12 +329,12 @@ class TrainingConfig:
     rotate_columns: bool = False
     """Begin each column of the text at another place in every epoch, its start read after its end (the partial shuffle
     of Press 2019), so that segments fall elsewhere; the state is carried over the seam."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """AdamW (Loshchilov and Hutter 2019) or plain stochastic gradient descent."""
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    """AdamW (Loshchilov and Hutter 2019), Adam (Kingma and Ba 2015) or plain stochastic gradient descent."""
     learning_rate: float = 6e-3
     """The peak learning rate."""
     weight_decay: float = 0.0
-    """Weight decay on matrices (biases are left alone): decoupled in AdamW, an L2 penalty in SGD."""
+    """Weight decay on matrices (biases are left alone): decoupled in AdamW, an L2 penalty in Adam and SGD."""
     averaging: Literal["none", "non-monotone", "tail"] = "none"
     """Validate and keep the mean of the weights of all steps since some time. non-monotone: since the validation that
     is worse than the best of those --averaging-window or more before it (NT-ASGD, Merity et al. 2018). tail: over the
@@ -332,10 +349,10 @@ class TrainingConfig:
     temporal_penalty: float = 0.0
     """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
     to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
-    adam_beta1: float = field(default=0.9, metadata=only(optimizer="adamw"))
-    """AdamW's decay of the mean gradient from step to step; 0 takes each gradient by itself."""
-    adam_beta2: float = field(default=0.999, metadata=only(optimizer="adamw"))
-    """AdamW's decay of the mean squared gradient."""
+    adam_beta1: float = field(default=0.9, metadata=only(optimizer=("adamw", "adam")))
+    """Adam's decay of the mean gradient from step to step; 0 takes each gradient by itself."""
+    adam_beta2: float = field(default=0.999, metadata=only(optimizer=("adamw", "adam")))
+    """Adam's decay of the mean squared gradient."""
     momentum: float = field(default=0.0, metadata=only(optimizer="sgd"))
     """Momentum of --optimizer sgd."""
     schedule: Literal["cosine", "linear", "constant", "plateau", "decay"] = "cosine"

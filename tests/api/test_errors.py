@@ -71,7 +71,7 @@ CALLS = {
     "hidden_size must be at least 1": {"hidden_size": 0},
     "dropout_input must be in [0, 1), not 1": {"dropout_input": 1},
     "learning_rate must be a finite number, not nan": {"learning_rate": float("nan")},
-    "optimizer must be 'adamw', 'sgd', not 'adam'": {"optimizer": "adam"},
+    "optimizer must be 'adamw', 'adam', 'sgd', not 'adan'": {"optimizer": "adan"},
     "tie_weights must be True or False, not 'no'": {"tie_weights": "no"},
     "unknown model 'lstn': did you mean 'lstm'?": {"cell": "lstn"},
     "unknown preset 'quik': did you mean 'quick'?": {"preset": "quik"},

@@ -100,6 +100,8 @@ def test_every_cell(cell: str, layers: int) -> None:
         {"cell": "lstm", "layers": 2, "last_hidden_size": 8},
         {"cell": "mogrifier", "mogrifier_rounds": 0},
         {"cell": "mogrifier", "mogrifier_rounds": 2},
+        {"cell": "mogrifier", "layers": 2, "cap_input_gate": True, "skip_connections": True},
+        {"cell": "lstm", "cap_input_gate": True},
     ],
     ids=str,
 )

@@ -11,6 +11,7 @@ from torch import nn
 from rnn_lm.errors import UserError
 from rnn_lm.layers import LSTMCell
 from rnn_lm.layers.cells import CELLS, CellParameters, TorchCell, run_auto, run_by_hand, run_fused, run_library
+from rnn_lm.testing.cells import check_cell
 
 KERNELS = [name for name in CELLS if getattr(CELLS[name], "kernel", "")]
 """The cells of which torch has a kernel."""
@@ -87,6 +88,30 @@ def test_gates_of_a_known_lstm_step():
     expected_cell = 2.0 + 0.5 * torch.tanh(torch.tensor(0.5, dtype=torch.float64))
     torch.testing.assert_close(cell.squeeze(), expected_cell)
     torch.testing.assert_close(hidden.squeeze(), 0.5 * torch.tanh(expected_cell))
+
+
+@pytest.mark.parametrize("name", ["lstm", "mogrifier"])
+def test_a_capped_input_gate_writes_no_more_than_is_forgotten(name):
+    settings = {"engine": "auto", "mogrifier_rounds": 2, "mogrifier_rank": 1, "cap_input_gate": True}
+    cell, source = CELLS[name].of(3, 4, settings).double(), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in cell.parameters():
+            parameter.normal_(generator=source)
+    input_be, *state = (torch.randn(5, size, dtype=torch.float64, generator=source) for size in (3, 4, 4))
+    gates = cell.gate_values(input_be, tuple(state))
+    plain = CELLS[name].of(3, 4, {**settings, "cap_input_gate": False}).double()
+    plain.load_state_dict(cell.state_dict())
+    free = plain.gate_values(input_be, tuple(state))
+    torch.testing.assert_close(gates["input"], torch.minimum(free["input"], 1 - free["forget"]))
+    assert (gates["input"] < free["input"]).any()
+    assert (gates["input"] == free["input"]).any()
+    expected = gates["forget"] * state[1] + gates["input"] * gates["candidate"]
+    hidden, after = cell.step(input_be, tuple(state))
+    torch.testing.assert_close(after, expected)
+    torch.testing.assert_close(hidden, gates["output"] * torch.tanh(expected))
+    run = cell(input_be.unsqueeze(0), tuple(state))[1]
+    torch.testing.assert_close(run[1], expected)
+    check_cell(name, cap_input_gate=True, mogrifier_rounds=2, mogrifier_rank=1)
 
 
 def test_misspelt_cell_is_answered_with_the_closest():

@@ -10,6 +10,7 @@ import torch
 
 from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
+from rnn_lm.gradients.unroll import unroll
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel, count_parameters
 from rnn_lm.padding import IGNORE
@@ -72,7 +73,9 @@ def test_start_follows_its_settings():
     assert uniform.abs().max() <= 5**-0.5
 
 
-@pytest.mark.parametrize("where", ["dropout_input", "dropout_between", "dropout_output", "dropout_recurrent"])
+@pytest.mark.parametrize(
+    "where", ["dropout_input", "dropout_between", "dropout_output", "dropout_recurrent", "dropout_state"]
+)
 def test_each_dropout_acts_through_its_mask_alone_and_keeps_the_mean(where):
     dropout: dict[str, Any] = {where: 0.5}
     model = build(layers=2, **dropout)
@@ -82,7 +85,7 @@ def test_each_dropout_acts_through_its_mask_alone_and_keeps_the_mean(where):
     dropped, _ = model.encode(input_tb, model.initial_state(4), masks)
     assert not torch.allclose(plain, dropped)
     drawn = [mask for field in masks for mask in (field if isinstance(field, tuple) else [field]) if mask is not None]
-    assert len(drawn) == (2 if where == "dropout_recurrent" else 1)
+    assert len(drawn) == (2 if where in ("dropout_recurrent", "dropout_state") else 1)
     assert all(set(mask.unique().tolist()) <= {0.0, 2.0} for mask in drawn)
 
 
@@ -128,7 +131,8 @@ def test_every_setting_changes_what_is_computed(field):
         "dropout_between": 0.5, "dropout_output": 0.5, "dropout_recurrent": 0.5, "forget_bias": 3.0,
         "recurrent_init": "uniform", "recurrent_gain": 0.5,
         "last_hidden_size": 4, "mogrifier_rounds": 2, "mogrifier_rank": 3, "dropout_embedding": 0.5,
-        "embedding_range": 0.1, "init_range": 0.05,
+        "embedding_range": 0.1, "init_range": 0.05, "dropout_state": 0.5, "skip_connections": True,
+        "cap_input_gate": True,
     }  # fmt: skip
     input_tb, target_tb = some_text()
 
@@ -152,6 +156,48 @@ def test_every_setting_changes_what_is_computed(field):
         assert loss(**cell, **{field: changed[field]}) != pytest.approx(loss(**cell), abs=1e-6)
     else:
         assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)
+
+
+def test_the_state_is_dropped_where_it_is_read_and_carried_whole():
+    model = build(layers=2, dropout_state=0.5, dropout_masks="step").double()
+    input_tb, _ = some_text()
+    masks = model.draw_masks(3, generator(1, "dropout"), len(input_tb))
+    first, second = masks.state_lbh
+    assert first is not None
+    assert second is not None
+    assert first.shape == second.shape == (len(input_tb), 3, 5)
+    assert not torch.equal(first[0], first[1])
+    found, last = model.hidden(input_tb, model.initial_state(3), masks)
+    expected, states = [], model.layers.initial_state(3)
+    for step, token_b in enumerate(input_tb):
+        dropped = [(h * mask[step], c) for (h, c), mask in zip(states, (first, second), strict=True)]
+        states = model.layers.step(model.embedding(token_b), dropped)
+        expected.append(states[1][0])
+    torch.testing.assert_close(found, torch.stack(expected))
+    torch.testing.assert_close(last[0], torch.stack([states[0][0], states[1][0]]))
+    with pytest.raises(UserError, match="--dropout-state: the state of the cell gru is more than an input"):
+        build(cell="gru", dropout_state=0.1)
+
+
+def test_skip_connections_decode_the_sum_of_the_layers_outputs_and_step_as_they_score():
+    model, plain = (build(layers=3, skip_connections=skips).double() for skips in (True, False))
+    input_tb, target_tb = some_text()
+    with torch.no_grad():
+        summed, last = model.hidden(input_tb, model.initial_state(3))
+        below = model.embed(input_tb)
+        expected: list[torch.Tensor] = []
+        for cell in plain.cells:
+            below, _ = cell(below, cell.initial_state(3))
+            expected.append(below)
+        torch.testing.assert_close(summed, sum(expected))
+        nll_tb, _ = model.score(input_tb, target_tb, model.initial_state(3))
+        state = model.initial_state(3)
+        for step, token_b in enumerate(input_tb):
+            log_prob_bv, state = model.step(token_b, state)
+            torch.testing.assert_close(-log_prob_bv.gather(1, target_tb[step, :, None])[:, 0], nll_tb[step])
+        torch.testing.assert_close(state, last)
+        trace = unroll(model, input_tb, model.initial_state(3))
+        torch.testing.assert_close(trace.output_tbd, model.project(summed))
 
 
 def test_layers_of_unequal_size_step_as_they_score_and_leave_the_padding_zero():

@@ -14,7 +14,7 @@ from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage, in_tail, should_average
 from rnn_lm.training.interrupt import TrainingInterrupted
 from rnn_lm.training.loop import Callback
-from rnn_lm.training.optimizer import learning_rate
+from rnn_lm.training.optimizer import build_optimizer, learning_rate
 from rnn_lm.training.position import Position
 from rnn_lm.training.regularization import activation_penalty
 from rnn_lm.training.segments import DrawnSegments, EqualSegments, Rotation, segments_for
@@ -223,6 +223,21 @@ def test_the_logged_loss_is_the_nll_without_the_penalty(tiny_data):
     first, other = plain.step(), penalized.step()
     assert first.loss == other.loss
     assert first.norm_before != other.norm_before
+
+
+def test_adam_takes_its_penalty_into_the_gradient_and_adamw_does_not():
+    """Without momentum, from a gradient of 0: only what is in the gradient is divided by its own size."""
+    steps = {}
+    for kind in ("adam", "adamw"):
+        model = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.constant_(model.weight, 2.0)
+        config = TrainingConfig(optimizer=kind, adam_beta1=0.0, learning_rate=0.1, weight_decay=0.5)
+        optimizer = build_optimizer(model, config)
+        model.weight.grad = torch.zeros_like(model.weight)
+        optimizer.step()
+        steps[kind] = 2.0 - float(model.weight)
+    assert steps["adam"] == pytest.approx(0.1, rel=1e-5)
+    assert steps["adamw"] == pytest.approx(0.1 * 0.5 * 2.0)
 
 
 def test_decay_divides_once_for_each_later_epoch():

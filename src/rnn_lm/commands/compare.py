@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from rnn_lm.experiments.members import CompareSettings
 
 _ELMAN = Wanted(lambda names: any(name.startswith("rnn") for name in names), lambda flag: f"{flag} rnn", quick=False)
-_DROPOUTS = ("dropout_output", "dropout_input", "dropout_between", "dropout_embedding", "dropout_recurrent")
+_DROPOUTS = (
+    "dropout_output", "dropout_input", "dropout_between", "dropout_embedding", "dropout_recurrent", "dropout_state"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Options:
     """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
     preset: str | None = None
     """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
-    zaremba-medium, zaremba-large, awd-lstm, mogrifier. Default: by a --budget of time, or quick."""
+    zaremba-medium, zaremba-large, awd-lstm, mogrifier, lstm-24m, mogrifier-24m. Default: by a --budget of time, or
+    quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     ngram: NgramConfig = field(default_factory=NgramConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)

@@ -25,7 +25,8 @@ class Options:
     """Go on with the run in --out (or start it, if there is none)."""
     preset: str | None = None
     """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
-    zaremba-medium, zaremba-large, awd-lstm, mogrifier. Default: by a --budget of time, or quick."""
+    zaremba-medium, zaremba-large, awd-lstm, mogrifier, lstm-24m, mogrifier-24m. Default: by a --budget of time, or
+    quick."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -68,11 +68,13 @@ def _(model: RecurrentLanguageModel, ids: list[int], layer: int, kept_u: Tensor)
     states, outputs = model.layers.initial_state(1), []
     for index in ids:
         signal_be = model.embedding(torch.tensor([index], device=model.device))
+        hidden: list[Tensor] = []
         for number, cell in enumerate(model.cells):
             hidden_bh, *rest = cell.step(signal_be, states[number])
             signal_be = hidden_bh * kept_u if number == layer else hidden_bh
             states[number] = (signal_be, *rest)
-        outputs.append(signal_be)
+            hidden.append(signal_be)
+        outputs.append(model.layers.output(hidden))
     return torch.log_softmax(model.logits(model.project(torch.cat(outputs))), dim=1).cpu()
 
 

@@ -97,6 +97,9 @@ def config_of(model: NeuralLanguageModel, eos_id: int) -> dict[str, Any]:
         sizes, options = list(model.layer_sizes), {}
         if settings.cell == "mogrifier":
             options = {"rounds": settings.mogrifier_rounds, "rank": settings.mogrifier_rank}
+        if settings.cap_input_gate:
+            options["cap_input_gate"] = True
+    skipping = {"skip_connections": True} if settings.skip_connections else {}
     return {
         "model_type": "rnn_lm",
         "architectures": ["RnnLmForCausalLM"],
@@ -109,6 +112,7 @@ def config_of(model: NeuralLanguageModel, eos_id: int) -> dict[str, Any]:
         "tied": settings.tie_weights,
         "cutoffs": list(map(int, adaptive)),
         "cell_options": options,
+        **skipping,
         "n_positions": 1_048_576,
         "bos_token_id": eos_id,
         "eos_token_id": eos_id,

@@ -202,7 +202,10 @@ def gru(cell: GRUCell, graph: Graph, x: Value, state: Sequence[Value]) -> Sequen
 @register(LSTMCell, "hidden", "cell")
 def lstm(cell: LSTMCell, graph: Graph, x: Value, state: Sequence[Value]) -> Sequence[Value]:
     i, f, g, o = _both(cell, graph, x, state[0]).split(4)
-    memory = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+    forget, write = f.sigmoid(), i.sigmoid()
+    if cell.cap_input_gate:
+        write = graph.op("Min", write, 1.0 - forget)
+    memory = forget * state[1] + write * g.tanh()
     return [o.sigmoid() * memory.tanh(), memory]
 
 

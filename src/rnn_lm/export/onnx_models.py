@@ -116,7 +116,7 @@ def _layers(model: Any, graph: Graph, embedded: Value, state: Sequence[Value]) -
 def _(
     model: RecurrentLanguageModel, graph: Graph, embedded: Value, state: Sequence[Value]
 ) -> tuple[Value, list[Value]]:
-    signal, after, rest = embedded, [], list(state)
+    signal, output, after, rest = embedded, None, [], list(state)
     for cell in model.cells:
         parts, rest = rest[: cell.state_parts], rest[cell.state_parts :]
         if graph.name == "step":
@@ -125,7 +125,9 @@ def _(
         else:
             signal, parts = over_time(cell, graph, signal, parts)
         after += parts
-    return signal, after
+        output = signal if output is None or not model.config.skip_connections else output + signal
+    assert output is not None
+    return output, after
 
 
 @_layers.register

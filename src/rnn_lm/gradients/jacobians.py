@@ -125,7 +125,7 @@ def along(trace: LayerTrace, cell_name: str, start: int = 0) -> Iterator[Float[T
 
 def has_closed_form(cell: Cell, cell_name: str) -> bool:
     """Whether the cell's Jacobian stands here as a formula."""
-    return cell_name in JACOBIANS and isinstance(cell, TorchCell)
+    return cell_name in JACOBIANS and isinstance(cell, TorchCell) and bool(cell.kernel)  # a capped LSTM has another
 
 
 def spectral_radius(jacobian_bnn: Float[Tensor, "B N N"]) -> Float[Tensor, "B"]:

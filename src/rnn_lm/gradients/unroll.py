@@ -96,12 +96,13 @@ def unroll(
     """
     signal_tbe = torch.nn.functional.embedding(input_tb, model.embedding.weight)
     signal_tbe.requires_grad_(torch.is_grad_enabled())
-    traces = []
+    traces, outputs = [], []
     for layer, layer_state in zip(model.cells, split_state(state, model.layer_sizes), strict=True):
         trace = _unroll_layer(layer, signal_tbe, layer_state, link)
         signal_tbe = torch.stack([hidden_bh for hidden_bh, *_ in trace.states[1:]])
         traces.append(trace)
-    return Trace(traces, model.project(signal_tbe))
+        outputs.append(signal_tbe)
+    return Trace(traces, model.project(model.layers.output(outputs)))
 
 
 def _unroll_layer(layer: Cell, input_tbe: Tensor, state: State, link: Link) -> LayerTrace:

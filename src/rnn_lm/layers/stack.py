@@ -135,13 +135,18 @@ class Stack(nn.ModuleList):
 
     Args:
         cells: from input to output; each one's input size is the hidden size of the one before.
+        skip_connections: whether what the stack puts out is the sum of all layers' hidden states, before dropout
+            between them, instead of the last one's (as the published code of Melis et al. 2018 has it).
 
     Raises:
         ValueError: two sizes do not meet.
     """
 
-    def __init__(self, cells: Iterable[Cell]) -> None:
+    def __init__(self, cells: Iterable[Cell], *, skip_connections: bool = False) -> None:
         super().__init__(cells)
+        self.skip_connections = skip_connections
+        if skip_connections and len({cell.hidden_size for cell in self.cells}) > 1:
+            raise ValueError("layers of unequal size cannot be added up")
         for below, above in zip(self.cells, self.cells[1:], strict=False):
             if above.input_size != below.hidden_size:
                 raise ValueError(f"a layer of {below.hidden_size} units under one that reads {above.input_size}")
@@ -163,32 +168,44 @@ class Stack(nn.ModuleList):
             input_be = after[-1][0]
         return after
 
+    def output(self, hidden: Sequence[Tensor]) -> Tensor:
+        """Return what the stack puts out, given the hidden states of each layer."""
+        if not self.skip_connections:
+            return hidden[-1]
+        total, *others = hidden
+        for one in others:
+            total = total + one
+        return total
+
     def forward(
         self,
         input_tbe: Float[Tensor, "T B E"],
         states: Sequence[State] | None = None,
         between: Sequence[Tensor | None] | None = None,
         recurrent: Sequence[Tensor | None] | None = None,
+        dropped: Sequence[Tensor | None] | None = None,
     ) -> tuple[Float[Tensor, "T B H"], list[State]]:
-        """Read ``input_tbe``; return the last layer's hidden states, and each layer's state after it.
+        """Read ``input_tbe``; return what the stack puts out, and each layer's state after it.
 
         Args:
             input_tbe: what is read.
             states: before it, one per layer; default: the initial ones.
             between: dropout masks that multiply the output of each layer but the last; None where there is none.
             recurrent: DropConnect masks, one per layer: see ``Cell.forward``.
+            dropped: dropout masks of the states, one per layer: see ``Cell.forward``.
         """
         layers = len(self)
         states = self.initial_state(input_tbe.shape[1]) if states is None else states
         between = between or (None,) * (layers - 1)
-        recurrent = recurrent or (None,) * layers
-        signal, after = input_tbe, []
-        for index, (cell, state, mask) in enumerate(zip(self.cells, states, recurrent, strict=True)):
-            signal, state = cell(signal, state, mask)
+        recurrent, dropped = recurrent or (None,) * layers, dropped or (None,) * layers
+        signal, outputs, after = input_tbe, [], []
+        for index, (cell, state, mask, kept) in enumerate(zip(self.cells, states, recurrent, dropped, strict=True)):
+            signal, state = cell(signal, state, mask) if kept is None else cell(signal, state, mask, kept)
+            outputs.append(signal)
             after.append(state)
-            if index < layers - 1 and (dropped := between[index]) is not None:
-                signal = signal * dropped
-        return signal, after
+            if index < layers - 1 and (passed := between[index]) is not None:
+                signal = signal * passed
+        return self.output(outputs), after
 
 
 def _check_lengths(lengths_b: Tensor, steps: int) -> None:

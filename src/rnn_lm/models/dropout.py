@@ -21,6 +21,8 @@ class DropoutMasks(NamedTuple):
         output_bh: multiplies what the decoder reads.
         recurrent_l: one mask per layer for its hidden-to-hidden matrix (Merity et al. 2018).
         embedding_v: multiplies the input vector of each word type.
+        state_lbh: one mask per layer for its hidden state where the next step reads it; fixed or not as the first
+            three.
     Where a probability is 0 its entry is None (or empty), and nothing is multiplied.
     """
 
@@ -29,6 +31,7 @@ class DropoutMasks(NamedTuple):
     output_bh: Tensor | None
     recurrent_l: tuple[Tensor | None, ...]
     embedding_v: Tensor | None = None
+    state_lbh: tuple[Tensor | None, ...] = ()
 
     def part(self, columns: slice, device: torch.device) -> DropoutMasks:
         """The masks of some of the columns, on ``device``; those of matrices are the same for all columns."""
@@ -42,6 +45,7 @@ class DropoutMasks(NamedTuple):
             cut(self.output_bh),
             tuple(None if mask is None else mask.to(device) for mask in self.recurrent_l),
             None if self.embedding_v is None else self.embedding_v.to(device),
+            tuple(map(cut, self.state_lbh)),
         )
 
 

@@ -54,6 +54,9 @@ def _build_attention(
 ) -> AttentionLanguageModel:
     if config.dropout_recurrent:
         raise UserError("--dropout-recurrent: attention has no recurrent matrix; leave it out")
+    if config.dropout_state or config.skip_connections:
+        name = "--dropout-state" if config.dropout_state else "--skip-connections"
+        raise UserError(f"{name}: is of recurrent layers, and attention has none; leave it out")
     return AttentionLanguageModel(
         vocabulary_size, attention_config(config), generator, embedding_size, replace(config, cell="attention")
     )

@@ -37,11 +37,11 @@ _CELLS = {4: "lstm", 3: "gru"}
 
 def foreign_names(model: NeuralLanguageModel) -> dict[str, Tensor] | None:
     """Return the weights of a model as ``word_language_model`` would name them, or AWD-LSTM where layers are of unequal
-    size; None where its cells are none of torch's, or its decoder is no matrix."""
+    size; None where its cells are none of torch's, layers are added up, or its decoder is no matrix."""
     if not isinstance(model, RecurrentLanguageModel) or model.decoder is None:
         return None
     cells = [cell for cell in model.cells if isinstance(cell, TorchCell) and cell.kernel]
-    if len(cells) < len(model.cells):
+    if len(cells) < len(model.cells) or model.config.skip_connections:
         return None
     decoder = model.decoder_weight
     if model.projection is not None:  # (h P^T) W^T = h (W P)^T

@@ -57,10 +57,12 @@ class NeuralLanguageModel(nn.Module):
     Attributes:
         between_sizes: of the signals inside the layers that ``dropout_between`` acts on.
         recurrent_shapes: of the matrices that ``dropout_recurrent`` acts on; None where a layer has none.
+        state_sizes: of the hidden states that ``dropout_state`` acts on.
     """
 
     between_sizes: tuple[int, ...] = ()
     recurrent_shapes: tuple[tuple[int, int] | None, ...] = ()
+    state_sizes: tuple[int, ...] = ()
 
     def __init__(self, vocabulary_size: int, embedding_size: int, output_size: int, config: ModelConfig) -> None:
         super().__init__()
@@ -139,6 +141,7 @@ class NeuralLanguageModel(nn.Module):
             draw_mask((*rows, self.output_size), config.dropout_output, generator),
             tuple(draw_mask(shape or (), config.dropout_recurrent, generator) for shape in self.recurrent_shapes),
             draw_mask((self.vocabulary_size,), config.dropout_embedding, generator),
+            tuple(draw_mask((*rows, size), config.dropout_state, generator) for size in self.state_sizes),
         )
 
     def embed(self, input_tb: Int[Tensor, "T B"], masks: DropoutMasks | None = None) -> Float[Tensor, "T B E"]:

@@ -39,9 +39,9 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     ) -> None:
         super().__init__(vocabulary_size, embedding_size, config.layer_sizes[-1], config)
         self.layer_sizes = config.layer_sizes
-        self.layers = Stack(_make_cells(embedding_size, config))
+        self.layers = Stack(_make_cells(embedding_size, config), skip_connections=config.skip_connections)
         self.adaptive = self.make_adaptive()
-        self.between_sizes = self.layer_sizes[:-1]
+        self.between_sizes, self.state_sizes = self.layer_sizes[:-1], self.layer_sizes
         self.recurrent_shapes = tuple(cell.recurrent_shape for cell in self.cells)
         self._initialize(generator)
 
@@ -86,11 +86,9 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     def hidden(
         self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
     ) -> tuple[Float[Tensor, "T B H"], State]:
-        """Read ``input_tb``; returns the last layer's hidden states, before dropout, and the state after it."""
-        between, recurrent = (None, None) if masks is None else (masks.between_lbh, masks.recurrent_l)
-        hidden_tbh, states = self.layers(
-            self.embed(input_tb, masks), split_state(state, self.layer_sizes), between, recurrent
-        )
+        """Read ``input_tb``; returns what the layers put out, before dropout, and the state after it."""
+        inside = () if masks is None else (masks.between_lbh, masks.recurrent_l, masks.state_lbh)
+        hidden_tbh, states = self.layers(self.embed(input_tb, masks), split_state(state, self.layer_sizes), *inside)
         return hidden_tbh, join_states(states, self.layer_sizes)
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
@@ -98,7 +96,8 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         states = self.layers.step(
             nn.functional.embedding(token_b, self.embedding.weight), split_state(state, self.layer_sizes)
         )
-        log_prob_bv = torch.log_softmax(self.logits(self.project(states[-1][0])), dim=-1)
+        output_bh = self.layers.output([state[0] for state in states])
+        log_prob_bv = torch.log_softmax(self.logits(self.project(output_bh)), dim=-1)
         if len(states) == 1:  # at batch 1 a copy is not nothing
             return log_prob_bv, tuple(part.unsqueeze(0) for part in states[0])
         return log_prob_bv, join_states(states, self.layer_sizes)
@@ -112,6 +111,8 @@ def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:
         cells = [CELLS[config.cell].of(*pair, settings) for pair in sizes]
     if config.dropout_recurrent and any(cell.recurrent_shape is None for cell in cells):
         raise UserError(f"--dropout-recurrent: the cell {config.cell} has no recurrent matrix; leave it out")
+    if config.dropout_state and "dropout_state" not in CELLS[config.cell].settings:
+        raise UserError(f"--dropout-state: the state of the cell {config.cell} is more than an input; leave it out")
     return cells
 
 

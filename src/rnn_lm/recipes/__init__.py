@@ -53,7 +53,7 @@ RECIPES: Registry[Recipe] = Registry("recipe")
 
 _FILES = (
     "quick", "ten-minutes", "ptb-ten-minutes-gpu", "zaremba-small", "zaremba-medium", "zaremba-large", "awd-lstm",
-    "mogrifier",
+    "mogrifier", "lstm-24m", "mogrifier-24m",
 )  # fmt: skip
 """In the order in which help names them."""
 

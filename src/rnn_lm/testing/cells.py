@@ -46,6 +46,7 @@ def check_cell(cell: type[Cell] | str, **settings: Any) -> None:
     _check_padding(made)
     _check_gradients(made)
     _check_mask(made)
+    _check_state_mask(made)
     _check_kept(made, _drawn(kind, values, seed=2))
     if isinstance(cell, str):
         for layers in (1, 2):
@@ -152,6 +153,32 @@ def _check_mask(cell: Cell) -> None:
     claim_close([kept_tbh], [plain_tbh], "a mask of ones on the recurrent matrix changes the output")
     gone_tbh, _ = cell(input_tbe, state, torch.zeros(cell.recurrent_shape, dtype=torch.float64))
     claim(not torch.allclose(gone_tbh, plain_tbh), "a mask on the recurrent matrix changes nothing")
+
+
+def _check_state_mask(cell: Cell) -> None:
+    """Dropout of the state: what a step reads is masked, what it puts out and carries is whole."""
+    input_tbe, state = _inputs(), _state(cell)
+    if "dropout_state" not in cell.settings:
+        return
+    source = generator(6, "contract")
+    for shape in ((STEPS, BATCH, HIDDEN), (BATCH, HIDDEN)):
+        mask = 2.0 * torch.randint(2, shape, generator=source).double()
+        expected, now = [], state
+        for input_be, mask_bh in zip(input_tbe, mask.expand(STEPS, BATCH, HIDDEN), strict=True):
+            now = cell.step(input_be, (now[0] * mask_bh, *now[1:]))
+            expected.append(now[0])
+        output_tbh, last = cell(input_tbe, state, None, mask)
+        claim_close([output_tbh, *last], [torch.stack(expected), *now], "a mask on the state is not one on its steps")
+        plain_tbh, _ = cell(input_tbe, state)
+        claim(not torch.allclose(output_tbh, plain_tbh), "a mask on the state changes nothing")
+    if cell.recurrent_shape is not None:
+        ones = torch.ones(cell.recurrent_shape, dtype=torch.float64)
+        both_tbh, _ = cell(input_tbe, state, ones, mask)
+        claim_close([both_tbh], [output_tbh], "a mask of ones on the matrix changes the output under one on the state")
+        gone_tbh, _ = cell(input_tbe, state, 0 * ones, mask)
+        claim(not torch.allclose(gone_tbh, output_tbh), "a mask on the matrix changes nothing under one on the state")
+    few_tbe, few = input_tbe[:3].requires_grad_(), mask.expand(3, BATCH, HIDDEN)
+    torch.autograd.gradcheck(lambda *_: cell(few_tbe, state, None, few)[0], (few_tbe, *cell.parameters()))
 
 
 def _check_kept(cell: Cell, other: Cell) -> None:

@@ -24,7 +24,8 @@ def build_optimizer(model: nn.Module, config: TrainingConfig, recorded: bool = F
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, fused=True)
     betas = (config.adam_beta1, config.adam_beta2)
-    return torch.optim.AdamW(groups, lr=rate, betas=betas, fused=True, capturable=recorded)
+    kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, lr=rate, betas=betas, fused=True, capturable=recorded)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

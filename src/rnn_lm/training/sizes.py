@@ -29,7 +29,7 @@ def require_model_fits(vocabulary_size: int, embedding_size: int, model: ModelCo
     """
     smallest = LEAST_VOCABULARY if model.decoder == "adaptive" else 1
     parameters = family_of(model.cell).count(max(vocabulary_size, smallest), embedding_size, model)
-    copies = 5 if training.optimizer == "adamw" else 3
+    copies = 3 if training.optimizer == "sgd" else 5
     layers = f" --layers {model.layers}" if model.layers > 1 else ""
     rank = f" --mogrifier-rank {model.mogrifier_rank}" if model.cell == "mogrifier" else ""
     require_memory(

@@ -95,25 +95,32 @@ class GRU(Torch):
 
 
 class LSTM(Torch):
-    """i, f, o = sigmoid(...), g = tanh(...), c' = f c + i g, h' = o tanh(c')"""
+    """i, f, o = sigmoid(...), g = tanh(...), c' = f c + i g, h' = o tanh(c'); capped, i is min(i, 1 - f)"""
 
     gates, state_parts = 4, 2
 
+    def __init__(self, input_size, hidden_size, cap_input_gate=False, **further):
+        super().__init__(input_size, hidden_size, **further)
+        self.cap_input_gate = cap_input_gate
+
     def step(self, x, state):
         i, f, g, o = (x + self.recur(state[0])).chunk(4, 1)
-        cell = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+        write, forget = torch.sigmoid(i), torch.sigmoid(f)
+        if self.cap_input_gate:
+            write = torch.minimum(write, 1 - forget)
+        cell = forget * state[1] + write * torch.tanh(g)
         return torch.sigmoid(o) * torch.tanh(cell), cell
 
 
 class Mogrifier(LSTM):
     """The LSTM, once x and h have gated each other in turn: x = 2 sigmoid(Q h) x, h = 2 sigmoid(R x) h."""
 
-    def __init__(self, input_size, hidden_size, rounds, rank):
+    def __init__(self, input_size, hidden_size, rounds, rank, cap_input_gate=False):
         to_input, to_hidden = rounds - rounds // 2, rounds // 2
         q = {"q_left": (to_input, input_size, rank), "q_right": (to_input, rank, hidden_size)}
         r = {"r_left": (to_hidden, hidden_size, rank), "r_right": (to_hidden, rank, input_size)}
         self.rounds = rounds
-        super().__init__(input_size, hidden_size, **({**q, **r} if rounds else {}))
+        super().__init__(input_size, hidden_size, cap_input_gate, **({**q, **r} if rounds else {}))
 
     def project(self, x):
         return x

@@ -15,6 +15,7 @@ class RnnLmConfig(PretrainedConfig):
         softmax: "full", or "adaptive" (Grave et al. 2017), whose clusters begin at ``cutoffs``.
         tied: whether the decoder is the embedding, transposed.
         cell_options: what the cell needs besides sizes.
+        skip_connections: whether the sum of all layers' outputs is decoded, and not the last one's.
         n_positions: how far it can read, which is as far as one likes: programs that cut text ask for it.
     """
 
@@ -30,6 +31,7 @@ class RnnLmConfig(PretrainedConfig):
         tied=True,
         cutoffs=(),
         cell_options=None,
+        skip_connections=False,
         n_positions=1_048_576,
         bos_token_id=1,
         eos_token_id=1,
@@ -39,6 +41,7 @@ class RnnLmConfig(PretrainedConfig):
         self.cell, self.vocab_size, self.embedding_size = cell, vocab_size, embedding_size
         self.layer_sizes, self.softmax, self.tied = list(layer_sizes), softmax, tied
         self.cutoffs, self.cell_options = list(cutoffs), dict(cell_options or {})
+        self.skip_connections = skip_connections
         self.n_positions, self.num_hidden_layers = n_positions, len(layer_sizes)
         self.hidden_size = layer_sizes[-1] if layer_sizes else 0
         others["tie_word_embeddings"] = False  # the decoder reads the embedding itself: there is nothing to tie

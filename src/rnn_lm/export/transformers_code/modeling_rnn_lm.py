@@ -201,7 +201,8 @@ class RnnLmForCausalLM(PreTrainedModel, GenerationMixin):
             hidden, states = self._recur(ids_read, counts_read, read)
             all_counts = None
         each = tuple(one[:, -steps:] for one in hidden)
-        return each[-1], each, ReadSoFar(states, all_counts, read.begun | begins, read.length + steps)
+        last = torch.stack(each).sum(0) if self.config.skip_connections else each[-1]
+        return last, each, ReadSoFar(states, all_counts, read.begun | begins, read.length + steps)
 
     def _nothing(self, batch):
         like = self.embedding.weight

@@ -80,6 +80,9 @@ def refusal(stored: StoredModel) -> str | None:
         return f"the page runs recurrent models, and this is {kind}; --to onnx or arpa may hold it"
     if model.config.cell not in KNOWN_CELLS or type(model.cells[0]) is not CELLS[model.config.cell]:
         return f"the page has no equations for the cell {model.config.cell}; it has {', '.join(KNOWN_CELLS)}"
+    if model.config.skip_connections or model.config.cap_input_gate:
+        name = "--skip-connections" if model.config.skip_connections else "--cap-input-gate"
+        return f"the page has no equations for {name}; --to onnx or hf have"
     if tokens not in KNOWN_TOKENS:
         return f"the page does not cut text into {tokens}; it does into {', '.join(KNOWN_TOKENS)}"
     return None

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
@@ -62,7 +63,8 @@ class Cell(nn.Module):
         state_parts: tensors that the state is made of, each (B, H); the first is the hidden state, which is the output.
         recurrent_shape: of the hidden-to-hidden matrix that DropConnect acts on; None where there is none.
         settings: names of the settings of a model, besides sizes, dropout and ``init_range``, that the cell reads, in
-            ``of`` or as ``Start``. Those that it does not read are refused with it, since they would do nothing.
+            ``of`` or as ``Start``. Those that it does not read are refused with it, since they would do nothing. With
+            ``dropout_state`` among them it says that its hidden state enters a step through products alone.
     """
 
     state_parts: ClassVar[int] = 1
@@ -120,7 +122,11 @@ class Cell(nn.Module):
         return torch.stack(outputs), state
 
     def forward(
-        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
+        self,
+        input_tbe: Float[Tensor, "T B E"],
+        state: State,
+        recurrent_mask: Tensor | None = None,
+        state_mask: Tensor | None = None,
     ) -> tuple[Float[Tensor, "T B H"], State]:
         """Run over time from ``state``.
 
@@ -129,13 +135,37 @@ class Cell(nn.Module):
             state: parts (B, H).
             recurrent_mask: multiplies the hidden-to-hidden matrix (DropConnect, Merity et al. 2018), for cells that
                 have one: see ``recurrent_shape``.
+            state_mask: (B, H) or (T, B, H), multiplies the hidden state where a step reads it: see ``run_dropping``.
 
         Raises:
             ValueError: a mask for a cell without such a matrix.
         """
         if recurrent_mask is not None:
             raise ValueError(f"{type(self).__name__} has no recurrent matrix to mask")
+        if state_mask is not None:
+            return run_dropping(self.step, input_tbe, state, state_mask)
         return self.run(input_tbe, state)
+
+
+def run_dropping(
+    step: Callable[[Tensor, State], State], input_tbe: Float[Tensor, "T B E"], state: State, mask: Tensor
+) -> tuple[Float[Tensor, "T B H"], State]:
+    """Take T steps of which each reads the hidden state times its mask; return every hidden state and the last state.
+
+    What a step puts out, and what is carried to the next, is whole: dropout is on the way into the products.
+
+    Args:
+        step: of a cell.
+        input_tbe: what is read.
+        state: parts (B, H), the first the hidden state.
+        mask: (B, H), the same at each step, or (T, B, H).
+    """
+    outputs = []
+    for input_be, mask_bh in zip(input_tbe, mask.expand(len(input_tbe), *state[0].shape), strict=True):
+        hidden_bh, *rest = state
+        state = step(input_be, (hidden_bh * mask_bh, *rest))
+        outputs.append(state[0])
+    return torch.stack(outputs), state
 
 
 CELLS: Registry[type[Cell]] = Registry("cell", "rnn_lm.cells")
@@ -256,12 +286,20 @@ class TorchCell(Cell):
         return self._engine()(self, input_tbe, state, self.cell_parameters())
 
     def forward(
-        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
+        self,
+        input_tbe: Float[Tensor, "T B E"],
+        state: State,
+        recurrent_mask: Tensor | None = None,
+        state_mask: Tensor | None = None,
     ) -> tuple[Float[Tensor, "T B H"], State]:
+        parameters = self.cell_parameters()
+        if recurrent_mask is not None:
+            parameters = parameters._replace(weight_hh=self.weight_hh * recurrent_mask)
+        if state_mask is not None:
+            return run_dropping(partial(self.step, parameters=parameters), input_tbe, state, state_mask)
         if recurrent_mask is None:
             return self.run(input_tbe, state)
-        masked = self.cell_parameters()._replace(weight_hh=self.weight_hh * recurrent_mask)
-        return self._engine()(self, input_tbe, state, masked)
+        return self._engine()(self, input_tbe, state, parameters)
 
     def _engine(self) -> Callable[..., tuple[Tensor, State]]:
         """The code that runs the cell; while ``torch.compile`` or an exporter looks on, its equations."""

@@ -16,6 +16,7 @@ class ElmanCell(TorchCell):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh)."""
 
     kernel = "rnn_tanh"
+    settings = TorchCell.settings | {"dropout_state"}
 
     @staticmethod
     def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
@@ -29,6 +30,7 @@ class ReluElmanCell(TorchCell):
     """h' = max(0, W_ih x + b_ih + W_hh h + b_hh)."""
 
     kernel = "rnn_relu"
+    settings = TorchCell.settings | {"dropout_state"}
 
     @staticmethod
     def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:

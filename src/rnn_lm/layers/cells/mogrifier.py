@@ -30,21 +30,30 @@ class MogrifierCell(LSTMCell):
         engine: see ``TorchCell``.
         rounds: r.
         rank: k.
+        cap_input_gate: see ``LSTMCell``.
     """
 
     settings = LSTMCell.settings | {"mogrifier_rounds", "mogrifier_rank"}
 
     def __init__(
-        self, input_size: int, hidden_size: int, engine: str = "auto", rounds: int = 5, rank: int = 90
+        self,
+        input_size: int,
+        hidden_size: int,
+        engine: str = "auto",
+        rounds: int = 5,
+        rank: int = 90,
+        *,
+        cap_input_gate: bool = False,
     ) -> None:
         self.rounds, self.rank = rounds, rank
         self.kernel = "" if rounds else LSTMCell.kernel
-        super().__init__(input_size, hidden_size, engine)
+        super().__init__(input_size, hidden_size, engine, cap_input_gate=cap_input_gate)
 
     @classmethod
     def of(cls, input_size: int, hidden_size: int, settings: Mapping[str, Any]) -> Cell:
         rounds, rank = settings["mogrifier_rounds"], settings["mogrifier_rank"]
-        return cls(input_size, hidden_size, settings["engine"], rounds, rank)
+        capped = settings.get("cap_input_gate", False)
+        return cls(input_size, hidden_size, settings["engine"], rounds, rank, cap_input_gate=capped)
 
     def add_parameters(self) -> None:
         """Make the gating matrices, those of all rounds in one tensor."""

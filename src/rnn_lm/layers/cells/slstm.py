@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import linear, logsigmoid
 
-from rnn_lm.layers.cells.base import Cell, Start, register_cell
+from rnn_lm.layers.cells.base import Cell, Start, register_cell, run_dropping
 from rnn_lm.layers.state import State
 
 NOTHING = -1e4
@@ -30,7 +30,7 @@ class SLSTMCell(Cell):
     """
 
     state_parts = 4
-    settings = frozenset({"forget_bias", "recurrent_init", "recurrent_gain"})
+    settings = frozenset({"forget_bias", "recurrent_init", "recurrent_gain", "dropout_state"})
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__(input_size, hidden_size)
@@ -52,9 +52,20 @@ class SLSTMCell(Cell):
         return self.forward(input_tbe, state)
 
     def forward(
-        self, input_tbe: Float[Tensor, "T B E"], state: State, recurrent_mask: Tensor | None = None
+        self,
+        input_tbe: Float[Tensor, "T B E"],
+        state: State,
+        recurrent_mask: Tensor | None = None,
+        state_mask: Tensor | None = None,
     ) -> tuple[Float[Tensor, "T B H"], State]:
         weight_hh = self.weight_hh if recurrent_mask is None else self.weight_hh * recurrent_mask
+        if state_mask is not None:
+            return run_dropping(
+                lambda input_be, before: _equations(linear(input_be, self.weight_ih, self.bias), before, weight_hh),
+                input_tbe,
+                state,
+                state_mask,
+            )
         outputs = []
         for projected_bg in linear(input_tbe, self.weight_ih, self.bias):
             state = _equations(projected_bg, state, weight_hh)
