@@ -235,7 +235,7 @@ def test_adam_takes_its_penalty_into_the_gradient_and_adamw_does_not():
         optimizer = build_optimizer(model, config)
         model.weight.grad = torch.zeros_like(model.weight)
         optimizer.step()
-        steps[kind] = 2.0 - float(model.weight)
+        steps[kind] = 2.0 - float(model.weight.detach())
     assert steps["adam"] == pytest.approx(0.1, rel=1e-5)
     assert steps["adamw"] == pytest.approx(0.1 * 0.5 * 2.0)
 
