@@ -126,7 +126,7 @@ def test_none_is_written_as_on_the_command_line(written_to):
         ("split = [0.9, 0.1]", "line 1: split must be a list of 3 numbers"),
         ("corpus = [1]", "line 1: corpus must be a list of text"),
         ("out = 3", "line 1: out must be a path"),
-        ("optimizer = 'adamv'", "line 1: unknown optimizer 'adamv': did you mean 'adamw'?"),
+        ("optimizer = 'adamww'", "line 1: unknown optimizer 'adamww': did you mean 'adamw'?"),
         ("optimizer = 3", "line 1: optimizer must be adamw or adam or sgd, not 3"),
         ("[training]\nbudget = 'banana'", "line 2: --budget 'banana' is not a length of training"),
         ("layers = 0", "line 1: --layers must be at least 1"),

@@ -68,7 +68,7 @@ def test_dimensions_are_read(text, dimension):
         ("learning-rate=nan,1", "'nan' is not a number"),
         ("learning-rate=0,0.1", "--learning-rate must be above 0"),
         ("tie-weights=yes,no", "'yes' is neither true nor false"),
-        ("optimizer=adamv,sgd", "did you mean 'adamw'"),
+        ("optimizer=adamww,sgd", "did you mean 'adamw'"),
         ("cell=lstm,,gru", "a value is missing"),
         ("budget=1epochs,banana", "--budget 'banana' is not a length of training"),
     ],
