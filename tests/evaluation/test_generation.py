@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.generation import Repetition, candidates, check_prompt, draw, generate
+from rnn_lm.evaluation.drawing import candidates, draw
+from rnn_lm.evaluation.generation import Repetition, check_prompt, generate
 from rnn_lm.vocabulary import Vocabulary
 
 #            <unk> <eos>  a    b    c

@@ -13,7 +13,7 @@ import torch
 
 from explorer.conftest import TEXT
 from rnn_lm.config import GenerationConfig
-from rnn_lm.evaluation.generation import candidates
+from rnn_lm.evaluation.drawing import candidates
 from rnn_lm.explorer.answers import Explorer, next_log_probabilities
 from rnn_lm.explorer.page import SCRIPTS, content_of, page_of, write_page
 from rnn_lm.explorer.patterns import find_matches, pattern_over

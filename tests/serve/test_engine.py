@@ -11,7 +11,7 @@ import torch
 
 from export_cases import neural
 from rnn_lm.config import GenerationConfig
-from rnn_lm.evaluation.generation import draw
+from rnn_lm.evaluation.drawing import draw
 from rnn_lm.layers.state import select
 from rnn_lm.padding import IGNORE
 from rnn_lm.serve.batches import draw_each

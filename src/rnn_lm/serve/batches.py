@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from rnn_lm.errors import UserError
-from rnn_lm.evaluation.generation import draw, draw_uncut, is_uncut
+from rnn_lm.evaluation.drawing import draw, draw_uncut, is_uncut
 from rnn_lm.layers.state import State, select
 from rnn_lm.serve.jobs import Job
 from rnn_lm.serve.served import ServedModel
