@@ -20,6 +20,7 @@ from rnn_lm.conditions import (
     corpus_of_files,
     corpus_undivided,
     either,
+    given,
     holding,
     least,
     only,
@@ -465,6 +466,11 @@ class GenerationConfig:
     """Let the model produce <unk>."""
     sample_seed: int = field(default=1, metadata=only(temperature=above(0)))
     """Seeds the sampling."""
+    decoder_precision: Literal["float32", "int8"] = field(
+        default="float32", metadata=either(only(top_k=given), only(top_p=None))
+    )
+    """Precision in which the decoder's matrix is read. int8: words come faster, and are refused and drawn again where
+    that is needed for them to be distributed as with float32; which ones a seed gives differs."""
 
     def __post_init__(self) -> None:
         check_numbers(self)

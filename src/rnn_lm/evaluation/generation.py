@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor
 
 from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.drawing import draw
+from rnn_lm.evaluation.int8_drawing import Int8Draw
 from rnn_lm.evaluation.perplexity import evaluating
-from rnn_lm.layers.state import State
+from rnn_lm.models.int8_decoder import Int8Decoder, needs_another_device, needs_another_model
 from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
+from rnn_lm.models.reading import reader_of
 from rnn_lm.models.stepping import for_stepping
 from rnn_lm.seeding import generator
 from rnn_lm.text import unknown_tokens
@@ -54,32 +57,40 @@ def generate(
     Args:
         model: any language model. Its state starts afresh and reads ``<eos>``, then the prompt.
         prompt_ids: may be empty.
-        config: temperature, top-k, top-p, seed, limits.
+        config: temperature, top-k, top-p, seed, limits. Where ``decoder_precision`` cannot be had it is float32:
+            ``why_not_int8`` says why.
         vocabulary: whose ``<unk>`` is not produced unless ``config.allow_unk`` says so.
 
     Raises:
         UserError: the model gives a probability to nothing that may be produced.
     """
-    random = generator(config.sample_seed, "sampling")
-    struck_out = torch.tensor([] if config.allow_unk else [vocabulary.unk_id], dtype=torch.int64)
-    given, model = model, for_stepping(model)
-    # A copy is nobody else's, and in evaluation mode already.
-    mode = evaluating if model is given else _as_it_is
-    state = model.initial_state(1)
-    log_probs_v, state = _read(model, vocabulary.eos_id, state, mode)
+    writer = _writer_of(model, config, vocabulary)
+    writer.read(vocabulary.eos_id)
     for token in prompt_ids:
-        log_probs_v, state = _read(model, token, state, mode)
+        writer.read(token)
     sentences = 0
     for _ in range(config.length):
-        log_probs_v = log_probs_v.index_fill(0, struck_out, -math.inf)
-        if not log_probs_v.max() > -math.inf:
+        token = writer.draw()
+        if token is None:
             raise UserError("the model gives every token that may come next the probability 0; try --allow-unk")
-        token = draw(log_probs_v, config, random)
         yield token
         sentences += token == vocabulary.eos_id
         if sentences == config.sentences:
             return
-        log_probs_v, state = _read(model, token, state, mode)
+        writer.read(token)
+
+
+def why_not_int8(model: LanguageModel, config: GenerationConfig) -> str | None:
+    """Why ``generate`` takes float32 where ``--decoder-precision int8`` is asked for; None: it does not.
+
+    Raises:
+        UserError: the model has no decoder that could be brought to 8 bits anywhere.
+    """
+    if config.decoder_precision == "float32":
+        return None
+    if reason := needs_another_model(model):
+        raise UserError(f"--decoder-precision int8: {reason}; leave it out")
+    return needs_another_device(model)
 
 
 class Repetition:
@@ -103,19 +114,88 @@ class Repetition:
         return None
 
 
-def _as_it_is(model: LanguageModel) -> AbstractContextManager[None]:  # noqa: ARG001
-    return nullcontext()
+@runtime_checkable
+class _Writer(Protocol):
+    """A text under way: tokens are read, and the next one drawn."""
+
+    def read(self, token: int) -> None: ...
+
+    def draw(self) -> int | None:
+        """The next token; None where nothing may come."""
+        ...
 
 
-@torch.inference_mode()
-def _read(
-    model: LanguageModel, token: int, state: State, mode: Callable[[LanguageModel], AbstractContextManager[None]]
-) -> tuple[Tensor, State]:
-    """log P(next) (V,) on the CPU after reading ``token``, and the state.
+def _writer_of(model: LanguageModel, config: GenerationConfig, vocabulary: Vocabulary) -> _Writer:
+    random = generator(config.sample_seed, "sampling")
+    struck_out = [] if config.allow_unk else [vocabulary.unk_id]
+    asked = config.decoder_precision == "int8" and (config.top_p in (None, 1) or config.top_k is not None)
+    if asked and not (needs_another_model(model) or needs_another_device(model)):
+        assert isinstance(model, NeuralLanguageModel)
+        return _Int8Writer(model, config, struck_out, random)
+    return _StepWriter(model, config, struck_out, random)
+
+
+class _StepWriter:
+    """Writes with any model's ``step``.
 
     Modes are set per step, not around the loop: a generator is suspended between tokens, and whoever consumes it must
     not find itself in inference mode.
     """
-    with mode(model):
-        log_probs_bv, state = model.step(torch.tensor([token], device=model.device), state)
-    return log_probs_bv[0].cpu(), state
+
+    def __init__(
+        self, model: LanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
+    ) -> None:
+        self._model, self._config, self._random = for_stepping(model), config, random
+        self._struck_out = torch.tensor(struck_out, dtype=torch.int64)
+        # A copy is nobody else's, and in evaluation mode already.
+        self._mode = evaluating if self._model is model else _as_it_is
+        self._state, self._log_probs_v = self._model.initial_state(1), torch.empty(0)
+
+    @torch.inference_mode()
+    def read(self, token: int) -> None:
+        with self._mode(self._model):
+            token_b = torch.tensor([token], device=self._model.device)
+            log_probs_bv, self._state = self._model.step(token_b, self._state)
+        self._log_probs_v = log_probs_bv[0].cpu()
+
+    def draw(self) -> int | None:
+        log_probs_v = self._log_probs_v.index_fill(0, self._struck_out, -math.inf)
+        return draw(log_probs_v, self._config, self._random) if log_probs_v.max() > -math.inf else None
+
+
+class _Int8Writer:
+    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``.
+
+    In one thread: there is too little of a word for two to share, and each that waits for the other waits long where
+    there is other work.
+    """
+
+    def __init__(
+        self, model: NeuralLanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
+    ) -> None:
+        self._reader = reader_of(model)
+        decoder = Int8Decoder(model.output_product, struck_out, self._reader.largest)
+        self._draw, self._output_1d = Int8Draw(decoder, config, random), torch.empty(0)
+
+    def read(self, token: int) -> None:
+        with torch.inference_mode(), _one_thread():
+            self._output_1d = self._reader.read(token)
+
+    def draw(self) -> int | None:
+        with torch.inference_mode(), _one_thread():
+            return self._draw.draw(self._output_1d)
+
+
+class _one_thread:
+    """While the block runs torch computes in one thread; half a microsecond."""
+
+    def __enter__(self) -> None:
+        self._before = torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def __exit__(self, *raised: object) -> None:
+        torch.set_num_threads(self._before)
+
+
+def _as_it_is(model: LanguageModel) -> AbstractContextManager[None]:  # noqa: ARG001
+    return nullcontext()

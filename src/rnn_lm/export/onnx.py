@@ -70,7 +70,7 @@ def write_onnx(stored: StoredModel, folder: Path, precision: Precision = "float3
         content = onnx_model(stored.model, kind).SerializeToString()
         write_atomically(folder / f"{kind}.onnx", content)
         if precision == "int8":
-            _quantize(folder / f"{kind}.onnx")
+            quantize(folder / f"{kind}.onnx")
     stored.codec.save(folder)
     write_json(folder / ABOUT, _about(stored, parts, precision))
 
@@ -106,7 +106,7 @@ def _about(stored: StoredModel, parts: list[StatePart], precision: Precision) ->
     }
 
 
-def _quantize(path: Path) -> None:
+def quantize(path: Path) -> None:
     """Bring the matrices of a graph to 8 bits, each row with a scale of its own."""
     try:
         from onnxruntime.quantization import QuantType, quantize_dynamic

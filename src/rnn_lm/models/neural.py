@@ -172,6 +172,11 @@ class NeuralLanguageModel(nn.Module):
         log_prob_tbv, state = self(token_b.unsqueeze(0), state)
         return log_prob_tbv[0], state
 
+    def encode_step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B D"], State]:
+        """Read one token; return what the decoder compares with its rows, and the state: ``step`` without decoder."""
+        output_tbd, state = self.encode(token_b.unsqueeze(0), state)
+        return output_tbd[0], state
+
     def encode(
         self, input_tb: Int[Tensor, "T B"], state: State, masks: DropoutMasks | None = None
     ) -> tuple[Float[Tensor, "T B D"], State]:

@@ -92,15 +92,19 @@ class RecurrentLanguageModel(NeuralLanguageModel):
         return hidden_tbh, join_states(states, self.layer_sizes)
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:
-        """See ``LanguageModel.step``. The cells' equations as they stand: kernels made for many steps are slow at 1."""
+        """See ``LanguageModel.step``."""
+        output_bd, state = self.encode_step(token_b, state)
+        return torch.log_softmax(self.logits(output_bd), dim=-1), state
+
+    def encode_step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B D"], State]:
+        """See ``NeuralLanguageModel``. The cells' equations as they stand: kernels for many steps are slow at one."""
         states = self.layers.step(
             nn.functional.embedding(token_b, self.embedding.weight), split_state(state, self.layer_sizes)
         )
-        output_bh = self.layers.output([state[0] for state in states])
-        log_prob_bv = torch.log_softmax(self.logits(self.project(output_bh)), dim=-1)
+        output_bd = self.project(self.layers.output([state[0] for state in states]))
         if len(states) == 1:  # at batch 1 a copy is not nothing
-            return log_prob_bv, tuple(part.unsqueeze(0) for part in states[0])
-        return log_prob_bv, join_states(states, self.layer_sizes)
+            return output_bd, tuple(part.unsqueeze(0) for part in states[0])
+        return output_bd, join_states(states, self.layer_sizes)
 
 
 def _make_cells(embedding_size: int, config: ModelConfig) -> list[Cell]:

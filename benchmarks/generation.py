@@ -1,0 +1,146 @@
+"""Generation beside ONNX Runtime: the same weights, states in and out, one text, the word drawn in both.
+
+    python benchmarks/generation.py [--turns 15] [--json FILE]
+
+An LSTM of two layers over 10,000 words at random start, its decoder's bias the logarithm of Zipf's law, so that words
+come as often as in a text. ONNX Runtime runs the graph that ``--to onnx`` writes, and that of ``--to onnx-int8`` (its
+own dynamic quantization, of all matrices). Its user draws from the log-probabilities that come out: exponentials, their
+sums in double precision, one binary search, by numpy. Ours is ``generate`` as a whole, ``<unk>`` struck out as always.
+
+Cases take turns of a few dozen words, in one process for each number of threads, and ratios are formed within a turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from machine import made_here
+from rnn_lm.config import GenerationConfig, ModelConfig
+from rnn_lm.evaluation.generation import generate
+from rnn_lm.export.onnx import quantize
+from rnn_lm.export.onnx_models import onnx_model
+from rnn_lm.files import write_json
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.seeding import generator
+from rnn_lm.vocabulary import Vocabulary
+from timing import Timings
+
+V = 10_000
+SIZES, THREADS = (200, 650), (2, 1)
+WORDS = 40
+"""In a turn: some ten milliseconds, so that other work on the machine meets all cases alike."""
+CASES = ("ONNX Runtime, float32", "ONNX Runtime, int8", "ours, float32", "ours, int8")
+
+
+def model_of(size: int) -> RecurrentLanguageModel:
+    """Two layers of ``size``, whose words are as frequent as those of a text."""
+    config = ModelConfig(cell="lstm", hidden_size=size, layers=2)
+    model = RecurrentLanguageModel(V, size, config, generator(1, "initialization")).eval()
+    with torch.no_grad():
+        model.output_product.bias_v.copy_(-torch.arange(1.0, V + 1).log())
+    return model
+
+
+def in_onnx_runtime(path: Path, threads: int) -> Callable[[], object]:
+    """Words from a graph, drawn one after another."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    first, *states = session.get_inputs()
+    names = [output.name for output in session.get_outputs()]
+    random = np.random.default_rng(1)
+
+    def run() -> None:
+        token = 1
+        state = [np.zeros((1, one.shape[1]), np.float32) for one in states]
+        for _ in range(WORDS):
+            given = {first.name: np.array([token]), **dict(zip((one.name for one in states), state, strict=True))}
+            log_probabilities, *state = session.run(names, given)
+            sums = np.cumsum(np.exp(log_probabilities[0]), dtype=np.float64)
+            token = int(np.searchsorted(sums, random.random() * sums[-1], side="right"))
+
+    return run
+
+
+def in_rnn_lm(model: RecurrentLanguageModel, precision: str) -> Callable[[], object]:
+    """One text that goes on from turn to turn; it begins anew after some thousand words."""
+    words = Vocabulary(["<unk>", "<eos>", *map(str, range(V - 2))], [1] * V)
+    config = GenerationConfig(length=4000, decoder_precision=precision)  # pyright: ignore[reportArgumentType]
+    text = iter(())
+
+    def run() -> None:
+        nonlocal text
+        for _ in range(WORDS):
+            if next(text, None) is None:
+                text = generate(model, [], config, words)
+
+    return run
+
+
+def measured(pipe: Any, size: int, threads: int, turns: int) -> None:
+    """Seconds of every case, turn by turn, sent through ``pipe``."""
+    torch.set_num_threads(threads)
+    model = model_of(size)
+    with tempfile.TemporaryDirectory() as folder:
+        plain, eight = Path(folder) / "float32.onnx", Path(folder) / "int8.onnx"
+        for path in (plain, eight):
+            path.write_bytes(onnx_model(model, "step").SerializeToString())
+        quantize(eight)
+        peers = (in_onnx_runtime(path, threads) for path in (plain, eight))
+        cases = dict(zip(CASES, (*peers, *(in_rnn_lm(model, one) for one in ("float32", "int8"))), strict=True))
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for turn in range(turns + 2):
+        for name, run in cases.items():
+            started = time.perf_counter()
+            run()
+            if turn > 1:
+                seconds[name].append(time.perf_counter() - started)
+    pipe.send(seconds)
+
+
+def one_process(size: int, threads: int, turns: int) -> Timings:
+    """The same in a process that has so many threads from its start."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=measured, args=(theirs, size, threads, turns))
+    process.start()
+    timings = Timings(ours.recv())
+    process.join()
+    return timings
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Generation beside ONNX Runtime.")
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for size in SIZES:
+        for threads in THREADS:
+            timings = one_process(size, threads, arguments.turns)
+            for case in CASES:
+                against = {peer: timings.ratio(peer, case) for peer in CASES[:2]}
+                speed = WORDS / timings.median(case)
+                rows.append({"size": size, "threads": threads, "case": case, "tokens_per_second": speed,
+                             "against": against, "noise": timings.noise(case)})  # fmt: skip
+                shown = ", ".join(
+                    f"{ratio['median']:.2f}x [{ratio['low']:.2f}, {ratio['high']:.2f}] {peer}"
+                    for peer, ratio in against.items()
+                )
+                print(f"2 x {size}, {threads} threads: {case:<22} {speed:>7,.0f} tokens/s; {shown}", flush=True)
+    if arguments.json:
+        write_json(arguments.json, {"made": made_here(), "turns": arguments.turns, "rows": rows})
+
+
+if __name__ == "__main__":
+    main()

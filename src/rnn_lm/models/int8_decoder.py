@@ -1,0 +1,122 @@
+"""A decoder in 8 bits, and how far its logits can be from those in float32.
+
+At batch 1 a word takes as long as the decoder's matrix takes to arrive from memory; in 8 bits it is a quarter. Rows
+have a scale each, and what they are multiplied with is brought to 8 bits as well; the sums are whole numbers of 32 bits
+and exact. With W a row, h the output of the layers and hats for what 8 bits make of them:
+
+    W h - W^ h^  =  W (h - h^) + (W - W^) h^
+    |W h - W^ h^|  <=  |W| |h - h^| + |W - W^| |h^|  =  bound        (Cauchy and Schwarz)
+
+The norms of the rows are known beforehand, and that of h - h^ is at most sqrt(D) half steps: so the bound costs one
+product of D numbers a word. A word drawn by the logits of 8 bits can therefore be accepted or refused so that it is
+distributed as if drawn by those of float32 (``evaluation/int8_drawing.py``).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.layers.softmax import Decoder
+from rnn_lm.models.language_model import LanguageModel
+from rnn_lm.models.neural import NeuralLanguageModel
+
+_ENGINE = "fbgemm"
+"""Of torch's engines the one whose product of one row is quick: half the time of oneDNN's."""
+_LEAST_STEP = 6.2e-5
+"""torch makes the steps of a vector no smaller than this."""
+_ROUNDING = 1e-4
+"""Added to the bound for what float32 itself rounds, in nats: some fifty times as much as it does."""
+
+
+def needs_another_model(model: LanguageModel) -> str | None:
+    """Why a model has no decoder that could be brought to 8 bits; None: it has one."""
+    if not isinstance(model, NeuralLanguageModel):
+        return f"{type(model).__name__} has no decoder"
+    return "the adaptive softmax is several small matrices" if model.decoder is None else None
+
+
+def needs_another_device(model: LanguageModel) -> str | None:
+    """Why the decoder cannot be in 8 bits where the model computes; None: it can."""
+    if model.device.type != "cpu":
+        return f"8 bits are for the CPU, and the model is on {model.device}"
+    if isinstance(model, NeuralLanguageModel) and model.decoder_weight.dtype != torch.float32:
+        return f"the model is in {str(model.decoder_weight.dtype).removeprefix('torch.')}, not in float32"
+    if _ENGINE not in torch.backends.quantized.supported_engines or not hasattr(torch, "quantize_per_channel"):
+        return f"this build of torch has no products of 8 bits for this processor ({_ENGINE})"
+    return None
+
+
+class Int8Decoder:
+    """Logits of one output vector, by a decoder in 8 bits; and those of single words in float32.
+
+    Args:
+        decoder: of the model, in float32 and on the CPU; its memory is read, not copied.
+        struck_out: ids of words whose logit is to be -inf.
+        largest: what no number of an output vector exceeds in size, where that is known: a scan of it less.
+    """
+
+    def __init__(self, decoder: Decoder, struck_out: Sequence[int] = (), largest: float | None = None) -> None:
+        weight_vd, bias_v = decoder.weight_vd.detach(), decoder.bias_v.detach().clone()
+        bias_v[list(struck_out)] = -math.inf
+        self.weight_vd, self.bias_v = weight_vd, bias_v
+        # Processors without the instruction add pairs of products in 16 bits, where only products of 7 by 8 bits fit.
+        whole = bool(getattr(torch.cpu, "_is_vnni_supported", bool)())
+        self._reduced, self._levels = not whole, 255 if whole else 127
+        scale_v = (weight_vd.abs().amax(1) / 127).double().clamp_min(1e-30)
+        zeros_v = torch.zeros(len(weight_vd), dtype=torch.int64)
+        with warnings.catch_warnings():  # of what torch is going to remove: see needs_another_device
+            warnings.simplefilter("ignore")
+            quantized_vd = torch.quantize_per_channel(weight_vd.contiguous(), scale_v, zeros_v, 0, torch.qint8)
+            self._packed = _pack(quantized_vd, bias_v)
+        possible_v = bias_v > -math.inf
+        lost_v = (weight_vd - quantized_vd.dequantize()).norm(dim=1)
+        self._norm, self._lost = (float((norms_v * possible_v).max()) for norms_v in (weight_vd.norm(dim=1), lost_v))
+        self._root, self._largest = math.sqrt(weight_vd.shape[1]), largest
+        self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
+
+    def logits(self, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
+        """Logits that differ from ``exact``'s by ``bound`` at most."""
+        return torch.ops.quantized.linear_dynamic(output_1d, self._packed, self._reduced)[0]
+
+    def bound(self, output_d: np.ndarray) -> float:
+        """How far a logit can be from its value in float32, in nats.
+
+        Args:
+            output_d: the memory of ``logits``' argument.
+        """
+        if self._largest is None:
+            span = max(float(output_d.max()), 0.0) - min(float(output_d.min()), 0.0)
+        else:
+            span = 2 * self._largest
+        lost = 0.5 * max(span / self._levels, _LEAST_STEP) * self._root
+        whole = math.sqrt(float(np.dot(output_d, output_d))) + lost
+        return self._norm * lost + self._lost * whole + _ROUNDING
+
+    def exact(self, word: int, output_d: np.ndarray) -> float:
+        """The logit of one word in float32."""
+        return float(np.dot(self._rows[word], output_d)) + float(self._biases[word])
+
+    def exact_of(self, ids_c: Tensor, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "C"]:
+        """Those of some words."""
+        return torch.addmv(self.bias_v[ids_c], self.weight_vd[ids_c], output_1d[0])
+
+    def all_exact(self, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
+        """Those of all."""
+        return torch.addmv(self.bias_v, self.weight_vd, output_1d[0])
+
+
+def _pack(quantized_vd: Tensor, bias_v: Tensor) -> object:
+    """The matrix as the engine reads it; which engine torch takes otherwise stays as it was."""
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = _ENGINE
+    try:
+        return torch.ops.quantized.linear_prepack(quantized_vd, bias_v)
+    finally:
+        torch.backends.quantized.engine = before

@@ -1,0 +1,144 @@
+"""Read one text token by token, as a writer does: what is remembered stands in one place, and is written over.
+
+``reader_of(model)`` gives what reads with the same numbers as ``encode_step``, but for the order in which some of them
+are added. For an LSTM all products of a layer are one, into memory that is there already; other layers take their
+steps.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rnn_lm.layers.cells import LSTMCell
+from rnn_lm.models.neural import NeuralLanguageModel
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.models.stepping import for_stepping
+
+_KEPT_BYTES = 2**26
+"""Products of words read before that are kept, of the first layer."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A text being read.
+
+    Attributes:
+        largest: what no number of the output exceeds in size, where that is known.
+    """
+
+    largest: float | None
+
+    def read(self, token: int) -> Float[Tensor, "1 D"]:
+        """Read one token; return what the decoder compares with its rows, valid until the next is read."""
+        ...
+
+
+def reader_of(model: NeuralLanguageModel) -> Reader:
+    """Return what reads a text with ``model``, from the initial state on; it does not follow changes of the weights."""
+    if isinstance(model, RecurrentLanguageModel) and all(type(cell) is LSTMCell for cell in model.cells):
+        return LSTMReader(model)
+    return StepReader(model)
+
+
+class StepReader:
+    """Reads with any model's own steps."""
+
+    largest = None
+
+    def __init__(self, model: NeuralLanguageModel) -> None:
+        stepping = for_stepping(model)
+        assert isinstance(stepping, NeuralLanguageModel)
+        self._model, self._state = stepping, stepping.initial_state(1)
+
+    def read(self, token: int) -> Float[Tensor, "1 D"]:
+        """See ``Reader.read``."""
+        output_1d, self._state = self._model.encode_step(torch.tensor([token]), self._state)
+        return output_1d
+
+
+class LSTMReader:
+    """Reads with an LSTM: ``cells/lstm.py`` has the equations.
+
+    Inputs and hidden states of all layers stand in one row, so that what a layer is multiplied with, its input and its
+    own hidden state, lie side by side: ``input | hidden 0 | hidden 1 | ...``. With sigmoid(x) = (1 + tanh(x / 2)) / 2
+    all gates are one tanh: the rows of i, f and o are halved beforehand, which costs no digit.
+    """
+
+    def __init__(self, model: RecurrentLanguageModel) -> None:
+        self.largest = 1.0 if model.projection is None else None  # o tanh(c)
+        sizes = [cell.hidden_size for cell in model.cells]
+        self._row = torch.zeros(1, model.cells[0].input_size + sum(sizes))
+        row, start = self._row.numpy()[0], 0
+        self._layers = []
+        for cell in model.cells:
+            assert isinstance(cell, LSTMCell)
+            self._layers.append(_Layer(cell, self._row[0], row, start))
+            start += cell.input_size
+        self._output_1h = self._row[:, start:]
+        self._model = model
+        first = self._layers[0]
+        self._embedding = model.embedding.weight.detach()
+        self._from_input = first.weight[:, : model.cells[0].input_size]
+        self._from_hidden = first.weight[:, model.cells[0].input_size :]
+        self._hidden = self._row[0, model.cells[0].input_size :][: sizes[0]]
+        self._products: dict[int, Tensor] = {}
+        self._most = _KEPT_BYTES // (16 * sizes[0])
+
+    def read(self, token: int) -> Float[Tensor, "1 D"]:
+        """See ``Reader.read``."""
+        first, *others = self._layers
+        product = self._products.get(token)
+        if product is None:
+            product = torch.addmv(first.bias, self._from_input, self._embedding[token])
+            if len(self._products) < self._most:
+                self._products[token] = product
+        torch.addmv(product, self._from_hidden, self._hidden, out=first.gates)
+        first.equations()
+        for layer in others:
+            torch.addmv(layer.bias, layer.weight, layer.read, out=layer.gates)
+            layer.equations()
+        projection = self._model.projection
+        return self._output_1h if projection is None else projection(self._output_1h)
+
+
+class _Layer:
+    """One layer's weights and memory.
+
+    Args:
+        cell: whose weights they are.
+        row_t, row: the row of inputs and hidden states, as torch and as numpy have it.
+        start: where in it this layer's input begins.
+    """
+
+    def __init__(self, cell: LSTMCell, row_t: Tensor, row: np.ndarray, start: int) -> None:
+        size, hidden = cell.hidden_size, start + cell.input_size
+        i, f, g, o = range(4)
+        order = [(i, 0.5), (f, 0.5), (o, 0.5), (g, 1.0)]
+        weight = torch.cat([cell.weight_ih, cell.weight_hh], dim=1).detach().chunk(4)
+        bias = (cell.bias_ih + cell.bias_hh).detach().chunk(4)
+        by_column = torch.cat([weight[gate] * half for gate, half in order]).t().contiguous()
+        self.weight = by_column.t()  # a product reads memory in one sweep: see stepping.py
+        self.bias = torch.cat([bias[gate] * half for gate, half in order])
+        self.read = row_t[start : hidden + size]
+        self.gates = torch.empty(4 * size)
+        self._all = self.gates.numpy()
+        self._sigmoid = self._all[: 3 * size]
+        self._i, self._f, self._o, self._g = self._all.reshape(4, size)
+        self._cell, self._scratch = np.zeros(size, np.float32), np.empty(size, np.float32)
+        self._hidden = row[hidden : hidden + size]
+
+    def equations(self) -> None:
+        """Go from ``gates``, as the products leave them, to the hidden state."""
+        np.tanh(self._all, out=self._all)
+        np.add(self._sigmoid, 1.0, out=self._sigmoid)
+        np.multiply(self._sigmoid, 0.5, out=self._sigmoid)
+        np.multiply(self._cell, self._f, out=self._cell)
+        np.multiply(self._i, self._g, out=self._scratch)
+        np.add(self._cell, self._scratch, out=self._cell)
+        np.tanh(self._cell, out=self._scratch)
+        np.multiply(self._scratch, self._o, out=self._hidden)

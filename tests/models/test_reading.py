@@ -1,0 +1,64 @@
+"""What reads a text for a writer gives what the model's steps give."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rnn_lm.config import ModelConfig
+from rnn_lm.layers.cells import CELLS
+from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
+from rnn_lm.models.reading import LSTMReader, StepReader, reader_of
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.seeding import generator
+
+V = 40
+TOKENS = (1, 5, 7, 5, 30, 1)
+
+
+def check(model: RecurrentLanguageModel | AttentionLanguageModel, kind: type) -> None:
+    """The same outputs, from two readers in turn: neither writes where the other, or the model, remembers."""
+    readers = [reader_of(model), reader_of(model)]
+    assert all(type(reader) is kind for reader in readers)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.eval()
+    state = model.initial_state(1)
+    with torch.no_grad():
+        for token in TOKENS:
+            expected_1d, state = model.encode_step(torch.tensor([token]), state)
+            for reader in readers:
+                torch.testing.assert_close(reader.read(token), expected_1d, rtol=1e-5, atol=1e-6)
+                assert reader.largest is None or float(expected_1d.abs().max()) <= reader.largest
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell(cell: str) -> None:
+    config = ModelConfig(cell=cell, hidden_size=12, layers=2, dropout_output=0.5)
+    check(RecurrentLanguageModel(V, 8, config, generator(1, "start")), LSTMReader if cell == "lstm" else StepReader)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("embedding_size", [12, 5])
+@pytest.mark.parametrize("tied", [True, False])
+def test_lstms_of_all_shapes(layers: int, embedding_size: int, tied: bool) -> None:
+    last = 9 if layers > 1 else None
+    config = ModelConfig(hidden_size=12, last_hidden_size=last, layers=layers, tie_weights=tied, init_range=1.5)
+    check(RecurrentLanguageModel(V, embedding_size, config, generator(1, "start")), LSTMReader)
+
+
+def test_products_of_words_read_before_are_kept_up_to_a_limit() -> None:
+    model = RecurrentLanguageModel(V, 8, ModelConfig(hidden_size=12), generator(1, "start"))
+    reader = LSTMReader(model)
+    reader._most = 2
+    state = model.initial_state(1)
+    with torch.no_grad():
+        for token in (3, 4, 5, 3, 5):
+            expected_1d, state = model.encode_step(torch.tensor([token]), state)
+            torch.testing.assert_close(reader.read(token), expected_1d)
+    assert sorted(reader._products) == [3, 4]
+
+
+def test_attention() -> None:
+    check(AttentionLanguageModel(V, AttentionConfig(hidden_size=8), generator(1, "start")), StepReader)
