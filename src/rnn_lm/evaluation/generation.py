@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import torch
+from torch import Tensor
 
 from rnn_lm.config import GenerationConfig
 from rnn_lm.errors import UserError
@@ -65,19 +66,18 @@ def generate(
         UserError: the model gives a probability to nothing that may be produced.
     """
     writer = _writer_of(model, config, vocabulary)
-    writer.read(vocabulary.eos_id)
-    for token in prompt_ids:
-        writer.read(token)
+    *before, token = vocabulary.eos_id, *prompt_ids
+    for read in before:
+        writer.read(read)
     sentences = 0
     for _ in range(config.length):
-        token = writer.draw()
+        token = writer.follow(token)
         if token is None:
             raise UserError("the model gives every token that may come next the probability 0; try --allow-unk")
         yield token
         sentences += token == vocabulary.eos_id
         if sentences == config.sentences:
             return
-        writer.read(token)
 
 
 def why_not_int8(model: LanguageModel, config: GenerationConfig) -> str | None:
@@ -116,13 +116,13 @@ class Repetition:
 
 @runtime_checkable
 class _Writer(Protocol):
-    """A text under way: tokens are read, and the next one drawn."""
+    """A text under way."""
 
-    def read(self, token: int) -> None: ...
+    def read(self, token: int) -> None:
+        """Go on by a token that was given."""
 
-    def draw(self) -> int | None:
-        """The next token; None where nothing may come."""
-        ...
+    def follow(self, token: int) -> int | None:
+        """Read a token and draw the next; None where nothing may come."""
 
 
 def _writer_of(model: LanguageModel, config: GenerationConfig, vocabulary: Vocabulary) -> _Writer:
@@ -149,18 +149,22 @@ class _StepWriter:
         self._struck_out = torch.tensor(struck_out, dtype=torch.int64)
         # A copy is nobody else's, and in evaluation mode already.
         self._mode = evaluating if self._model is model else _as_it_is
-        self._state, self._log_probs_v = self._model.initial_state(1), torch.empty(0)
+        self._state = self._model.initial_state(1)
+
+    def read(self, token: int) -> None:
+        self._step(token)
+
+    def follow(self, token: int) -> int | None:
+        log_probs_v = self._step(token).index_fill(0, self._struck_out, -math.inf)
+        return draw(log_probs_v, self._config, self._random) if log_probs_v.max() > -math.inf else None
 
     @torch.inference_mode()
-    def read(self, token: int) -> None:
+    def _step(self, token: int) -> Tensor:
+        """log P(next) (V,) on the CPU after reading ``token``."""
         with self._mode(self._model):
             token_b = torch.tensor([token], device=self._model.device)
             log_probs_bv, self._state = self._model.step(token_b, self._state)
-        self._log_probs_v = log_probs_bv[0].cpu()
-
-    def draw(self) -> int | None:
-        log_probs_v = self._log_probs_v.index_fill(0, self._struck_out, -math.inf)
-        return draw(log_probs_v, self._config, self._random) if log_probs_v.max() > -math.inf else None
+        return log_probs_bv[0].cpu()
 
 
 class _Int8Writer:
@@ -175,15 +179,15 @@ class _Int8Writer:
     ) -> None:
         self._reader = reader_of(model)
         decoder = Int8Decoder(model.output_product, struck_out, self._reader.largest)
-        self._draw, self._output_1d = Int8Draw(decoder, config, random), torch.empty(0)
+        self._draw = Int8Draw(decoder, config, random)
 
     def read(self, token: int) -> None:
-        with torch.inference_mode(), _one_thread():
-            self._output_1d = self._reader.read(token)
+        with _one_thread():
+            self._reader.read(token)
 
-    def draw(self) -> int | None:
-        with torch.inference_mode(), _one_thread():
-            return self._draw.draw(self._output_1d)
+    def follow(self, token: int) -> int | None:
+        with _one_thread():
+            return self._draw.draw(self._reader.read(token))
 
 
 class _one_thread:

@@ -43,10 +43,12 @@ class Int8Draw:
 
     def __init__(self, decoder: Int8Decoder, config: GenerationConfig, random: torch.Generator) -> None:
         self._decoder, self._config, self._random = decoder, config, random
+        self._uncut, self._temperature = is_uncut(config), config.temperature
         self._uniform = _uniform(random)
         self._weight_v = torch.empty(len(decoder.bias_v))
         self._sum_v = torch.empty(len(decoder.bias_v), dtype=torch.float64)
         self._weights, self._sums = self._weight_v.numpy(), self._sum_v.numpy()
+        self._output_1d, self._output_d = torch.empty(0), np.empty(0)
         self.proposed = 0
 
     def draw(self, output_1d: Float[Tensor, "1 D"]) -> int | None:
@@ -55,13 +57,14 @@ class Int8Draw:
         Args:
             output_1d: of the layers, as the decoder reads it.
         """
-        if not is_uncut(self._config):
+        if output_1d is not self._output_1d:  # the same memory every time, where a reader writes over it
+            self._output_1d, self._output_d = output_1d, output_1d.numpy()[0]
+        if not self._uncut:
             return self._draw_cut(output_1d)
-        temperature, output_d = self._config.temperature, output_1d.numpy()[0]
-        refused = self._decoder.bound(output_d) / temperature
+        refused = self._decoder.bound(self._output_d) / self._temperature
         if refused > _MOST_REFUSED:
             return self._draw_exactly(self._decoder.all_exact(output_1d))
-        shift = self._propose(self._decoder.logits(output_1d), temperature)
+        shift = self._propose(self._decoder.logits(output_1d), self._temperature)
         total = float(self._sums[-1])
         if not total > 0:
             return None
@@ -71,12 +74,12 @@ class Int8Draw:
             if word == len(self._sums):  # the share was rounded up to the whole
                 continue
             envelope = float(self._weights[word])
-            if next(self._uniform) * envelope < self._accepted(word, output_d, shift, refused):
+            if next(self._uniform) * envelope < self._accepted(word, self._output_d, shift, refused):
                 return word
 
     def _accepted(self, word: int, output_d: np.ndarray, shift: float, refused: float) -> float:
         """The weight that a word has in float32, smaller by the bound: never more than its weight in 8 bits."""
-        return math.exp((self._decoder.exact(word, output_d) - shift) / self._config.temperature - refused)
+        return math.exp((self._decoder.exact(word, output_d) - shift) / self._temperature - refused)
 
     def _propose(self, logits_v: Tensor, temperature: float) -> float:
         """Weights of the words and their sums so far; returns what was taken off the logits: nothing if it can be."""
@@ -98,7 +101,7 @@ class Int8Draw:
         least = float(logits_v.max() if kept == 1 else logits_v.topk(kept).values[-1])
         if math.isnan(least) or not logits_v.max() > -math.inf:
             return None
-        ids_c = torch.nonzero(logits_v >= least - 2 * self._decoder.bound(output_1d.numpy()[0])).squeeze(1)
+        ids_c = torch.nonzero(logits_v >= least - 2 * self._decoder.bound(self._output_d)).squeeze(1)
         place = self._draw_exactly(self._decoder.exact_of(ids_c, output_1d))
         return None if place is None else int(ids_c[place])
 

@@ -55,6 +55,7 @@ class StepReader:
         assert isinstance(stepping, NeuralLanguageModel)
         self._model, self._state = stepping, stepping.initial_state(1)
 
+    @torch.inference_mode()
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """See ``Reader.read``."""
         output_1d, self._state = self._model.encode_step(torch.tensor([token]), self._state)
@@ -66,7 +67,8 @@ class LSTMReader:
 
     Inputs and hidden states of all layers stand in one row, so that what a layer is multiplied with, its input and its
     own hidden state, lie side by side: ``input | hidden 0 | hidden 1 | ...``. With sigmoid(x) = (1 + tanh(x / 2)) / 2
-    all gates are one tanh: the rows of i, f and o are halved beforehand, which costs no digit.
+    all gates are one tanh: the rows of i, f and o are halved beforehand, which costs no digit. No tensor in it asks for
+    gradients, so that no mode has to be set.
     """
 
     def __init__(self, model: RecurrentLanguageModel) -> None:
@@ -80,7 +82,7 @@ class LSTMReader:
             self._layers.append(_Layer(cell, self._row[0], row, start))
             start += cell.input_size
         self._output_1h = self._row[:, start:]
-        self._model = model
+        self._projection = None if model.projection is None else model.projection.weight.detach().T
         first = self._layers[0]
         self._embedding = model.embedding.weight.detach()
         self._from_input = first.weight[:, : model.cells[0].input_size]
@@ -102,8 +104,7 @@ class LSTMReader:
         for layer in others:
             torch.addmv(layer.bias, layer.weight, layer.read, out=layer.gates)
             layer.equations()
-        projection = self._model.projection
-        return self._output_1h if projection is None else projection(self._output_1h)
+        return self._output_1h if self._projection is None else self._output_1h @ self._projection
 
 
 class _Layer:
