@@ -1,10 +1,11 @@
 """Words drawn with a decoder in 8 bits, distributed as float32 has them.
 
-A word w is proposed with probability proportional to exp(l^_w / T), l^ being the logits of 8 bits, and accepted with
-probability exp((l_w - l^_w - bound) / T), for which one row of the float32 matrix is read; else another is proposed,
-from the same sums. What is accepted has probability proportional to the product of the two, exp(l_w / T): rejection
-sampling (von Neumann 1951), whose envelope is ``Int8Decoder.bound``. On average exp(bound / T) words are proposed. The
-most probable word, and the k most probable, are found among those that the bound leaves possible.
+With u_w an upper bound of the logit l_w (``Int8Decoder.upper``), a word w is proposed with probability proportional to
+exp(u_w / T) and accepted with probability exp((l_w - u_w) / T), for which one row of the float32 matrix is read; else
+another is proposed, from the same sums. What is accepted has probability proportional to the product of the two,
+exp(l_w / T): rejection sampling (von Neumann 1951). After a number of refusals all of the matrix is read in float32,
+which changes nothing in the distribution: how often was refused does not depend on the word. The most probable word,
+and the k most probable, are found among those that the bounds leave possible.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from rnn_lm.config import GenerationConfig
 from rnn_lm.evaluation.drawing import draw, is_uncut
 from rnn_lm.models.int8_decoder import Int8Decoder
 
-_MOST_REFUSED = 2.0
-"""Where ``bound / T`` is larger, reading all of the matrix in float32 once is quicker than being refused so often."""
+_MOST_REFUSED = 16
+"""After so many, reading all of the matrix in float32 is quicker than to go on."""
 _AT_ONCE = 256
 """Random numbers fetched at a time."""
 _FEWEST, _MOST = 1e-30, 1e37
@@ -61,47 +62,46 @@ class Int8Draw:
             self._output_1d, self._output_d = output_1d, output_1d.numpy()[0]
         if not self._uncut:
             return self._draw_cut(output_1d)
-        refused = self._decoder.bound(self._output_d) / self._temperature
-        if refused > _MOST_REFUSED:
-            return self._draw_exactly(self._decoder.all_exact(output_1d))
-        shift = self._propose(self._decoder.logits(output_1d), self._temperature)
+        shift = self._propose(self._decoder.upper(output_1d))
         total = float(self._sums[-1])
         if not total > 0:
             return None
-        while True:
+        for _ in range(_MOST_REFUSED):
             self.proposed += 1
             word = int(self._sums.searchsorted(next(self._uniform) * total, "right"))
             if word == len(self._sums):  # the share was rounded up to the whole
                 continue
             envelope = float(self._weights[word])
-            if next(self._uniform) * envelope < self._accepted(word, self._output_d, shift, refused):
+            if next(self._uniform) * envelope < self._accepted(word, shift):
                 return word
+        return self._draw_exactly(self._decoder.all_exact(output_1d))
 
-    def _accepted(self, word: int, output_d: np.ndarray, shift: float, refused: float) -> float:
-        """The weight that a word has in float32, smaller by the bound: never more than its weight in 8 bits."""
-        return math.exp((self._decoder.exact(word, output_d) - shift) / self._temperature - refused)
+    def _accepted(self, word: int, shift: float) -> float:
+        """The weight that a word has in float32: never more than its weight by the upper bound."""
+        return math.exp(self._decoder.exact(word, self._output_d) / self._temperature - shift)
 
-    def _propose(self, logits_v: Tensor, temperature: float) -> float:
-        """Weights of the words and their sums so far; returns what was taken off the logits: nothing if it can be."""
-        if temperature != 1:
-            logits_v = logits_v / temperature
-        torch.exp(logits_v, out=self._weight_v)
+    def _propose(self, upper_v: Tensor) -> float:
+        """Weights of the words and their sums so far; returns what was taken off the exponents: nothing if possible."""
+        if self._temperature != 1:
+            upper_v = upper_v / self._temperature
+        torch.exp(upper_v, out=self._weight_v)
         torch.cumsum(self._weight_v, 0, dtype=torch.float64, out=self._sum_v)
         if _FEWEST < float(self._sums[-1]) < _MOST:
             return 0.0
-        largest = float(logits_v.max())
-        torch.exp(logits_v - largest, out=self._weight_v)
+        largest = float(upper_v.max())
+        torch.exp(upper_v - largest, out=self._weight_v)
         torch.cumsum(self._weight_v.nan_to_num_(0.0), 0, dtype=torch.float64, out=self._sum_v)
-        return largest * temperature
+        return largest
 
     def _draw_cut(self, output_1d: Tensor) -> int | None:
         """Among the most probable: all words that may be one of them, by their logits in float32."""
-        logits_v = self._decoder.logits(output_1d)
-        kept = 1 if self._config.temperature == 0 else min(self._config.top_k or 1, len(logits_v))
-        least = float(logits_v.max() if kept == 1 else logits_v.topk(kept).values[-1])
-        if math.isnan(least) or not logits_v.max() > -math.inf:
+        upper_v = self._decoder.upper(output_1d)
+        if not upper_v.max() > -math.inf:
             return None
-        ids_c = torch.nonzero(logits_v >= least - 2 * self._decoder.bound(self._output_d)).squeeze(1)
+        lower_v = upper_v - 2 * self._decoder.slack(self._output_d)
+        kept = 1 if self._temperature == 0 else min(self._config.top_k or 1, len(upper_v))
+        least = lower_v.max() if kept == 1 else lower_v.topk(kept).values[-1]
+        ids_c = torch.nonzero(upper_v >= least).squeeze(1)
         place = self._draw_exactly(self._decoder.exact_of(ids_c, output_1d))
         return None if place is None else int(ids_c[place])
 

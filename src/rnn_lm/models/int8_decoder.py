@@ -5,11 +5,12 @@ have a scale each, and what they are multiplied with is brought to 8 bits as wel
 and exact. With W a row, h the output of the layers and hats for what 8 bits make of them:
 
     W h - W^ h^  =  W (h - h^) + (W - W^) h^
-    |W h - W^ h^|  <=  |W| |h - h^| + |W - W^| |h^|  =  bound        (Cauchy and Schwarz)
+    |W h - W^ h^|  <=  |W| |h - h^| + |W - W^| |h^|  =  slack        (Cauchy and Schwarz)
 
-The norms of the rows are known beforehand, and that of h - h^ is at most sqrt(D) half steps: so the bound costs one
-product of D numbers a word. A word drawn by the logits of 8 bits can therefore be accepted or refused so that it is
-distributed as if drawn by those of float32 (``evaluation/int8_drawing.py``).
+The norms of a row and of what it lost are known beforehand; that of h - h^ is at most sqrt(D) half steps, and where no
+number of h exceeds some size that of h^ is bounded, too: then the slack of every word is a constant, and is put into
+its bias. So what comes out is an upper bound of each logit. A word drawn by it can be accepted or refused so that it is
+distributed as if drawn by the logits of float32 (``evaluation/int8_drawing.py``).
 """
 
 from __future__ import annotations
@@ -54,18 +55,19 @@ def needs_another_device(model: LanguageModel) -> str | None:
 
 
 class Int8Decoder:
-    """Logits of one output vector, by a decoder in 8 bits; and those of single words in float32.
+    """Upper bounds of the logits of one output vector, by a decoder in 8 bits; and logits in float32.
 
     Args:
         decoder: of the model, in float32 and on the CPU; its memory is read, not copied.
         struck_out: ids of words whose logit is to be -inf.
-        largest: what no number of an output vector exceeds in size, where that is known: a scan of it less.
+        largest: what no number of an output vector exceeds in size, where that is known: bounds then cost nothing.
     """
 
     def __init__(self, decoder: Decoder, struck_out: Sequence[int] = (), largest: float | None = None) -> None:
         weight_vd, bias_v = decoder.weight_vd.detach(), decoder.bias_v.detach().clone()
         bias_v[list(struck_out)] = -math.inf
         self.weight_vd, self.bias_v = weight_vd, bias_v
+        self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
         # Processors without the instruction add pairs of products in 16 bits, where only products of 7 by 8 bits fit.
         whole = bool(getattr(torch.cpu, "_is_vnni_supported", bool)())
         self._reduced, self._levels = not whole, 255 if whole else 127
@@ -74,30 +76,34 @@ class Int8Decoder:
         with warnings.catch_warnings():  # of what torch is going to remove: see needs_another_device
             warnings.simplefilter("ignore")
             quantized_vd = torch.quantize_per_channel(weight_vd.contiguous(), scale_v, zeros_v, 0, torch.qint8)
-            self._packed = _pack(quantized_vd, bias_v)
-        possible_v = bias_v > -math.inf
-        lost_v = (weight_vd - quantized_vd.dequantize()).norm(dim=1)
-        self._norm, self._lost = (float((norms_v * possible_v).max()) for norms_v in (weight_vd.norm(dim=1), lost_v))
-        self._root, self._largest = math.sqrt(weight_vd.shape[1]), largest
-        self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
+            self._norm_v, self._lost_v = weight_vd.norm(dim=1), (weight_vd - quantized_vd.dequantize()).norm(dim=1)
+            self._root = math.sqrt(weight_vd.shape[1])
+            self._constant_v = None
+            if largest is not None:
+                self._constant_v = self._slack(2 * largest, self._root * largest)
+            self._packed = _pack(quantized_vd, bias_v if self._constant_v is None else bias_v + self._constant_v)
 
-    def logits(self, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
-        """Logits that differ from ``exact``'s by ``bound`` at most."""
-        return torch.ops.quantized.linear_dynamic(output_1d, self._packed, self._reduced)[0]
+    def _slack(self, span: float, norm: float) -> Tensor:
+        """Of every word, for an output vector whose numbers span so much and whose norm is so large at most."""
+        lost = 0.5 * max(span / self._levels, _LEAST_STEP) * self._root
+        return (self._norm_v * lost).add_(self._lost_v, alpha=norm + lost).add_(_ROUNDING)
 
-    def bound(self, output_d: np.ndarray) -> float:
-        """How far a logit can be from its value in float32, in nats.
+    def slack(self, output_d: np.ndarray) -> Float[Tensor, "V"]:
+        """How far a logit of 8 bits can be from its value in float32, in nats: what ``upper`` adds to it.
 
         Args:
-            output_d: the memory of ``logits``' argument.
+            output_d: what is to be decoded.
         """
-        if self._largest is None:
-            span = max(float(output_d.max()), 0.0) - min(float(output_d.min()), 0.0)
-        else:
-            span = 2 * self._largest
-        lost = 0.5 * max(span / self._levels, _LEAST_STEP) * self._root
-        whole = math.sqrt(float(np.dot(output_d, output_d))) + lost
-        return self._norm * lost + self._lost * whole + _ROUNDING
+        if self._constant_v is not None:
+            return self._constant_v
+        span = max(float(output_d.max()), 0.0) - min(float(output_d.min()), 0.0)
+        return self._slack(span, math.sqrt(float(np.dot(output_d, output_d))))
+
+    def upper(self, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
+        """For each word a number that its logit in float32 does not exceed, and does not fall short of by more than
+        twice ``slack``."""
+        logits_v = torch.ops.quantized.linear_dynamic(output_1d, self._packed, self._reduced)[0]
+        return logits_v if self._constant_v is not None else logits_v.add_(self.slack(output_1d.numpy()[0]))
 
     def exact(self, word: int, output_d: np.ndarray) -> float:
         """The logit of one word in float32."""

@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.layers.cells import LSTMCell
+from rnn_lm.layers.cells.elman import ElmanCell
+from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.stepping import for_stepping
@@ -45,12 +47,19 @@ def reader_of(model: NeuralLanguageModel) -> Reader:
     return StepReader(model)
 
 
+def _largest(model: NeuralLanguageModel) -> float | None:
+    """What no number of a model's output exceeds in size, where its last layer says so: a tanh, or a mean of some."""
+    bounded = (LSTMCell, GRUCell, ElmanCell)  # a Mogrifier is an LSTM
+    if not isinstance(model, RecurrentLanguageModel) or model.projection is not None:
+        return None
+    return 1.0 if isinstance(model.cells[-1], bounded) else None
+
+
 class StepReader:
     """Reads with any model's own steps."""
 
-    largest = None
-
     def __init__(self, model: NeuralLanguageModel) -> None:
+        self.largest = _largest(model)
         stepping = for_stepping(model)
         assert isinstance(stepping, NeuralLanguageModel)
         self._model, self._state = stepping, stepping.initial_state(1)
@@ -72,7 +81,7 @@ class LSTMReader:
     """
 
     def __init__(self, model: RecurrentLanguageModel) -> None:
-        self.largest = 1.0 if model.projection is None else None  # o tanh(c)
+        self.largest = _largest(model)
         sizes = [cell.hidden_size for cell in model.cells]
         self._row = torch.zeros(1, model.cells[0].input_size + sum(sizes))
         row, start = self._row.numpy()[0], 0
