@@ -44,7 +44,7 @@ def coarse(struck_out: tuple[int, ...] = ()) -> tuple[Int8Decoder, torch.Tensor]
 
 def distributions(eight: Int8Decoder, output_1d: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """By float32, and by what is proposed alone."""
-    both = (eight.all_exact(output_1d), eight.upper(output_1d))
+    both = (eight.all_exact(output_1d), eight.upper(output_1d, output_1d.numpy()[0]))
     in_float32, in_int8 = (torch.softmax(logits_v.double() / temperature, 0).numpy() for logits_v in both)
     return in_float32, in_int8
 
@@ -54,7 +54,7 @@ def test_what_is_proposed_and_accepted_has_the_probabilities_of_float32(temperat
     eight, output_1d = coarse()
     drawing = Int8Draw(eight, GenerationConfig(temperature=temperature), generator(1, "sampling"))
     drawing.draw(output_1d)
-    shift = drawing._propose(eight.upper(output_1d))
+    shift = drawing._propose(eight.upper(output_1d, output_1d.numpy()[0]))
     accepted = np.array([drawing._accepted(word, shift) for word in range(V)])
     assert (accepted <= drawing._weights).all(), "or a word would have to be accepted more often than always"
     in_float32, in_int8 = distributions(eight, output_1d, temperature)
@@ -87,7 +87,10 @@ def test_the_most_probable_are_those_of_float32(settings: dict) -> None:
         output_1d[0, 2] = 0.0
         log_probs_v = torch.log_softmax(eight.all_exact(output_1d), 0)
         expected = candidates(log_probs_v, config).ids_c.tolist()
-        differing += expected != candidates(torch.log_softmax(eight.upper(output_1d), 0), config).ids_c.tolist()
+        differing += (
+            expected
+            != candidates(torch.log_softmax(eight.upper(output_1d, output_1d.numpy()[0]), 0), config).ids_c.tolist()
+        )
         drawing = Int8Draw(eight, config, generator(1, "sampling"))
         drawn = {drawing.draw(output_1d) for _ in range(8 if len(expected) > 1 else 1)}
         assert drawn <= set(expected)

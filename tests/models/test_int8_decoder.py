@@ -47,7 +47,7 @@ def test_no_logit_in_float32_is_beyond_the_bounds(kind: str, size: float) -> Non
         output_1d = size * (2 * torch.rand(1, D, generator=random) - 1)
         exact_v = decoder.weight_vd.double() @ output_1d[0].double() + decoder.bias_v.double()
         for eight in (scanning, constant):
-            upper_v, slack_v = eight.upper(output_1d), eight.slack(output_1d.numpy()[0])
+            upper_v, slack_v = eight.upper(output_1d, output_1d.numpy()[0]), eight.slack(output_1d.numpy()[0])
             assert bool((upper_v >= exact_v).all())
             assert bool((upper_v - 2 * slack_v <= exact_v).all())
         for word in (0, 1, V - 1):
@@ -62,7 +62,7 @@ def test_the_bound_says_something() -> None:
     output_1d = torch.tanh(0.4 * torch.randn(1, 200, generator=random))
     for eight, most in ((Int8Decoder(decoder), 15), (Int8Decoder(decoder, largest=1.0), 25)):
         slack_v = eight.slack(output_1d.numpy()[0])
-        error = float((eight.upper(output_1d) - slack_v - eight.all_exact(output_1d)).abs().max())
+        error = float((eight.upper(output_1d, output_1d.numpy()[0]) - slack_v - eight.all_exact(output_1d)).abs().max())
         assert error < float(slack_v.max()) < most * error
         assert float(slack_v.max()) < 0.7
 
@@ -70,7 +70,7 @@ def test_the_bound_says_something() -> None:
 def test_words_that_are_struck_out_have_no_logit_and_the_model_keeps_its_bias() -> None:
     model = model_of()
     eight = Int8Decoder(model.output_product, [0, 7])
-    logits_v = eight.upper(torch.rand(1, 16))
+    logits_v = eight.upper(torch.ones(1, 16), np.ones(16, np.float32))
     assert torch.nonzero(logits_v == -torch.inf).flatten().tolist() == [0, 7]
     assert eight.exact(7, np.ones(16, np.float32)) == -np.inf
     assert bool(model.output_product.bias_v.isfinite().all())

@@ -62,7 +62,7 @@ class Int8Draw:
             self._output_1d, self._output_d = output_1d, output_1d.numpy()[0]
         if not self._uncut:
             return self._draw_cut(output_1d)
-        shift = self._propose(self._decoder.upper(output_1d))
+        shift = self._propose(self._decoder.upper(output_1d, self._output_d))
         total = float(self._sums[-1])
         if not total > 0:
             return None
@@ -95,7 +95,7 @@ class Int8Draw:
 
     def _draw_cut(self, output_1d: Tensor) -> int | None:
         """Among the most probable: all words that may be one of them, by their logits in float32."""
-        upper_v = self._decoder.upper(output_1d)
+        upper_v = self._decoder.upper(output_1d, self._output_d)
         if not upper_v.max() > -math.inf:
             return None
         lower_v = upper_v - 2 * self._decoder.slack(self._output_d)

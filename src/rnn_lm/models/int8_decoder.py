@@ -7,9 +7,9 @@ and exact. With W a row, h the output of the layers and hats for what 8 bits mak
     W h - W^ h^  =  W (h - h^) + (W - W^) h^
     |W h - W^ h^|  <=  |W| |h - h^| + |W - W^| |h^|  =  slack        (Cauchy and Schwarz)
 
-The norms of a row and of what it lost are known beforehand; that of h - h^ is at most sqrt(D) half steps, and where no
-number of h exceeds some size that of h^ is bounded, too: then the slack of every word is a constant, and is put into
-its bias. So what comes out is an upper bound of each logit. A word drawn by it can be accepted or refused so that it is
+The norms of a row and of what it lost are known beforehand, and that of h - h^ is at most sqrt(D) half steps. Where no
+number of h exceeds some size, and h is no longer than usual, the slack of every word is a constant, and is put into its
+bias. So what comes out is an upper bound of each logit. A word drawn by it can be accepted or refused so that it is
 distributed as if drawn by the logits of float32 (``evaluation/int8_drawing.py``).
 """
 
@@ -32,6 +32,8 @@ _ENGINE = "fbgemm"
 """Of torch's engines the one whose product of one row is quick: half the time of oneDNN's."""
 _LEAST_STEP = 6.2e-5
 """torch makes the steps of a vector no smaller than this."""
+_USUAL = 1 / 3
+"""Of the longest output vector there could be: trained LSTMs' are a quarter."""
 _ROUNDING = 1e-4
 """Added to the bound for what float32 itself rounds, in nats: some fifty times as much as it does."""
 
@@ -80,7 +82,8 @@ class Int8Decoder:
             self._root = math.sqrt(weight_vd.shape[1])
             self._constant_v = None
             if largest is not None:
-                self._constant_v = self._slack(2 * largest, self._root * largest)
+                self._usual = _USUAL * self._root * largest
+                self._constant_v = self._slack(2 * largest, self._usual)
             self._packed = _pack(quantized_vd, bias_v if self._constant_v is None else bias_v + self._constant_v)
 
     def _slack(self, span: float, norm: float) -> Tensor:
@@ -95,15 +98,27 @@ class Int8Decoder:
             output_d: what is to be decoded.
         """
         if self._constant_v is not None:
-            return self._constant_v
+            return self._constant_v + self._lost_v * self._excess(output_d)
         span = max(float(output_d.max()), 0.0) - min(float(output_d.min()), 0.0)
         return self._slack(span, math.sqrt(float(np.dot(output_d, output_d))))
 
-    def upper(self, output_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
+    def _excess(self, output_d: np.ndarray) -> float:
+        """By how much an output vector is longer than usual."""
+        return max(0.0, math.sqrt(float(np.dot(output_d, output_d))) - self._usual)
+
+    def upper(self, output_1d: Float[Tensor, "1 D"], output_d: np.ndarray) -> Float[Tensor, "V"]:
         """For each word a number that its logit in float32 does not exceed, and does not fall short of by more than
-        twice ``slack``."""
+        twice ``slack``.
+
+        Args:
+            output_1d: what is to be decoded.
+            output_d: the same memory, for numpy.
+        """
         logits_v = torch.ops.quantized.linear_dynamic(output_1d, self._packed, self._reduced)[0]
-        return logits_v if self._constant_v is not None else logits_v.add_(self.slack(output_1d.numpy()[0]))
+        if self._constant_v is None:
+            return logits_v.add_(self.slack(output_d))
+        excess = self._excess(output_d)
+        return logits_v.add_(self._lost_v, alpha=excess) if excess else logits_v
 
     def exact(self, word: int, output_d: np.ndarray) -> float:
         """The logit of one word in float32."""
