@@ -1,13 +1,14 @@
 """Generation beside ONNX Runtime: the same weights, states in and out, one text, the word drawn in both.
 
-    python benchmarks/generation.py [--turns 15] [--json FILE]
+    python benchmarks/generation.py [--turns 15] [--sizes 200 650] [--threads 1 2] [--json FILE]
 
 An LSTM of two layers over 10,000 words at random start, its decoder's bias the logarithm of Zipf's law, so that words
 come as often as in a text. ONNX Runtime runs the graph that ``--to onnx`` writes, and that of ``--to onnx-int8`` (its
 own dynamic quantization, of all matrices). Its user draws from the log-probabilities that come out: exponentials, their
 sums in double precision, one binary search, by numpy. Ours is ``generate`` as a whole, ``<unk>`` struck out as always.
 
-Cases take turns of a few dozen words, in one process for each number of threads, and ratios are formed within a turn.
+Cases take turns of a few words, in one process for each number of threads, and ratios are formed within a turn: of
+seconds, and of the processor's time, which hardly depends on what else the machine does but counts threads that wait.
 """
 
 from __future__ import annotations
@@ -35,9 +36,8 @@ from rnn_lm.vocabulary import Vocabulary
 from timing import Timings
 
 V = 10_000
-SIZES, THREADS = (200,), (1, 2)
-WORDS = 40
-"""In a turn: some ten milliseconds, so that other work on the machine meets all cases alike."""
+WORDS = 20
+"""In a turn: some milliseconds, so that other work on the machine meets all cases alike."""
 CASES = ("ONNX Runtime, float32", "ONNX Runtime, int8", "ours, float32", "ours, int8")
 
 
@@ -46,7 +46,7 @@ def model_of(size: int) -> RecurrentLanguageModel:
     config = ModelConfig(cell="lstm", hidden_size=size, layers=2)
     model = RecurrentLanguageModel(V, size, config, generator(1, "initialization")).eval()
     with torch.no_grad():
-        model.output_product.bias_v.copy_(-torch.arange(1.0, V + 1).log())
+        model.output_product.bias_v.copy_(torch.arange(1, V + 1).log().neg())
     return model
 
 
@@ -89,7 +89,7 @@ def in_rnn_lm(model: RecurrentLanguageModel, precision: str) -> Callable[[], obj
 
 
 def measured(pipe: Any, size: int, threads: int, turns: int) -> None:
-    """Seconds of every case, turn by turn, sent through ``pipe``."""
+    """Seconds of every case, and of the processor, turn by turn, sent through ``pipe``."""
     torch.set_num_threads(threads)
     model = model_of(size)
     with tempfile.TemporaryDirectory() as folder:
@@ -100,46 +100,57 @@ def measured(pipe: Any, size: int, threads: int, turns: int) -> None:
         peers = (in_onnx_runtime(path, threads) for path in (plain, eight))
         cases = dict(zip(CASES, (*peers, *(in_rnn_lm(model, one) for one in ("float32", "int8"))), strict=True))
     seconds: dict[str, list[float]] = {name: [] for name in cases}
+    processor: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(turns + 2):
         for name, run in cases.items():
-            started = time.perf_counter()
+            started, worked = time.perf_counter(), time.process_time()
             run()
             if turn > 1:
                 seconds[name].append(time.perf_counter() - started)
-    pipe.send(seconds)
+                processor[name].append(time.process_time() - worked)
+    pipe.send((seconds, processor))
 
 
-def one_process(size: int, threads: int, turns: int) -> Timings:
+def one_process(size: int, threads: int, turns: int) -> tuple[Timings, Timings]:
     """The same in a process that has so many threads from its start."""
     ours, theirs = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=measured, args=(theirs, size, threads, turns))
     process.start()
-    timings = Timings(ours.recv())
+    seconds, processor = ours.recv()
     process.join()
-    return timings
+    return Timings(seconds), Timings(processor)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Generation beside ONNX Runtime.")
     parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[200, 650], help="units of each of the two layers")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for size in SIZES:
-        for threads in THREADS:
-            timings = one_process(size, threads, arguments.turns)
+    for threads in arguments.threads:
+        for size in arguments.sizes:
+            timings, processor = one_process(size, threads, arguments.turns)
             for case in CASES:
-                against = {peer: timings.ratio(peer, case) for peer in CASES[:2]}
-                speed = WORDS / timings.median(case)
-                rows.append({"size": size, "threads": threads, "case": case, "tokens_per_second": speed,
-                             "against": against, "noise": timings.noise(case)})  # fmt: skip
-                shown = ", ".join(
-                    f"{ratio['median']:.2f}x [{ratio['low']:.2f}, {ratio['high']:.2f}] {peer}"
-                    for peer, ratio in against.items()
-                )
-                print(f"2 x {size}, {threads} threads: {case:<22} {speed:>7,.0f} tokens/s; {shown}", flush=True)
-    if arguments.json:
-        write_json(arguments.json, {"made": made_here(), "turns": arguments.turns, "rows": rows})
+                row = {
+                    "size": size,
+                    "threads": threads,
+                    "case": case,
+                    "tokens_per_second": WORDS / timings.median(case),
+                    "against": {peer: timings.ratio(peer, case) for peer in CASES[:2]},
+                    "processor": {peer: processor.ratio(peer, case) for peer in CASES[:2]},
+                    "noise": timings.noise(case),
+                }
+                rows.append(row)
+                print(f"2 x {size}, threads: {threads}, {case}: {row['tokens_per_second']:,.0f} tokens/s")
+                for kind in ("against", "processor"):
+                    shown = (
+                        f"{one['median']:.2f}x [{one['low']:.2f}, {one['high']:.2f}]" for one in row[kind].values()
+                    )
+                    print(f"    {kind}: {', '.join(shown)}", flush=True)
+            if arguments.json:  # what there is, should somebody lose patience on a busy machine
+                write_json(arguments.json, {"made": made_here(), "turns": arguments.turns, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -58,6 +58,24 @@ def inference(found: dict[str, Any]) -> str:
     return markdown(["case", "tokens/s", "against the peer", "noise"], rows)
 
 
+def generation(found: dict[str, Any]) -> str:
+    """Generation beside ONNX Runtime, then how it was made."""
+    rows = [
+        [f"2 × {row['size']}, {row['case']}", str(row["threads"]), f"{row['tokens_per_second']:,.0f}",
+         *(times(ratio) for ratio in row["against"].values()),
+         *(f"{ratio['median']:.2f}×" for ratio in row["processor"].values())]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["case", "threads", "tokens/s", "against its float32", "against its int8",
+              "processor time: float32", "int8"]  # fmt: skip
+    made = found["made"]
+    note = (
+        f"`benchmarks/generation.py`, {made['date']}, {made['machine']}, torch {made['torch']}, {found['turns']} turns; "
+        f"load of the machine {made['load']}."
+    )
+    return f"{markdown(header, rows)}\n\n{note}"
+
+
 def memory(found: dict[str, Any]) -> str:
     """Peak memory of training steps."""
     rows = [
@@ -144,6 +162,7 @@ TABLES = {
     "training": ("training", training),
     "phases": ("training", phases),
     "inference": ("inference", inference),
+    "generation": ("generation", generation),
     "memory": ("memory", memory),
     "ngram": ("ngram", ngram),
     "corpus-memory": ("corpus_memory", corpus_memory),

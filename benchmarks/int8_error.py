@@ -1,0 +1,66 @@
+"""What a decoder in 8 bits would do to the distribution without refusals, over words that each model writes.
+
+    python benchmarks/int8_error.py RUN [RUN...] [--words 400]
+
+Prints the rows of a table in ``docs/performance.md``: of the largest error among a word's logits, of the total
+variation and of KL(float32, 8 bits) the mean and the maximum over the words; and how many words are proposed for one
+that is accepted.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import torch
+
+import rnn_lm
+from rnn_lm.config import GenerationConfig
+from rnn_lm.evaluation.int8_drawing import Int8Draw
+from rnn_lm.models.int8_decoder import Int8Decoder
+from rnn_lm.models.neural import NeuralLanguageModel
+from rnn_lm.models.reading import reader_of
+from rnn_lm.seeding import generator
+
+
+@torch.no_grad()
+def errors(model: Any, words: int) -> tuple[np.ndarray, float]:
+    """Per word the largest error of a logit, total variation and KL; and the proposals for a word."""
+    lm = model.lm
+    assert isinstance(lm, NeuralLanguageModel)
+    reader = reader_of(lm.eval())
+    eight = Int8Decoder(lm.output_product, [model.vocabulary.unk_id], reader.largest)
+    drawing = Int8Draw(eight, GenerationConfig(), generator(1, "sampling"))
+    token, found = model.vocabulary.eos_id, []
+    for _ in range(words):
+        output_1d = reader.read(token)
+        output_d = output_1d.numpy()[0]
+        exact_v, possible_v = eight.all_exact(output_1d).double(), eight.bias_v > -torch.inf
+        rounded_v = (eight.upper(output_1d, output_d) - eight.slack(output_d)).double()
+        p_v, q_v = exact_v.softmax(0)[possible_v], rounded_v.softmax(0)[possible_v]
+        error = (exact_v - rounded_v)[possible_v].abs().max()
+        found.append([float(error), float((p_v - q_v).abs().sum() / 2), float((p_v * (p_v / q_v).log()).sum())])
+        drawn = drawing.draw(output_1d)
+        assert drawn is not None
+        token = drawn
+    return np.array(found), drawing.proposed / words
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What 8 bits alone would do to the distribution.")
+    parser.add_argument("runs", nargs="+")
+    parser.add_argument("--words", type=int, default=400)
+    arguments = parser.parse_args()
+    for run in arguments.runs:
+        model = rnn_lm.load(run, progress=False)
+        found, proposed = errors(model, arguments.words)
+        (error, variation, divergence), (errors_, variations, divergences) = found.mean(0), found.max(0)
+        print(
+            f"| {model.kind} | {len(model.vocabulary):,} | {error:.3f}, {errors_:.3f} | {variation:.4f}, "
+            f"{variations:.4f} | {divergence:.0e}, {divergences:.0e} | {proposed:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
