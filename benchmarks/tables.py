@@ -70,8 +70,8 @@ def generation(found: dict[str, Any]) -> str:
               "processor time: float32", "int8"]  # fmt: skip
     made = found["made"]
     note = (
-        f"`benchmarks/generation.py`, {made['date']}, {made['machine']}, torch {made['torch']}, {found['turns']} turns; "
-        f"load of the machine {made['load']}."
+        f"`benchmarks/generation.py`, {made['date']}, {made['machine']}, torch {made['torch']}, "
+        f"{found['turns']} turns; load of the machine {made['load']}."
     )
     return f"{markdown(header, rows)}\n\n{note}"
 
