@@ -136,6 +136,7 @@ def main() -> None:
                 row = {
                     "size": size,
                     "threads": threads,
+                    "turns": arguments.turns,
                     "case": case,
                     "tokens_per_second": WORDS / timings.median(case),
                     "against": {peer: timings.ratio(peer, case) for peer in CASES[:2]},
@@ -150,7 +151,7 @@ def main() -> None:
                     )
                     print(f"    {kind}: {', '.join(shown)}", flush=True)
             if arguments.json:  # what there is, should somebody lose patience on a busy machine
-                write_json(arguments.json, {"made": made_here(), "turns": arguments.turns, "rows": rows})
+                write_json(arguments.json, {"made": made_here(), "rows": rows})
 
 
 if __name__ == "__main__":

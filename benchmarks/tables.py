@@ -61,17 +61,17 @@ def inference(found: dict[str, Any]) -> str:
 def generation(found: dict[str, Any]) -> str:
     """Generation beside ONNX Runtime, then how it was made."""
     rows = [
-        [f"2 × {row['size']}, {row['case']}", str(row["threads"]), f"{row['tokens_per_second']:,.0f}",
+        [f"2 × {row['size']}, {row['case']}", str(row["threads"]), str(row["turns"]), f"{row['tokens_per_second']:,.0f}",
          *(times(ratio) for ratio in row["against"].values()),
          *(f"{ratio['median']:.2f}×" for ratio in row["processor"].values())]
         for row in found["rows"]
     ]  # fmt: skip
-    header = ["case", "threads", "tokens/s", "against its float32", "against its int8",
+    header = ["case", "threads", "turns", "tokens/s", "against its float32", "against its int8",
               "processor time: float32", "int8"]  # fmt: skip
     made = found["made"]
     note = (
         f"`benchmarks/generation.py`, {made['date']}, {made['machine']}, torch {made['torch']}, "
-        f"{found['turns']} turns; load of the machine {made['load']}."
+        f"load of the machine {made['load']}."
     )
     return f"{markdown(header, rows)}\n\n{note}"
 
