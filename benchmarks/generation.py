@@ -67,7 +67,7 @@ def in_onnx_runtime(path: Path, threads: int) -> Callable[[], object]:
         for _ in range(WORDS):
             given = {first.name: np.array([token]), **dict(zip((one.name for one in states), state, strict=True))}
             log_probabilities, *state = session.run(names, given)
-            sums = np.cumsum(np.exp(log_probabilities[0]), dtype=np.float64)
+            sums = np.cumsum(np.exp(np.asarray(log_probabilities)[0]), dtype=np.float64)
             token = int(np.searchsorted(sums, random.random() * sums[-1], side="right"))
 
     return run

@@ -61,7 +61,8 @@ def inference(found: dict[str, Any]) -> str:
 def generation(found: dict[str, Any]) -> str:
     """Generation beside ONNX Runtime, then how it was made."""
     rows = [
-        [f"2 × {row['size']}, {row['case']}", str(row["threads"]), str(row["turns"]), f"{row['tokens_per_second']:,.0f}",
+        [f"2 × {row['size']}, {row['case']}", str(row["threads"]), str(row["turns"]),
+         f"{row['tokens_per_second']:,.0f}",
          *(times(ratio) for ratio in row["against"].values()),
          *(f"{ratio['median']:.2f}×" for ratio in row["processor"].values())]
         for row in found["rows"]
