@@ -31,6 +31,7 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	mkdir -p benchmarks/results
 	$(BIN)/python benchmarks/training.py --json benchmarks/results/training.json
 	$(BIN)/python benchmarks/inference.py --json benchmarks/results/inference.json
+	$(BIN)/python benchmarks/generation.py --json benchmarks/results/generation.json
 	$(BIN)/python benchmarks/memory.py --json benchmarks/results/memory.json
 	$(BIN)/python benchmarks/corpus_memory.py --json benchmarks/results/corpus_memory.json
 	-$(BIN)/python benchmarks/ngram.py --json benchmarks/results/ngram.json
@@ -65,6 +66,7 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	$(BIN)/python docs/site/check_links.py build/site
+	$(BIN)/python docs/site/check_narrow.py build/site
 
 tutorials: $(SITE)  ## run the tutorials and the theory's notebooks, and keep their output in them: about twenty minutes
 	$(BIN)/python docs/run_tutorials.py

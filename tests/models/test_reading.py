@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -46,6 +48,13 @@ def test_lstms_of_all_shapes(layers: int, embedding_size: int, tied: bool) -> No
     last = 9 if layers > 1 else None
     config = ModelConfig(hidden_size=12, last_hidden_size=last, layers=layers, tie_weights=tied, init_range=1.5)
     check(RecurrentLanguageModel(V, embedding_size, config, generator(1, "start")), LSTMReader)
+
+
+@pytest.mark.parametrize("unusual", ["skip_connections", "cap_input_gate"])
+def test_lstms_that_are_not_the_usual_one(unusual: str) -> None:
+    setting: dict[str, Any] = {unusual: True}
+    config = ModelConfig(hidden_size=12, layers=2, init_range=1.5, **setting)
+    check(RecurrentLanguageModel(V, 8, config, generator(1, "start")), StepReader)
 
 
 def test_products_of_words_read_before_are_kept_up_to_a_limit() -> None:

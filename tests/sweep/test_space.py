@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnn_lm.config import EmbeddingConfig, ModelConfig, TrainingConfig
@@ -114,6 +114,7 @@ def test_ranges_of_reals_survive_being_written_and_read(one, other, scale):
         assert parse_space([str(dimension)], CONFIGS) == (dimension,)
 
 
+@settings(deadline=None)
 @given(st.lists(FLOATS, min_size=2, unique=True))
 def test_lists_survive_being_written_and_read(values):
     dimension = Choices("learning_rate", tuple(values))

@@ -42,9 +42,10 @@ class Reader(Protocol):
 
 def reader_of(model: NeuralLanguageModel) -> Reader:
     """Return what reads a text with ``model``, from the initial state on; it does not follow changes of the weights."""
-    if isinstance(model, RecurrentLanguageModel) and all(type(cell) is LSTMCell for cell in model.cells):
-        return LSTMReader(model)
-    return StepReader(model)
+    if not isinstance(model, RecurrentLanguageModel) or model.config.skip_connections:
+        return StepReader(model)
+    usual = all(type(cell) is LSTMCell and not cell.cap_input_gate for cell in model.cells)
+    return LSTMReader(model) if usual else StepReader(model)
 
 
 def _largest(model: NeuralLanguageModel) -> float | None:
