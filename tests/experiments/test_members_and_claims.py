@@ -75,7 +75,7 @@ def test_one_seed_of_every_model_comes_before_the_next_and_the_random_start_is_p
     assert lstm.training.learning_rate == TrainingConfig().learning_rate
     assert dropouts(rnn.model) == {
         "dropout_embedding": 0, "dropout_input": 0.125, "dropout_between": 0, "dropout_output": 0.25,
-        "dropout_recurrent": 0,
+        "dropout_recurrent": 0, "dropout_state": 0,
     }  # fmt: skip
     assert (lstm.model.dropout_input, lstm.model.dropout_output) == (0.25, 0.5)
     assert random.vectors_ve is None
