@@ -20,7 +20,10 @@ from pathlib import Path
 
 from markers import put
 
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+
 from rnn_lm.files import write_atomically
+from tables import times  # pyright: ignore[reportMissingImports]
 
 PAGE = Path(__file__).parent / "devices.md"
 STEPS_BEFORE_THE_KILL = 200
@@ -59,11 +62,7 @@ def speeds(path: Path) -> str:
     """The table of ``benchmarks/processes.py``."""
     lines = ["| | tokens/s | against one process |", "| --- | ---: | ---: |"]
     for name, row in json.loads(path.read_text()).items():
-        ratio = row["against_one"]
-        lines.append(
-            f"| {name} | {row['tokens_per_second']:,.0f} | "
-            f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}] |"
-        )
+        lines.append(f"| {name} | {row['tokens_per_second']:,.0f} | {times(row['against_one'])} |")
     return "\n".join(lines)
 
 
@@ -75,12 +74,12 @@ def gpu_speeds(path: Path) -> str:
         "| --- | --- | ---: | --- | ---: | ---: | ---: | ---: |",
     ]
     for row in found["rows"]:
-        ratio, precision = row["against_cudnn"], {"bf16-mixed": "bfloat16", "32-true": "float32"}[row["precision"]]
+        precision = {"bf16-mixed": "bfloat16", "32-true": "float32"}[row["precision"]]
         busy = "" if row["busy"] is None else f"{min(row['busy'], 1.0):.0%}"
         lines.append(
             f"| {row['name']} | {precision} | {row['batch']} | {row['cell']}, {row['softmax']} | "
             f"{row['tokens_per_second']:,.0f} | {row['bare_tokens_per_second']:,.0f} | "
-            f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}] | {busy} |"
+            f"{times(row['against_cudnn'])} | {busy} |"
         )
     return "\n".join([*lines, "", f"{found['device']}, torch {found['torch']}, {found['date']}."])
 

@@ -94,7 +94,7 @@ class Runtime:
 
     def generator(self, seed: int, purpose: str) -> torch.Generator:
         """A random stream for the masks and noise of training, on the device where it has generators of its own."""
-        return generator(seed, purpose, self.device if self.device.type == "cuda" else "cpu")
+        return generator(seed, purpose, self.device)
 
     def finish_work(self) -> None:
         """Wait until the device has done what it was given, so that a clock can be read."""

@@ -17,9 +17,11 @@ def derived_seed(seed: int, purpose: str) -> int:
 def generator(seed: int, purpose: str, device: torch.device | str = "cpu") -> torch.Generator:
     """A torch generator for ``purpose``: "initialization", "dropout", "noise words", "sampling"...
 
-    Generators of unlike devices draw unlike numbers from one seed.
+    Generators of unlike devices draw unlike numbers from one seed. It is on ``device`` where that is a CUDA device, and
+    else on the CPU.
     """
-    return torch.Generator(device).manual_seed(derived_seed(seed, purpose))
+    place = device if torch.device(device).type == "cuda" else "cpu"
+    return torch.Generator(place).manual_seed(derived_seed(seed, purpose))
 
 
 def numpy_generator(seed: int, purpose: str) -> np.random.Generator:

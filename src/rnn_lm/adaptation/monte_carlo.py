@@ -62,7 +62,7 @@ def sampled_nll(
     config = model.config
     shared = config.dropout_recurrent > 0 or config.dropout_embedding > 0
     device = model.device
-    source = generator(seed, "Monte-Carlo dropout", device if device.type == "cuda" else "cpu")
+    source = generator(seed, "Monte-Carlo dropout", device)
     total_kn = torch.full((len(temperatures), len(text)), -math.inf, dtype=torch.float64)
     reporter = (progress or SilentProgress()).task(f"{samples} samples", float(samples * len(text)))
     with evaluating(model), torch.inference_mode(), reporter as task:
