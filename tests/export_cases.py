@@ -44,6 +44,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "mlstm": {"cell": "mlstm"},
     "mlstm-heads": {"cell": "mlstm", "hidden_size": 19, "layers": 2},
     "deltanet": {"cell": "deltanet"},
+    "deltanet-bare": {"cell": "deltanet", "read_norm": False},
     "attention": {"cell": "attention", "layers": 3, "heads": 2},
     "attention-rotary": {"cell": "attention", "heads": 2, "positions": "rotary"},
     "attention-alibi": {"cell": "attention", "heads": 2, "positions": "alibi", "attention_window": 3},

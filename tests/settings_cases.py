@@ -79,6 +79,7 @@ CONDITIONAL = [
     ),
     ("train", "--dropout-between 0.1", "--layers 2", "", "--layers 2 or more"),
     ("train", "--dropout-state 0.1", "", "--cell gru", "--cell lstm, mogrifier, rnn, rnn-relu or slstm"),
+    ("train", "--no-read-norm", "--cell deltanet", "--cell mlstm", "--cell deltanet"),
     ("train", "--cap-input-gate", "--cell mogrifier", "--cell gru", "--cell lstm or mogrifier"),
     ("train", "--skip-connections", "--layers 2", "", "--layers 2 or more"),
     ("train", "--skip-connections", "--layers 2", "--layers 2 --cell attention", "another --cell than attention"),

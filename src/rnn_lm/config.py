@@ -177,6 +177,9 @@ class ModelConfig:
     cap_input_gate: bool = field(default=False, metadata=only(cell=reads("cap_input_gate")))
     """Hold an LSTM's input gate at most at one minus its forget gate, so that the cell state stays bounded (Melis et
     al. 2018)."""
+    read_norm: bool = field(default=True, metadata={**only(cell=reads("read_norm")), "before": False})
+    """DeltaNet: divide what is read from the memory, which nothing else bounds, by its root mean square (Yang et al.
+    2024)."""
     mogrifier_rounds: int = field(default=5, metadata=only(cell=reads("mogrifier_rounds")))
     """The mogrifier cell: how often input and hidden state gate each other before a step; 0 is an LSTM."""
     mogrifier_rank: int = field(default=90, metadata=only(cell=reads("mogrifier_rank"), mogrifier_rounds=least(1)))

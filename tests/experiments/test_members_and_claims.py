@@ -20,7 +20,7 @@ from rnn_lm.config import (
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
 from rnn_lm.experiments.claims import compare_claims
-from rnn_lm.experiments.members import CompareSettings
+from rnn_lm.experiments.members import CompareSettings, usual_rates
 from rnn_lm.experiments.model_runs import dropouts, matched_to
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.vectors import InputVectors
@@ -133,3 +133,11 @@ def test_a_run_that_was_begun_before_suites_could_be_chosen_has_those_of_then():
 def test_a_misspelt_part_is_answered():
     with pytest.raises(UserError, match="did you mean 'gradients'"):
         check_parts(["gradient"])
+
+
+def test_models_that_want_a_lower_rate_have_it_and_none_gets_a_higher_one() -> None:
+    names = ("ngram", "lstm", "rg-lru", "deltanet", "attention")
+    usual = usual_rates(names, TrainingConfig(learning_rate=6e-3))
+    assert set(usual) == {"rg-lru", "deltanet", "attention"}
+    assert all(rate < 6e-3 for rate in usual.values())
+    assert usual_rates(names, TrainingConfig(learning_rate=1e-5)) == {}

@@ -307,3 +307,16 @@ def test_what_the_delta_rule_writes_it_reads_back():
     for repeated in repeat(x, 3):
         state = cell.step(repeated, state)
         torch.testing.assert_close(state[0], x @ cell.value_weight.T, rtol=1e-4, atol=1e-4)
+
+
+def test_the_norm_divides_what_a_deltanet_reads_and_leaves_its_memory() -> None:
+    bare, normed = drawn("deltanet"), CELLS["deltanet"].of(E, H, {"engine": "auto", "read_norm": True}).double()
+    normed.load_state_dict(bare.state_dict())
+    xs = torch.randn(40, B, E, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
+    read, (_, *memory) = bare.run(xs, bare.initial_state(B))
+    found, (last, *kept) = normed.run(xs, normed.initial_state(B))
+    torch.testing.assert_close(found, read / (read.square().mean(-1, keepdim=True) + 1e-6).sqrt(), atol=1e-12, rtol=0)
+    torch.testing.assert_close(Cell.run(normed, xs, normed.initial_state(B))[0], found, atol=1e-8, rtol=0)
+    assert torch.equal(last, found[-1])
+    for before, after in zip(memory, kept, strict=True):
+        assert torch.equal(before, after)

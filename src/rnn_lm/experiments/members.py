@@ -20,6 +20,7 @@ from rnn_lm.experiments.model_runs import (
 )
 from rnn_lm.experiments.scores import POLICIES, Scores, score_model
 from rnn_lm.experiments.vectors import InputVectors
+from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.families import BASELINE, family_name, family_of
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
@@ -92,8 +93,12 @@ class CompareSettings:
 
 
 def usual_rates(models: Sequence[str], training: TrainingConfig) -> dict[str, float]:
-    """Peak learning rates of the models that want a lower one than ``training`` has, by their families."""
-    wanted = {name: family_of(name).learning_rate for name in models if name != BASELINE}
+    """Peak learning rates of the models that want a lower one than ``training`` has, by cell or family."""
+    wanted = {
+        name: CELLS[name].learning_rate if name in CELLS else family_of(name).learning_rate
+        for name in models
+        if name != BASELINE
+    }
     return {name: rate for name, rate in wanted.items() if rate is not None and rate < training.learning_rate}
 
 

@@ -99,6 +99,8 @@ def config_of(model: NeuralLanguageModel, eos_id: int) -> dict[str, Any]:
             options = {"rounds": settings.mogrifier_rounds, "rank": settings.mogrifier_rank}
         if settings.cap_input_gate:
             options["cap_input_gate"] = True
+        if settings.cell == "deltanet" and settings.read_norm:
+            options["read_norm"] = True
     skipping = {"skip_connections": True} if settings.skip_connections else {}
     return {
         "model_type": "rnn_lm",

@@ -36,6 +36,7 @@ from rnn_lm.layers.cells import (
     SLSTMCell,
     TorchCell,
 )
+from rnn_lm.layers.cells.deltanet import SMALLEST
 from rnn_lm.layers.cells.elman import ElmanCell, ReluElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
 from rnn_lm.layers.cells.mogrifier import MogrifierCell
@@ -327,6 +328,9 @@ def deltanet(cell: DeltaNetCell, graph: Graph, x: Value, state: Sequence[Value])
     read = (memory @ key.unsqueeze(2)).squeeze(2)
     memory = memory + (rate * (value - read)).unsqueeze(2) * key.unsqueeze(1)
     output = (memory @ query.unsqueeze(2)).squeeze(2)
+    if cell.read_norm:
+        squares = graph.op("ReduceSum", output * output, graph.integers(-1), keepdims=1)
+        output = output / (squares * (1 / cell.hidden_size) + SMALLEST).sqrt()
     return [output, *(column.squeeze(2) for column in memory.split(len(columns), 2))]
 
 

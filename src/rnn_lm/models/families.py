@@ -75,7 +75,7 @@ def _attention_sizes(config: ModelConfig) -> Sequence[int]:
 FAMILIES.register(BASELINE)(NgramFamily())
 FAMILIES.register("recurrent")(NeuralFamily(RecurrentLanguageModel, count_parameters))
 FAMILIES.register("attention")(
-    NeuralFamily(_build_attention, _count_attention, _attention_sizes, learning_rate=2e-3, least_layers=2)
+    NeuralFamily(_build_attention, _count_attention, _attention_sizes, learning_rate=4e-3, least_layers=2)
 )
 
 

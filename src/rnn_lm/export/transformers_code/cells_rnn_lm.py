@@ -301,12 +301,13 @@ class MatrixLSTM(Layer):
 
 
 class DeltaNet(Layer):
-    """k, q = silu(W x) at length 1, v = W_v x, b = sigmoid(...), S' = S + b (v - S k) k^T, h' = S' q"""
+    """k, q = silu(W x) at length 1, v = W_v x, b = sigmoid(...), S' = S + b (v - S k) k^T, h' = S' q, at mean square 1"""
 
     state_parts = 17
     keys = 16
 
-    def __init__(self, input_size, hidden_size):
+    def __init__(self, input_size, hidden_size, read_norm=False):
+        self.read_norm = read_norm
         key = {"key_weight": (self.keys, input_size), "query_weight": (self.keys, input_size)}
         rate = {"gate_weight": (1, input_size), "gate_bias": 1}
         super().__init__(input_size, hidden_size, value_weight=(hidden_size, input_size), **key, **rate)
@@ -322,7 +323,10 @@ class DeltaNet(Layer):
         memory = torch.stack(state[1:], -1)
         read = (memory @ key.unsqueeze(-1)).squeeze(-1)
         memory = memory + (rate * (value - read)).unsqueeze(-1) * key.unsqueeze(1)
-        return (memory @ query.unsqueeze(-1)).squeeze(-1), *memory.unbind(-1)
+        hidden = (memory @ query.unsqueeze(-1)).squeeze(-1)
+        if self.read_norm:
+            hidden = hidden * torch.rsqrt(hidden.square().mean(-1, keepdim=True) + 1e-6)
+        return hidden, *memory.unbind(-1)
 
 
 CELLS = {

@@ -210,7 +210,7 @@ const CELLS = {
     }
     return {state: [hidden, ...memory, norm, most], gates: {input, forget, output}};
   }},
-  "deltanet": {parts: 17, step(w, x, [, ...columns]) {
+  "deltanet": {parts: 17, step(w, x, [, ...columns], head) {
     const unit = values => {
       const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) + 1e-6);
       return values.map(value => value / size);
@@ -220,7 +220,9 @@ const CELLS = {
     const sum = (from, by) => value.map((_, unit) => from.reduce((total, column, k) => total + column[unit] * by[k], 0));
     const error = sum(columns, key).map((read, unit) => rate * (value[unit] - read));
     const memory = columns.map((column, k) => column.map((held, unit) => held + error[unit] * key[k]));
-    return {state: [sum(memory, query), ...memory], gates: {correction: value.map(() => rate)}};
+    const read = sum(memory, query);
+    const scale = head.read_norm ? Math.sqrt(read.reduce((total, value) => total + value * value, 0) / read.length + 1e-6) : 1;
+    return {state: [read.map(value => value / scale), ...memory], gates: {correction: value.map(() => rate)}};
   }},
 };
 

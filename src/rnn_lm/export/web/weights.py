@@ -156,6 +156,7 @@ def _head(
         "cell": config.cell,
         "sizes": list(model.layer_sizes),
         "rounds": config.mogrifier_rounds,
+        "read_norm": config.read_norm,
         "cutoffs": None if model.adaptive is None else list(cutoffs(model.vocabulary_size)),
         "text": {**settings, "ends": ENDS, "markers": [*BEGINS, *ENDS, *PADS]},
         "words": list(stored.vocabulary.tokens),

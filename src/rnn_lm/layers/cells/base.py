@@ -65,10 +65,12 @@ class Cell(nn.Module):
         settings: names of the settings of a model, besides sizes, dropout and ``init_range``, that the cell reads, in
             ``of`` or as ``Start``. Those that it does not read are refused with it, since they would do nothing. With
             ``dropout_state`` among them it says that its hidden state enters a step through products alone.
+        learning_rate: peak rate in a comparison, where none is asked for; None: as the others'.
     """
 
     state_parts: ClassVar[int] = 1
     settings: ClassVar[frozenset[str]] = frozenset()
+    learning_rate: ClassVar[float | None] = None
     recurrent_shape: tuple[int, int] | None = None
 
     def __init__(self, input_size: int, hidden_size: int) -> None:

@@ -32,6 +32,8 @@ class RGLRUCell(LinearCell):
     branch, the output projection, norm and MLP; and gates of several blocks on the diagonal, one block here.
     """
 
+    learning_rate = 2e-3
+
     def add_parameters(self) -> None:
         """Make the gates' matrices, which read u, and L."""
         size = self.hidden_size
