@@ -4,8 +4,8 @@
     rnn-lm compare --corpus ptb --data-dir FOLDER ... --out runs/recurrences-ptb
     python docs/update_recurrences.py runs/recurrences runs/recurrences-ptb
 
-A table per run, in rising order of test perplexity under the policy "stream": with sizes, steps and tokens trained on in
-the time (means over seeds), every seed's perplexity, and the difference from the LSTM, seed by seed.
+A table per run, in rising order of test perplexity under the policy "stream": with sizes, steps and tokens trained on
+in the time (means over seeds) and every seed's perplexity.
 """
 
 from __future__ import annotations

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from rnn_lm.layers import gated_layer as layer_in_one_piece
 from rnn_lm.layers import gated_scan, linear_scan
+from rnn_lm.layers.cells import CELLS
+from rnn_lm.layers.gated_layer import gated_layer
 from rnn_lm.layers.scan import LEAST_STEPS, SMALL_STEP, by_equation, in_blocks, run_blocks
 
 
@@ -112,3 +117,41 @@ def test_gates_that_are_altogether_open_or_closed_leave_finite_gradients(steps):
         assert torch.isfinite(one).all()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert gated_scan(logit.bfloat16(), candidate.bfloat16(), torch.zeros(1, 1)).dtype == torch.float32
+
+
+@settings(max_examples=25, deadline=None)
+@given(steps=st.integers(1, 9), batch=st.integers(1, 3), size=st.integers(1, 4), seed=st.integers(0, 2**31))
+def test_a_layer_in_one_piece_is_its_product_and_the_gated_scan(steps, batch, size, seed) -> None:
+    source = torch.Generator().manual_seed(seed)
+    shapes = (steps, batch, 3), (2 * size, 3), (2 * size,), (batch, size)
+    given_ = [torch.randn(*shape, dtype=torch.float64, generator=source, requires_grad=True) for shape in shapes]
+    input_tbe, weight, bias, start_bh = given_
+    update, new = torch.nn.functional.linear(input_tbe, weight, bias).chunk(2, dim=-1)
+    expected, found = gated_scan(-update, new, start_bh), gated_layer(input_tbe, weight, bias, start_bh)
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
+    weights = torch.randn(steps, batch, size, dtype=torch.float64, generator=source)
+    wanted = torch.autograd.grad((expected * weights).sum(), given_)
+    for name, one, other in zip("xWbh", torch.autograd.grad((found * weights).sum(), given_), wanted, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-10, rtol=0, msg=name)
+
+
+def test_pieces_of_a_layer_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    input_tbe, (weight, bias) = torch.randn(7, 2, 3), CELLS["mingru"].of(3, 5, {}).parameters()
+    whole = gated_layer(input_tbe, weight, bias, torch.ones(2, 5))
+    expected = torch.autograd.grad(whole.square().sum(), [weight, bias])
+    monkeypatch.setattr(layer_in_one_piece, "PIECE", 2 * 2 * 5)
+    pieces = gated_layer(input_tbe, weight, bias, torch.ones(2, 5))
+    torch.testing.assert_close(pieces, whole)
+    torch.testing.assert_close(torch.autograd.grad(pieces.square().sum(), [weight, bias]), expected)
+
+
+def test_a_mingru_in_bfloat16_is_near_that_in_float32_and_takes_the_layer_in_one_piece() -> None:
+    cell, input_tbe = CELLS["mingru"].of(16, 32, {}), torch.randn(12, 2, 16)
+    state = cell.initial_state(2)
+    exact = torch.autograd.grad(cell.run(input_tbe, state)[0].square().sum(), list(cell.parameters()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        hidden_tbh, _ = cell.run(input_tbe, state)
+    assert hidden_tbh.dtype == torch.float32
+    assert "GatedLayer" in type(hidden_tbh.grad_fn).__name__
+    for one, other in zip(torch.autograd.grad(hidden_tbh.square().sum(), list(cell.parameters())), exact, strict=True):
+        assert float((one - other).norm() / other.norm()) < 0.02

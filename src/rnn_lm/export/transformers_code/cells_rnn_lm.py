@@ -301,7 +301,7 @@ class MatrixLSTM(Layer):
 
 
 class DeltaNet(Layer):
-    """k, q = silu(W x) at length 1, v = W_v x, b = sigmoid(...), S' = S + b (v - S k) k^T, h' = S' q, at mean square 1"""
+    """k, q = silu(W x) at length 1, v = W_v x, b = sigmoid(...), S' = S + b (v - S k) k^T, h' = S' q (normed)"""
 
     state_parts = 17
     keys = 16

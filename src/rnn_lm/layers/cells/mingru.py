@@ -9,6 +9,7 @@ from torch.nn.functional import linear
 
 from rnn_lm.layers.cells.base import register_cell
 from rnn_lm.layers.cells.linear import LinearCell
+from rnn_lm.layers.gated_layer import gated_layer, pays
 from rnn_lm.layers.scan import gated_scan
 from rnn_lm.layers.state import State
 
@@ -41,6 +42,9 @@ class MinGRUCell(LinearCell):
         return ((1 - update) * hidden_bh + update * candidate,)
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
+        if pays(input_tbe):
+            hidden_tbh = gated_layer(input_tbe, self.weight, self.bias, state[0])
+            return hidden_tbh, (hidden_tbh[-1],)
         # 1 - z = sigmoid(-(W_z x + b_z)): a matrix is turned around sooner than all that it gives.
         weight_z, weight_n = self.weight.chunk(2)
         bias_z, bias_n = self.bias.chunk(2)
