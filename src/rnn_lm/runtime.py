@@ -59,10 +59,11 @@ class RankLost(UserError):
 
 
 class Runtime:
-    """One process, on the CPU: nothing to move, nobody to share with.
+    """One process: nobody to share with; on the CPU, nothing to move either.
 
     Args:
         precision: see ``RuntimeConfig``.
+        device: where it computes, every step as it stands; default: the CPU.
 
     Attributes:
         device: where parameters and segments are.
@@ -78,8 +79,12 @@ class Runtime:
     most_unread = 1
     records = False
 
-    def __init__(self, precision: Precision = "32-true") -> None:
+    def __init__(self, precision: Precision = "32-true", device: torch.device | None = None) -> None:
         self.precision: Precision = precision
+        if device is not None:
+            self.device = device
+            if answers_late(device):
+                self.most_unread = MOST_UNREAD
 
     def in_precision(self, precision: Precision) -> Runtime:
         """The same, but for the precision of products."""
@@ -252,6 +257,15 @@ def start_runtime(config: RuntimeConfig) -> Runtime:
         )
         fabric.launch()
     return FabricRuntime(fabric, config.precision, config.graphs)
+
+
+def start_on(config: DeviceConfig) -> Runtime:
+    """One process on the device that ``config`` names, in float32, recorded steps where that has them.
+
+    Raises:
+        UserError: there is no such device here.
+    """
+    return start_runtime(RuntimeConfig(device=config.device, precision="32-true"))
 
 
 def open_device(config: DeviceConfig) -> torch.device:

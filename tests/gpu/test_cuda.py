@@ -13,15 +13,26 @@ from typing import Any
 import pytest
 import torch
 
+from numbers_of import all_numbers
+from rnn_lm.cli import main
 from rnn_lm.config import GenerationConfig, ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import score_text
+from rnn_lm.gradients.config import GradientsConfig
+from rnn_lm.gradients.measure import measure_jacobians, measure_lags
+from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.models.families import BASELINE, family_of, model_names
+from rnn_lm.models.recurrent import RecurrentLanguageModel
+from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.probes.outcomes import Job, run_job
+from rnn_lm.probes.run import run_probe
 from rnn_lm.progress import SilentProgress
 from rnn_lm.recipes import PRESETS
 from rnn_lm.runtime import Runtime, open_device, start_runtime
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText
+from rnn_lm.theory.config import TheoryConfig
+from rnn_lm.theory.recall import sized_networks, train_and_measure
 from rnn_lm.training.trainer import Trainer, TrainingData
 from rnn_lm.vocabulary import Vocabulary
 
@@ -158,6 +169,69 @@ def test_scores_and_words_are_the_cpus(cell: str, policy: Any) -> None:
     model.to(open_device(RuntimeConfig(device=DEVICE)))
     assert score_text(model, text(800), policy).nll_n == pytest.approx(expected.nll_n, abs=1e-4)
     assert list(generate(model, [3], greedy, words)) == written
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier", "mingru", "deltanet"])
+def test_gradients_and_jacobians_are_the_cpus(cell: str) -> None:
+    sizes = ModelConfig(cell=cell, hidden_size=16, layers=2, mogrifier_rank=3)
+    model = family_of(cell).build(V, 16, sizes, generator(1, "initialization"))
+    assert isinstance(model, RecurrentLanguageModel)
+    config = GradientsConfig(lags=20, warm_up=10, positions=8, bptt_lengths=(1, 10), trajectories=2, jacobians=5)
+    tokens, found = tuple(map(str, range(V))), []
+    for device in (None, device_runtime().device):
+        there = in_float64(model, device)
+        found.append({**measure_lags(there, text(800), config), **measure_jacobians(there, text(800), tokens, config)})
+    assert found[1].keys() == found[0].keys()
+    assert all_numbers(found[1]) == pytest.approx(all_numbers(found[0]), rel=1e-5, abs=1e-9)
+
+
+@pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "attention", "mingru", "deltanet"])
+def test_a_probe_learns_as_on_the_cpu(model: str, tmp_path: Path) -> None:
+    config = ProbeConfig(
+        probes=("recall",), models=(model,), seeds=1, steps=40, sentences=400, distances=(0, 4, 8), items=20, symbols=4
+    )
+    (tmp_path / "runs").mkdir()
+    job = Job("recall", model, 1)
+    expected, found = (run_job(job, config, tmp_path, place) for place in (Runtime.device, device_runtime().device))
+    assert (found.loss, found.tokens) == (pytest.approx(expected.loss, rel=0.02), expected.tokens)
+    differing = [
+        a != b for suite, those in found.right.items() for a, b in zip(those, expected.right[suite], strict=True)
+    ]
+    assert sum(differing) <= len(differing) / 10  # of answers that hang on a rounding
+
+
+def test_several_processes_share_the_device(tmp_path: Path) -> None:
+    config = ProbeConfig(
+        probes=("recall",), models=("gru",), seeds=2, steps=3, sentences=60, distances=(0, 2, 4), items=4, workers=2
+    )
+    results = run_probe(config, tmp_path, SilentProgress(), device_runtime().device)
+    assert results["seeds"] == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "mingru", "deltanet", "attention"])
+def test_recall_learns_as_on_the_cpu(name: str) -> None:
+    config = TheoryConfig(recall_sizes=(8,), recall_symbols=4, recall_length=2, recall_updates=60)
+    sized = next(one for one in sized_networks(config) if one.name == name)
+    bits = [
+        train_and_measure(sized, config, SilentProgress(), place)["by_length"][0]["bits"]
+        for place in (None, device_runtime().device)
+    ]
+    assert bits[1] == pytest.approx(bits[0], abs=0.1)
+
+
+@pytest.mark.parametrize("command", ["gradients", "sweep"])
+def test_commands_train_on_the_device(command: str, tmp_path: Path) -> None:
+    file, out = tmp_path / "text.txt", tmp_path / "out"
+    file.write_text("the cat sees it\na dog likes fish\nmy son has me\n" * 120)
+    own = {
+        "gradients": "--cells lstm --probe-size 8 --probe-budget 40steps --lags 12 --warm-up 5 --positions 4 "
+        "--trajectories 2 --jacobians 4 --clipping-seeds 1 --clipping-steps 20",
+        "sweep": "--embedding random --embedding-size 8 --hidden-size 8 --budget 40steps --batch-size 4 "
+        "--bptt-length 6 --space layers=1,2 --trials 2 --precision bf16-mixed",
+    }[command]
+    words = f"{command} --corpus {file} --tokens whitespace --device {DEVICE} --out {out} {own}"
+    assert main(words.split()) == 0
+    assert (out / "results.json").exists()
 
 
 @pytest.mark.skipif(DEVICE == "cpu", reason="recipes at their sizes are for a GPU")

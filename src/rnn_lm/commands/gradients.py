@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rnn_lm.config import CorpusConfig
+from rnn_lm.config import CorpusConfig, DeviceConfig
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.progress import TerminalProgress
 
@@ -22,21 +22,25 @@ class Options:
     """Look into these trained models (folders of train or compare) instead of training small ones."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     gradients: GradientsConfig = field(default_factory=GradientsConfig)
+    compute: DeviceConfig = field(default_factory=DeviceConfig)
 
 
 def run(options: Options) -> None:
     """Measure, print the tables, and draw."""
     from rnn_lm.files import write_json
-    from rnn_lm.gradients.run import run_gradients
+    from rnn_lm.gradients.run import require_float64, run_gradients
     from rnn_lm.gradients.subjects import load_subjects
     from rnn_lm.prepare import prepare
     from rnn_lm.report.figures_gradients import draw_gradients
     from rnn_lm.report.tables_gradients import gradients_tables
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.runs import require_run_folder, start_run
+    from rnn_lm.runtime import start_on
     from rnn_lm.settings.keeping import keep_settings
 
     require_run_folder(options.out, resume=options.resume)
+    runtime = start_on(options.compute)
+    require_float64(runtime.device)
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     trained = load_subjects(options.runs, prepared.vocabulary)
@@ -44,7 +48,7 @@ def run(options: Options) -> None:
     config = {"corpus": prepared.config, "gradients": options.gradients, "runs": runs}
     start_run(options.out, "gradients", config, options.resume, prepared.digests)
     keep_settings(options.out, options)
-    results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained)}
+    results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained, runtime)}
     write_json(options.out / "results.json", results)
     for table in gradients_tables(results["gradients"]):
         progress.console.print(rich_table(table, progress.console.width))

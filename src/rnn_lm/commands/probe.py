@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnn_lm.config import DeviceConfig
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.progress import TerminalProgress, duration
 
@@ -18,6 +19,7 @@ class Options:
     resume: bool = False
     """Go on with the run in --out (or start it, if there is none)."""
     probe: ProbeConfig = field(default_factory=ProbeConfig)
+    compute: DeviceConfig = field(default_factory=DeviceConfig)
 
 
 def run(options: Options) -> None:
@@ -30,12 +32,14 @@ def run(options: Options) -> None:
     from rnn_lm.report.tables_probes import probes_tables
     from rnn_lm.report.terminal import rich_table
     from rnn_lm.runs import start_run
+    from rnn_lm.runtime import open_device
     from rnn_lm.settings.keeping import keep_settings
 
+    device = open_device(options.compute)
     progress = TerminalProgress()
     start_run(options.out, "probe", options.probe, options.resume)
     keep_settings(options.out, options)
-    results = run_probe(options.probe, options.out, progress)
+    results = run_probe(options.probe, options.out, progress, device)
     write_json(options.out / "results.json", {"probes": results})
     for table in probes_tables(results):
         progress.console.print(rich_table(table, progress.console.width))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rnn_lm.conditions import given, only, require_effect
-from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, TrainingConfig
+from rnn_lm.config import CorpusConfig, EmbeddingConfig, ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.progress import TerminalProgress, duration
 from rnn_lm.sweep.configs import RunConfigs, Value
@@ -48,12 +48,16 @@ class Options:
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    # Not auto, which times each run anew: trials are compared with each other.
+    runtime: RuntimeConfig = field(default_factory=lambda: RuntimeConfig(precision="32-true"))
 
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UserError("--trials must be at least 1")
         if not 0 <= self.sampler_seed < 2**63:
             raise UserError("--sampler-seed must be 0 or a positive number below 2^63")
+        if self.runtime.processes > 1:
+            raise UserError("--processes is for rnn-lm train; a sweep is shared by starting the same command again")
 
     def alternatives(self) -> dict[str, tuple[Value, ...]]:
         """Settings that take several values: those of the space."""
@@ -67,6 +71,9 @@ class Options:
 
 def run(options: Options) -> None:
     """Search; print the best trials, and write results.json and figures."""
+    from rnn_lm.runtime import start_runtime
+
+    runtime = start_runtime(options.runtime)
     _require_optuna()
     from rnn_lm.prepare import prepare
     from rnn_lm.sweep.run import Sweep
@@ -79,7 +86,8 @@ def run(options: Options) -> None:
     for note in settings.notes():
         progress.say(f"note        {note}")
     with storage_errors(options.storage):
-        sweep = Sweep(_start(options, settings, prepared.digests), settings, prepared, options.out, options.trials)
+        study = _start(options, settings, prepared.digests)
+        sweep = Sweep(study, settings, prepared, options.out, options.trials, runtime)
         try:
             sweep.run(progress)
         finally:
@@ -141,9 +149,14 @@ def _write_results(sweep: Sweep, options: Options, seconds: float) -> dict[str, 
     results = {
         "format": "rnn_lm sweep results",
         "version": 1,
-        "made": {**made, "command": shown_url(made["command"])},
+        "made": {
+            **made,
+            "command": shown_url(made["command"]),
+            "device": str(sweep.runtime.device),
+            "precision": sweep.runtime.precision,
+        },
         "config": sweep.settings.to_json(),
-        "sweep": describe(sweep.study, sweep.settings, options.out),
+        "sweep": describe(sweep.study, sweep.settings, options.out, sweep.runtime.precision),
     }
     write_json(options.out / "results.json", results)
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rnn_lm.config import DeviceConfig
 from rnn_lm.progress import TerminalProgress, duration
 from rnn_lm.theory.config import TheoryConfig
 
@@ -23,6 +24,7 @@ class Options:
     figures: Path | None = None
     """Also draw the figures, as SVG, into this folder."""
     theory: TheoryConfig = field(default_factory=TheoryConfig)
+    compute: DeviceConfig = field(default_factory=lambda: DeviceConfig(device="cpu"))
 
 
 def run(options: Options) -> int:
@@ -30,16 +32,18 @@ def run(options: Options) -> int:
     from rnn_lm.files import make_folder, write_json
     from rnn_lm.report.figures_theory import draw_theory
     from rnn_lm.runs import start_run
+    from rnn_lm.runtime import open_device
     from rnn_lm.settings.keeping import keep_settings
     from rnn_lm.theory.display import lines
     from rnn_lm.theory.run import failed, run_theory
 
+    device = open_device(options.compute)
     progress = TerminalProgress()
     if options.figures is not None:
         make_folder(options.figures)  # found out now whether it can be
     start_run(options.out, "theory", options.theory, options.resume)
     keep_settings(options.out, options)
-    results = run_theory(options.theory, progress, options.out)
+    results = run_theory(options.theory, progress, options.out, device)
     write_json(options.out / "results.json", {"theory": results})
     for line in lines(results):
         progress.say(line)

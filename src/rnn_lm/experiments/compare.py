@@ -48,7 +48,7 @@ def run_compare(
         settings: what to compare.
         folder: a started run; each model gets a folder in it.
         progress: told of everything.
-        runtime: where the recurrent models are trained; default: the CPU.
+        runtime: where the recurrent models are trained, and probes and gradients computed; default: the CPU.
         resume: finished models are read back, an unfinished one is gone on with.
     """
     prepared = prepare(settings.corpus, progress, folder)
@@ -63,7 +63,7 @@ def run_compare(
     test_ids_n = prepared.texts["test"].ids_n
     matches: Matches = {policy: model.context_match(test_ids_n).numpy() for policy, model in ngrams.by_policy.items()}
     labels = labels_of(member.name for member in members)
-    context = PartContext(prepared, members, labels, folder, progress, settings.suites)
+    context = PartContext(prepared, members, labels, folder, progress, settings.suites, runtime or Runtime())
     return {
         "corpus": prepared.describe(),
         "embedding": vectors.describe(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.models.families import family_name, family_of
 from rnn_lm.models.kneser_ney import fallback_note
 from rnn_lm.models.neural import NeuralLanguageModel
@@ -106,6 +108,9 @@ def train_recurrent(
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trainer = Trainer(model, data, spec.training, folder, progress, on_validation, runtime)
     result = trainer.run(spec.name)
+    if answers_late(runtime.device):
+        del trainer
+        gc.collect()  # what is recorded holds memory of the device, and the trainer in a circle: the next run wants it
     return TrainedModel(model.cpu(), result)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rnn_lm.errors import UserError, unknown_name
@@ -12,7 +12,7 @@ from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
 from rnn_lm.gradients.coordinates import require_within_reach
 from rnn_lm.gradients.results import GradientsPart
-from rnn_lm.gradients.run import run_gradients
+from rnn_lm.gradients.run import has_float64, run_gradients
 from rnn_lm.gradients.subjects import Subject
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -24,6 +24,7 @@ from rnn_lm.probes.run import run_probe
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.progress import Progress
 from rnn_lm.report.results import Parts
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.theory import config as theory_config
 from rnn_lm.theory.results import CheckedTheory
@@ -35,7 +36,10 @@ NATURAL_ITEMS = 200
 
 @dataclass(frozen=True)
 class PartContext:
-    """What a part may look at: the text, the trained models with their labels, a folder of its own, suites to ask."""
+    """What a part may look at: the text, the trained models with their labels, a folder of its own, suites to ask.
+
+    What is large enough for it is computed on the device of ``runtime``.
+    """
 
     prepared: PreparedCorpus
     members: Sequence[Member]
@@ -43,12 +47,13 @@ class PartContext:
     folder: Path
     progress: Progress
     suites: tuple[str, ...]
+    runtime: Runtime = field(default_factory=Runtime)
 
 
 def probes(context: PartContext) -> AskedProbes:
     """Generated languages, and the compared models on minimal pairs from the corpus' own vocabulary."""
     config = replace(probe_config.SMALL, probes=context.suites)
-    results = run_probe(config, context.folder, context.progress)
+    results = run_probe(config, context.folder, context.progress, context.runtime.device)
     vocabulary = context.prepared.vocabulary
     suite = natural_suite(vocabulary, NATURAL_ITEMS, generator(1, "natural pairs"))
     if suite is None:
@@ -74,11 +79,13 @@ def gradients(context: PartContext) -> GradientsPart | None:
     if not subjects:
         context.progress.say("note        gradients: none of the models can be looked into")
         return None
-    return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects)
+    # Nothing is trained here but what is trained on the CPU in any case.
+    runtime = context.runtime if has_float64(context.runtime.device) else Runtime()
+    return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects, runtime)
 
 
 def theory(context: PartContext) -> CheckedTheory:
-    """Every identity, with short training for the recall experiment."""
+    """Every identity, with short training for the recall experiment: on the CPU, which is quicker at such sizes."""
     return run_theory(theory_config.SMALL, context.progress, context.folder)
 
 

@@ -159,7 +159,7 @@ def geometric_summary(norms_kb: Float[Tensor, "K B"]) -> Band:
 
     A product of k factors is averaged by its logarithm: the arithmetic mean would show the few largest alone.
     """
-    logs_kb = norms_kb.clamp_min(SMALLEST).log()
+    logs_kb = norms_kb.cpu().clamp_min(SMALLEST).log()
     low, high = torch.quantile(logs_kb, torch.tensor([0.1, 0.9], dtype=logs_kb.dtype), dim=1).exp()
     return {"mean": logs_kb.mean(1).exp().tolist(), "low": low.tolist(), "high": high.tolist()}
 
@@ -190,7 +190,7 @@ def fitted_slope(norms_kb: Float[Tensor, "K B"], first_lag: int, apart: int | No
         first_lag: nearer ones are left out.
         apart: how many of the positions are observations of their own (``Windows.apart``); all, by default.
     """
-    logs_kb = norms_kb[first_lag:].clamp_min(SMALLEST).log()
+    logs_kb = norms_kb[first_lag:].cpu().clamp_min(SMALLEST).log()
     lag_k = torch.arange(len(logs_kb), dtype=logs_kb.dtype)
     centered_k = lag_k - lag_k.mean()
     slope_b = (centered_k.unsqueeze(1) * logs_kb).sum(0) / centered_k.square().sum()

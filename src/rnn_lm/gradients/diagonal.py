@@ -64,9 +64,10 @@ def gate_error(trace: LayerTrace) -> float:
     assert isinstance(cell, LinearCell)
     before = [part.detach() for part in trace.states[last]]
     before[cell.carried] = before[cell.carried].clone().requires_grad_()
-    vector_bh = torch.linspace(1, 2, before[cell.carried].shape[1], dtype=before[0].dtype).expand_as(before[0])
+    like_bh = before[cell.carried]
+    vector_h = torch.linspace(1, 2, like_bh.shape[1], dtype=like_bh.dtype, device=like_bh.device)
     with torch.enable_grad():
         after = cell.step(trace.input_tbe[last].detach(), tuple(before))[cell.carried]
-    (back_bh,) = torch.autograd.grad(after, before[cell.carried], vector_bh)
+    (back_bh,) = torch.autograd.grad(after, before[cell.carried], vector_h.expand_as(like_bh))
     gate_bh = cell.keep(trace.input_tbe[last], tuple(before)).detach()
-    return float((back_bh - gate_bh * vector_bh).abs().max())
+    return float((back_bh - gate_bh * vector_h).abs().max())

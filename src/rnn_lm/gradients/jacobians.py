@@ -129,8 +129,8 @@ def has_closed_form(cell: Cell, cell_name: str) -> bool:
 
 
 def spectral_radius(jacobian_bnn: Float[Tensor, "B N N"]) -> Float[Tensor, "B"]:
-    """Largest absolute eigenvalue."""
-    return torch.linalg.eigvals(jacobian_bnn).abs().amax(dim=-1)
+    """Largest absolute eigenvalue. Found on the CPU: of unsymmetric matrices torch finds it not on every device."""
+    return torch.linalg.eigvals(jacobian_bnn.cpu()).abs().amax(dim=-1)
 
 
 def singular_values(jacobian_bnn: Float[Tensor, "B N N"]) -> Float[Tensor, "B N"]:

@@ -67,7 +67,7 @@ class LyapunovRun:
         Args:
             apart: how many of the trajectories are observations of their own (``Windows.apart``); all, by default.
         """
-        sorted_bq = self.exponents_bq.sort(dim=1, descending=True).values
+        sorted_bq = self.exponents_bq.cpu().sort(dim=1, descending=True).values
         found = [mean_interval(values_b.double().numpy(), "trajectories", apart) for values_b in sorted_bq.T]
         return Spectrum([one.value for one in found], [one.low for one in found], [one.high for one in found])
 
@@ -109,7 +109,7 @@ def lyapunov_run(
 def _random_directions(like_bnn: Tensor, count: int, generator: torch.Generator) -> Tensor:
     batch, size, _ = like_bnn.shape
     start = torch.randn(batch, size, min(count, size), dtype=like_bnn.dtype, generator=generator)
-    return torch.linalg.qr(start).Q
+    return torch.linalg.qr(start).Q.to(like_bnn.device)
 
 
 def _decompose(stretched_bnq: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,6 +137,6 @@ def predicted_norms(run: LyapunovRun, gradient_bn: Float[Tensor, "B N"], lags: i
     """
     overlap_bq = (run.directions_bnq.mT @ gradient_bn.unsqueeze(2)).squeeze(2)
     seen_bq = overlap_bq.abs() > BLIND * torch.linalg.vector_norm(gradient_bn, dim=1, keepdim=True)
-    lag_k = torch.arange(lags + 1, dtype=gradient_bn.dtype).view(-1, 1, 1)
+    lag_k = torch.arange(lags + 1, dtype=gradient_bn.dtype, device=gradient_bn.device).view(-1, 1, 1)
     terms_kbq = overlap_bq.abs().log() + lag_k * run.exponents_bq
     return torch.logsumexp(terms_kbq.mul(2).masked_fill(~seen_bq, -torch.inf), dim=2).div(2).exp()

@@ -43,7 +43,7 @@ def measure_lags(model: RecurrentLanguageModel, text: EncodedText, config: Gradi
         text: held out from training.
         config: sizes.
     """
-    windows = _windows(text, config)
+    windows = _windows(text, config).to(model.device)
     norms = norms_by_lag(model, windows, config.lags)
     slope = fitted_slope(norms["hidden"], _fit_from(config), windows.apart)
     found: ByLags = {
@@ -67,7 +67,7 @@ def measure_jacobians(
         tokens: the vocabulary, for the labels of the trajectory.
         config: sizes.
     """
-    windows = _some(_windows(text, config), config.trajectories)
+    windows = _some(_windows(text, config), config.trajectories).to(model.device)
     with torch.no_grad():
         trace = unroll(model, windows.input_tb, model.initial_state(windows.input_tb.shape[1])).layers[-1]
     gradients_kbn = lag_gradients(model, windows, config.lags).state_kbn
@@ -173,6 +173,7 @@ def _one_step(trace: LayerTrace, cell: str, labels: list[str], config: Gradients
 
 
 def _summary(values_kn: Tensor) -> Band:
+    values_kn = values_kn.cpu()
     low, high = torch.quantile(values_kn, torch.tensor([0.1, 0.9], dtype=values_kn.dtype), dim=0)
     return {"mean": values_kn.mean(0).tolist(), "low": low.tolist(), "high": high.tolist()}
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from rnn_lm.config import to_json
+from rnn_lm.errors import UserError
 from rnn_lm.gradients.clipping import CLIPS, small_data, summarize, train_clipped
 from rnn_lm.gradients.config import GradientsConfig
 from rnn_lm.gradients.coordinates import require_cell_within_reach, require_within_reach
@@ -17,6 +20,7 @@ from rnn_lm.gradients.subjects import Subject, fresh_like, train_subject, weight
 from rnn_lm.gradients.unroll import in_float64
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress, Task
+from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingData
 
 IDENTICAL_SEEDS = 2
@@ -29,6 +33,7 @@ def run_gradients(
     folder: Path,
     progress: Progress,
     trained: Sequence[Subject] = (),
+    runtime: Runtime | None = None,
 ) -> GradientsPart:
     """Measure gradients by lag, Jacobians, exponents and the effect of clipping.
 
@@ -40,6 +45,8 @@ def run_gradients(
         folder: where parts and models trained here are kept.
         progress: told of everything.
         trained: models to look into; where none are given, one of each cell in ``config.cells`` is trained.
+        runtime: where models are trained and looked into; default: the CPU. The clipping experiment stays there: it is
+            about equal bits and the very step at which a run diverges.
 
     Returns:
         The "gradients" part of results.json: ``docs/gradients.md`` explains the entries.
@@ -48,6 +55,7 @@ def run_gradients(
         UserError: an unknown cell, one that cannot be looked into, or a text too short for ``config.lags``.
         TrainingInterrupted: Ctrl-C while training.
     """
+    runtime = runtime or Runtime()
     if trained:
         for one in trained:
             require_within_reach(one.name, one.model.cells[-1], "give a smaller model")
@@ -56,28 +64,44 @@ def run_gradients(
             require_cell_within_reach(cell, config.probe_size)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trained = trained or [
-        train_subject(cell, config, data, folder / f"{cell}-trained", progress) for cell in config.cells
+        train_subject(cell, config, data, folder / f"{cell}-trained", progress, runtime) for cell in config.cells
     ]
     subjects = [subject for one in trained for subject in (fresh_like(one, config.gradients_seed), one)]
     parts = Parts(folder / "parts")
     results: GradientsPart = {
         "config": to_json(config),
         "text": f"valid split of {prepared.corpus.name}",
-        "models": _look_into(subjects, config, prepared, parts, progress),
+        "models": _look_into(subjects, config, prepared, parts, progress, runtime.device),
         "clipping": _clipping(config, data, parts, progress),
     }
     return rounded(results)
 
 
+def has_float64(device: torch.device) -> bool:
+    """Whether ``device`` knows the numbers in which gradients and Jacobians are measured."""
+    return device.type != "mps"
+
+
+def require_float64(device: torch.device) -> None:
+    """Raise ``UserError`` where ``device`` has no float64."""
+    if not has_float64(device):
+        raise UserError("--device mps: gradients are measured in float64, which Apple GPUs lack; say --device cpu")
+
+
 def _look_into(
-    subjects: Sequence[Subject], config: GradientsConfig, prepared: PreparedCorpus, parts: Parts, progress: Progress
+    subjects: Sequence[Subject],
+    config: GradientsConfig,
+    prepared: PreparedCorpus,
+    parts: Parts,
+    progress: Progress,
+    device: torch.device,
 ) -> list[GradientModel]:
     text, tokens = prepared.texts["valid"], prepared.vocabulary.tokens
     results: list[GradientModel] = []
     with progress.task("gradients", 2.0 * len(subjects)) as task:
         for subject in subjects:
             key = {"config": to_json(config), "weights": weights_digest(subject.model), "corpus": prepared.describe()}
-            name, model = f"{subject.name}-{subject.weights}", in_float64(subject.model)
+            name, model = f"{subject.name}-{subject.weights}", in_float64(subject.model, device)
             _show(task, len(results) * 2, f"{name}: by lag")
             lags = parts.get(f"{name}-lags", key, partial(measure_lags, model, text, config))
             _show(task, len(results) * 2 + 1, f"{name}: Jacobians")

@@ -18,6 +18,7 @@ from rnn_lm.labels import label_of
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import load_model
 from rnn_lm.progress import Progress
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.training.log import gradient_summary
 from rnn_lm.training.trainer import Trainer, TrainingData
@@ -72,7 +73,14 @@ def load_subjects(folders: Sequence[Path], vocabulary: Vocabulary) -> list[Subje
     return subjects
 
 
-def train_subject(cell: str, config: GradientsConfig, data: TrainingData, folder: Path, progress: Progress) -> Subject:
+def train_subject(
+    cell: str,
+    config: GradientsConfig,
+    data: TrainingData,
+    folder: Path,
+    progress: Progress,
+    runtime: Runtime | None = None,
+) -> Subject:
     """Train a small model; a run in ``folder`` that stopped half-way goes on, a finished one is read back.
 
     Raises:
@@ -86,7 +94,9 @@ def train_subject(cell: str, config: GradientsConfig, data: TrainingData, folder
     training = TrainingConfig(
         budget=config.probe_budget, learning_rate=rate, validations=4, valid_tokens=5000, seed=config.gradients_seed
     )
-    result = Trainer(model, data, training, make_folder(folder), progress).run(cell)
+    runtime = runtime or Runtime()
+    model = model.to(runtime.device)
+    result = Trainer(model, data, training, make_folder(folder), progress, runtime=runtime).run(cell)
     facts = {
         "steps": result.position.step,
         "learning_rate": rate,
@@ -94,7 +104,7 @@ def train_subject(cell: str, config: GradientsConfig, data: TrainingData, folder
         "valid_perplexity": shown_perplexity(result.position.best_valid_nll),
         "gradient_norms": gradient_summary(result.log.steps, config.gradients_seed),
     }
-    return Subject(cell, "trained", model, facts)
+    return Subject(cell, "trained", model.cpu(), facts)
 
 
 def weights_digest(model: nn.Module) -> str:

@@ -87,7 +87,7 @@ def contribution_norms(gradients: LagGradients) -> Float[Tensor, "K B"]:
     assert gradients.recurrent_lkbg is not None and gradients.previous_lkbh is not None  # noqa: PT018
     recurrent_lkb = torch.linalg.vector_norm(gradients.recurrent_lkbg, dim=-1)
     previous_lkb = torch.linalg.vector_norm(gradients.previous_lkbh, dim=-1)
-    return torch.linalg.vector_norm(recurrent_lkb * previous_lkb, dim=0)
+    return torch.linalg.vector_norm(recurrent_lkb * previous_lkb, dim=0).cpu()
 
 
 def dropped_by_window(length: int, lags: int) -> Float[Tensor, "K"]:
@@ -123,7 +123,7 @@ class _BlockSums:
         assert recurrent_lkbg is not None and previous_lkbh is not None  # noqa: PT018
         lags = recurrent_lkbg.shape[1]
         edges = sorted({0, *self.lengths, lags})
-        lag_k = torch.arange(lags, dtype=recurrent_lkbg.dtype).view(1, -1, 1, 1)
+        lag_k = torch.arange(lags, dtype=recurrent_lkbg.dtype, device=recurrent_lkbg.device).view(1, -1, 1, 1)
         plain, by_lag = [], []
         for start, stop in pairwise(edges):
             left, right = recurrent_lkbg[:, start:stop].flatten(1, 2), previous_lkbh[:, start:stop]

@@ -66,12 +66,16 @@ class Trace:
     output_tbd: Float[Tensor, "T B D"]
 
 
-def in_float64(model: M) -> M:
+def in_float64(model: M, device: torch.device | None = None) -> M:
     """A copy of ``model`` in float64 without gradients of its own: what is measured are gradients of states.
 
     In float32 a gradient a hundred steps back can underflow, and a Jacobian's small singular values are noise.
+
+    Args:
+        model: in any precision.
+        device: where the copy is to be; default: where ``model`` is.
     """
-    return copy.deepcopy(model).double().requires_grad_(False)
+    return copy.deepcopy(model).to(device, torch.float64).requires_grad_(False)
 
 
 @torch.no_grad()
@@ -114,9 +118,7 @@ def _unroll_layer(layer: Cell, input_tbe: Tensor, state: State, link: Link) -> L
         carried.append(link(tuple(part.view_as(part) for part in states[-1])))
         if isinstance(layer, TorchCell):
             parameters = layer.cell_parameters()
-            nudges.append(
-                torch.zeros(len(input_be), len(parameters.bias_hh), dtype=input_tbe.dtype, requires_grad=True)
-            )
+            nudges.append(input_tbe.new_zeros(len(input_be), len(parameters.bias_hh)).requires_grad_())
             nudged = parameters._replace(bias_hh=parameters.bias_hh + nudges[-1])
             states.append(layer.step(input_be, carried[-1], nudged))
         else:

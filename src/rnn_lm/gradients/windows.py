@@ -30,12 +30,17 @@ class Windows:
     target_tb: Int[Tensor, "T B"]
     apart: int
 
+    def to(self, device: torch.device) -> Windows:
+        """The same windows on ``device``, where the model that reads them is."""
+        return Windows(self.input_tb.to(device), self.target_tb.to(device), self.apart)
+
     def columns(self, start: int, stop: int) -> Windows:
         """Some of the windows."""
         return self.chosen(torch.arange(self.input_tb.shape[1])[start:stop])
 
     def chosen(self, columns_b: Int[Tensor, "B"]) -> Windows:
         """The windows with these numbers."""
+        columns_b = columns_b.to(self.input_tb.device)
         return Windows(
             self.input_tb[:, columns_b], self.target_tb[:, columns_b], max(min(self.apart, len(columns_b)), 1)
         )

@@ -51,7 +51,7 @@ class ProbeConfig:
     nouns: int = field(default=8, metadata=only(probes=holding("reference", usual=PROBE_NAMES)))
     """reference: nouns that may be asked for, 2 to 32."""
     workers: int | None = None
-    """Models trained side by side, a process each. Default: one per core."""
+    """Models trained side by side, a process each. Default: one per core, on a GPU at most 4."""
 
     def __post_init__(self) -> None:
         check_numbers(self)

@@ -25,6 +25,7 @@ from rnn_lm.probes.models import NGRAM, PRESETS, Setting, parameter_count
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
+from rnn_lm.runtime import Runtime, float32_is_float32
 from rnn_lm.schema import first_problem
 from rnn_lm.seeding import generator
 
@@ -83,13 +84,15 @@ class _Facts(TypedDict):
     tokens: int
 
 
-def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
-    """Train and ask, on one thread whatever the machine, and keep the outcome in ``folder``."""
+def run_job(job: Job, config: ProbeConfig, folder: Path, device: torch.device = Runtime.device) -> Outcome:
+    """Train and ask on ``device``, on one thread whatever the machine, and keep the outcome in ``folder``."""
     started = time.monotonic()
+    if device.type == "cuda":
+        float32_is_float32()  # this may be a process of its own
     probe = PROBES[job.probe](config)
     text = probe.train_text(config, job.seed)
     with single_thread():
-        model, facts = _trained(job, config, text, len(probe.tokens))
+        model, facts = _trained(job, config, text, len(probe.tokens), Runtime(device=device))
         right = {
             name: "".join(str(int(answer)) for answer in right_choices(model, suite, probe.eos_id))
             for name, suite in probe.suites.items()
@@ -99,7 +102,9 @@ def run_job(job: Job, config: ProbeConfig, folder: Path) -> Outcome:
     return outcome
 
 
-def _trained(job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: int) -> tuple[LanguageModel, _Facts]:
+def _trained(
+    job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: int, runtime: Runtime
+) -> tuple[LanguageModel, _Facts]:
     if job.model == "ngram":
         encoded = text.encoded()
         ngram = NgramLanguageModel.train(encoded, vocabulary_size, NGRAM)
@@ -110,9 +115,11 @@ def _trained(job: Job, config: ProbeConfig, text: Sentences, vocabulary_size: in
             "tokens": len(encoded),
         }
     preset = PRESETS[job.model]
-    model = preset.build(vocabulary_size, generator(job.seed, f"probe start {job.model}"), job.probe)
+    start = generator(job.seed, f"probe start {job.model}")
+    model = preset.build(vocabulary_size, start, job.probe).to(runtime.device)
     order = generator(job.seed, "probe order")
-    summary = train(model, text, config.steps, training_config(preset.setting(job.probe), config.batch_size), order)
+    settings = training_config(preset.setting(job.probe), config.batch_size)
+    summary = train(model, text, config.steps, settings, order, runtime)
     return model, {
         "parameters": parameter_count(model),
         "loss": summary.loss,

@@ -14,9 +14,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 
+import torch
+
 from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, write_json
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.limits import flag
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.models import probe_label
@@ -25,11 +28,16 @@ from rnn_lm.probes.results import GeneratedResult
 from rnn_lm.probes.summary import probe_summary
 from rnn_lm.progress import Progress
 
+MOST_ON_DEVICE = 4
+"""Processes that share an accelerator, unless more are asked for. Models this small keep the program busy with handing
+kernels over, and the device with little; but each process takes some of its memory for itself."""
 _FREE_SETTINGS = ("probes", "models", "seeds", "workers")
 """Settings that say which outcomes there are, not what is in them."""
 
 
-def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> GeneratedResult:
+def run_probe(
+    config: ProbeConfig, folder: Path, progress: Progress, device: torch.device | None = None
+) -> GeneratedResult:
     """Run what has not been run; return the whole as plain JSON (the "probes" of results.json) and write it to
     ``probes.json`` in the folder.
 
@@ -37,6 +45,7 @@ def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> Generate
         config: which probes, models, seeds, and how much.
         folder: where outcomes are kept and, by a later call with the same config, found.
         progress: told after each job.
+        device: where neural models are trained and asked; default: the CPU.
 
     Raises:
         UserError: the folder holds outcomes of other settings, or cannot be written.
@@ -44,7 +53,7 @@ def run_probe(config: ProbeConfig, folder: Path, progress: Progress) -> Generate
     started = time.monotonic()
     make_folder(folder / "runs")
     _require_same_settings(config, folder)
-    outcomes = _outcomes(config, folder, progress)
+    outcomes = _outcomes(config, folder, progress, device or torch.device("cpu"))
     results: GeneratedResult = {
         "settings": to_json(config),
         "seeds": list(seeds(config)),
@@ -65,7 +74,7 @@ def seeds(config: ProbeConfig) -> range:
     return range(1, config.seeds + 1)
 
 
-def _outcomes(config: ProbeConfig, folder: Path, progress: Progress) -> list[Outcome]:
+def _outcomes(config: ProbeConfig, folder: Path, progress: Progress, device: torch.device) -> list[Outcome]:
     """Of every job, in order; those found in the folder are not run again."""
     jobs = [Job(probe, model, seed) for seed in seeds(config) for probe in config.probes for model in config.models]
     found = {job: load_outcome(job, folder) for job in jobs}
@@ -73,22 +82,25 @@ def _outcomes(config: ProbeConfig, folder: Path, progress: Progress) -> list[Out
     with progress.task("probes", float(len(jobs))) as task:
         done = float(len(jobs) - len(missing))
         task.update(done)
-        for job, outcome in _run(missing, config, folder):
+        for job, outcome in _run(missing, config, folder, device):
             found[job] = outcome
             done += 1
             task.update(done, last=f"{job.probe}, {probe_label(job.model)}, seed {job.seed}")
     return [outcome for outcome in found.values() if outcome is not None]
 
 
-def _run(jobs: Sequence[Job], config: ProbeConfig, folder: Path) -> Iterator[tuple[Job, Outcome]]:
+def _run(jobs: Sequence[Job], config: ProbeConfig, folder: Path, device: torch.device) -> Iterator[tuple[Job, Outcome]]:
     """Run jobs, side by side where there are cores for it, in whatever order they finish."""
-    workers = min(config.workers or os.cpu_count() or 1, len(jobs))
+    cores = os.cpu_count() or 1
+    workers = min(config.workers or (min(cores, MOST_ON_DEVICE) if answers_late(device) else cores), len(jobs))
     if workers <= 1:
-        yield from ((job, run_job(job, config, folder)) for job in jobs)
+        yield from ((job, run_job(job, config, folder, device)) for job in jobs)
         return
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # memory that this process keeps in store is none of the workers'
     with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_stop_quietly) as pool:
         try:
-            running = {pool.submit(run_job, job, config, folder): job for job in jobs}
+            running = {pool.submit(run_job, job, config, folder, device): job for job in jobs}
             for future in as_completed(running):
                 yield running[future], future.result()
         finally:

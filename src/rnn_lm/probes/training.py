@@ -17,6 +17,7 @@ from rnn_lm.errors import UserError
 from rnn_lm.layers.state import State
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.probes.sentences import Sentences
+from rnn_lm.runtime import Runtime
 from rnn_lm.stream import Segment
 from rnn_lm.training.log import StepRecord
 from rnn_lm.training.loop import Batch, Callback, Loss, Random, TrainingDiverged, TrainingLoop
@@ -70,6 +71,7 @@ def train(
     steps: int,
     config: TrainingConfig,
     random: torch.Generator,
+    runtime: Runtime | None = None,
 ) -> TrainingSummary:
     """Train in place for ``steps`` steps.
 
@@ -79,13 +81,15 @@ def train(
         steps: how many.
         config: batch size, optimizer, learning rate, schedule and clipping.
         random: draws the order of the sentences.
+        runtime: where it computes; the model is there already. Default: the CPU.
 
     Raises:
         UserError: the loss is no longer a number.
     """
     batches, seen = _endless(sentences, config.batch_size, random), Summing()
+    position = Position(total_steps=steps)
     loop = TrainingLoop(
-        model, lambda _: next(batches), WholeSentences(), config, Position(total_steps=steps), callbacks=[seen]
+        model, lambda _: next(batches), WholeSentences(), config, position, runtime=runtime, callbacks=[seen]
     )
     try:
         loop.train()
@@ -99,6 +103,7 @@ def train(
 
 def mean_nll(model: NeuralLanguageModel, segment: Segment) -> Tensor:
     """Nats per token of sentences read from the initial state."""
+    segment = segment.part(slice(None), model.device)
     nll_tb, _ = model.score(segment.input_tb, segment.target_tb, model.initial_state(segment.input_tb.shape[1]))
     return nll_tb.sum() / segment.token_count
 

@@ -13,6 +13,7 @@ from optuna import Study
 from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial, TrialState
 
+from rnn_lm.config import Precision
 from rnn_lm.errors import UserError
 from rnn_lm.schema import first_problem
 from rnn_lm.sweep.configs import Value, train_command
@@ -199,21 +200,22 @@ def importances(study: Study, found: Sequence[Outcome]) -> dict[str, float]:
     return found_shares if all(map(math.isfinite, found_shares.values())) else {}
 
 
-def describe(study: Study, settings: SweepSettings, folder: Path) -> dict[str, Any]:
-    """The ``sweep`` part of a results file; ``folder`` is the sweep's."""
+def describe(study: Study, settings: SweepSettings, folder: Path, precision: Precision = "32-true") -> dict[str, Any]:
+    """The ``sweep`` part of a results file; ``folder`` is the sweep's, ``precision`` that of its trials."""
     found = outcomes(study)
     best = best_of(found)
     return {
         "study": study.study_name,
         "space": settings.to_json()["space"],
         "trials": [one.to_json() for one in found],
-        "best": None if best is None else {**best.to_json(), "command": command_of(best, settings, folder)},
+        "best": None if best is None else {**best.to_json(), "command": command_of(best, settings, folder, precision)},
         "importances": importances(study, found),
     }
 
 
-def command_of(best: Outcome, settings: SweepSettings, folder: Path) -> str:
+def command_of(best: Outcome, settings: SweepSettings, folder: Path, precision: Precision = "32-true") -> str:
     """The command line that repeats a complete trial, into a folder beside the sweep's."""
     values: Mapping[str, Value] = {name.replace("-", "_"): value for name, value in best.params.items()}
     out = folder.with_name(f"{folder.name}-best")
-    return train_command(settings.corpus, settings.configs.with_values(values), best.steps or 1, out)
+    command = train_command(settings.corpus, settings.configs.with_values(values), best.steps or 1, out)
+    return command if precision == "32-true" else f"{command} --precision {precision}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from rnn_lm.progress import Progress, Task, duration
 from rnn_lm.report import numbers
 from rnn_lm.report.tables_sweep import setting
 from rnn_lm.runs import completed, first_difference
+from rnn_lm.runtime import Runtime
 from rnn_lm.sweep.configs import Value, flag_name
 from rnn_lm.sweep.liveness import INTERRUPTED, heartbeat, retry_cut_off
 from rnn_lm.sweep.outcomes import COUNTED, Outcome, best_of, outcomes, perplexity, require_sound
@@ -77,6 +78,7 @@ class Sweep:
         prepared: the corpus.
         folder: a started run.
         wanted: trials to have ended in the study, whoever ran them.
+        runtime: where this process trains its trials.
     """
 
     study: Study
@@ -84,6 +86,7 @@ class Sweep:
     prepared: PreparedCorpus
     folder: Path
     wanted: int
+    runtime: Runtime = field(default_factory=Runtime)
 
     def run(self, progress: Progress) -> None:
         """Run trials until those that have ended and those that others are at come to ``wanted``.
@@ -93,7 +96,7 @@ class Sweep:
             UserError: see ``run_trial``.
         """
         vectors = TrialVectors(self.prepared, self.folder if self.settings.shares_vectors else None)
-        bench = Bench(self.settings, self.prepared, vectors, make_folder(self.folder / TRIALS))
+        bench = Bench(self.settings, self.prepared, vectors, make_folder(self.folder / TRIALS), self.runtime)
         with progress.task("sweep", self.wanted) as task:
             while self._wants_another(progress):
                 self._run_one(bench, progress, task)

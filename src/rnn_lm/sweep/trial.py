@@ -14,6 +14,7 @@ from rnn_lm.models.families import family_of
 from rnn_lm.models.storage import VOCABULARY
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.progress import Progress
+from rnn_lm.runtime import Runtime
 from rnn_lm.sweep.configs import RunConfigs
 from rnn_lm.sweep.sampling import WHOLE_BUDGET, suggest
 from rnn_lm.sweep.settings import SweepSettings
@@ -36,12 +37,14 @@ class Bench:
         prepared: the corpus.
         vectors: the input vectors.
         trials: the folder in which each trial gets its own.
+        runtime: where they are trained.
     """
 
     settings: SweepSettings
     prepared: PreparedCorpus
     vectors: TrialVectors
     trials: Path
+    runtime: Runtime
 
 
 def trial_folder(trials: Path, number: int) -> Path:
@@ -64,7 +67,7 @@ def run_trial(bench: Bench, trial: Trial, progress: Progress) -> float:
     )
     folder, reporter = trial_folder(bench.trials, trial.number), _Reporter(trial, configs.training.validations)
     try:
-        trained = train_recurrent(folder, spec, bench.prepared, progress, reporter, resume=False)
+        trained = train_recurrent(folder, spec, bench.prepared, progress, reporter, bench.runtime, resume=False)
     except (TrainingDiverged, OverflowError) as error:  # these settings are bad, and the search is to learn it
         trial.set_user_attr(DIVERGED, str(error))
         raise TrialPruned from error

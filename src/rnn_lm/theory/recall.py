@@ -26,6 +26,7 @@ from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.padding import IGNORE
 from rnn_lm.progress import Progress, Task
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import fano_bits, quantize
 from rnn_lm.theory.config import TheoryConfig
@@ -61,6 +62,10 @@ class Lists(NamedTuple):
     stored_tb: Int[Tensor, "R B"]
     asked_tb: Int[Tensor, "K B"]
     answer_tb: Int[Tensor, "K B"]
+
+    def to(self, device: torch.device) -> Lists:
+        """The same texts on ``device``."""
+        return Lists(*(ids_tb.to(device) for ids_tb in self))
 
 
 class Score(NamedTuple):
@@ -134,11 +139,14 @@ class _Showing(Callback):
         self.task.update(float(record.step), nll=record.loss)
 
 
-def train(sized: SizedNetwork, config: TheoryConfig, progress: Progress) -> NeuralLanguageModel:
-    """Train on lists of every length from 1 to ``recall_length``."""
+def train(
+    sized: SizedNetwork, config: TheoryConfig, progress: Progress, device: torch.device | None = None
+) -> NeuralLanguageModel:
+    """Train on lists of every length from 1 to ``recall_length``, on ``device``; default: the CPU."""
+    runtime = Runtime(device=device)
     purpose = f"theory: recall: {sized.name} {sized.numbers}"
     random = generator(config.theory_seed, purpose)
-    model = build(sized, config.recall_symbols, random)
+    model = build(sized, config.recall_symbols, random).to(runtime.device)
     settings = TrainingConfig(learning_rate=LEARNING_RATES[sized.name], clip_threshold=1.0)
 
     def batches(_: Position) -> ListBatch:
@@ -149,13 +157,15 @@ def train(sized: SizedNetwork, config: TheoryConfig, progress: Progress) -> Neur
     label = f"recall {sized.name} {sized.numbers}"
     with progress.task(label, float(config.recall_updates)) as task:
         position = Position(total_steps=config.recall_updates)
-        TrainingLoop(model, batches, Repeating(), settings, position, callbacks=[_Showing(task)]).train()
+        TrainingLoop(
+            model, batches, Repeating(), settings, position, runtime=runtime, callbacks=[_Showing(task)]
+        ).train()
     return model
 
 
 def answer(model: LanguageModel, lists: Lists, between: Callable[[State], State]) -> Float[Tensor, "K B"]:
     """Surprisal in nats of each symbol to be repeated; ``between`` is done to the state after the list was read."""
-    batch = lists.stored_tb.shape[1]
+    lists, batch = lists.to(model.device), lists.stored_tb.shape[1]
     _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
     nll_tb, _ = model.score(lists.asked_tb, lists.answer_tb, between(state))
     return nll_tb
@@ -174,7 +184,7 @@ def measure(model: LanguageModel, lists: Lists, symbols: int, between: Callable[
 
 
 def _wrong(model: LanguageModel, lists: Lists, between: Callable[[State], State]) -> Float[Tensor, " K"]:
-    batch = lists.stored_tb.shape[1]
+    lists, batch = lists.to(model.device), lists.stored_tb.shape[1]
     _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
     state, wrong = between(state), []
     for asked_b, answer_b in zip(lists.asked_tb, lists.answer_tb, strict=True):
@@ -191,14 +201,16 @@ def rounding(reach: State, bits: int) -> Callable[[State], State]:
 @torch.no_grad()
 def reach(model: LanguageModel, lists: Lists) -> State:
     """The largest absolute value of every unit after reading ``lists``: the range over which states are rounded."""
-    batch = lists.stored_tb.shape[1]
+    lists, batch = lists.to(model.device), lists.stored_tb.shape[1]
     _, state = model.score(lists.stored_tb, torch.full_like(lists.stored_tb, IGNORE), model.initial_state(batch))
     return tuple(part.abs().amax(dim=1).squeeze(0).clamp_min(1e-6) for part in state)
 
 
-def train_and_measure(sized: SizedNetwork, config: TheoryConfig, progress: Progress) -> Network:
+def train_and_measure(
+    sized: SizedNetwork, config: TheoryConfig, progress: Progress, device: torch.device | None = None
+) -> Network:
     """Train one network and measure it: bits recalled by list length, and, for a recurrent one, by rounding."""
-    model = train(sized, config, progress)
+    model = train(sized, config, progress, device)
     random = generator(config.theory_seed, f"theory: recall lists: {sized.name} {sized.numbers}")
     by_length: list[RecallPoint] = []
     for length in range(1, config.recall_length + 1):
@@ -230,7 +242,7 @@ def _by_rounding(
 
 def _point(score: Score, config: TheoryConfig, length: int) -> RecallPoint:
     """Mean bits recalled with a 95% interval over lists, and what Fano's inequality gives from the errors alone."""
-    found = mean_interval(score.bits_b.double().numpy(), "lists")
+    found = mean_interval(score.bits_b.double().cpu().numpy(), "lists")
     assert found.low is not None  # of LISTS lists there is an interval
     assert found.high is not None
     return {

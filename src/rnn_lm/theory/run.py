@@ -34,7 +34,9 @@ EXERCISES: dict[Name, tuple[str, str, Exercise]] = {
 """Key, title, page in ``docs/theory/``, and what computes it."""
 
 
-def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = None) -> CheckedTheory:
+def run_theory(
+    config: TheoryConfig, progress: Progress, folder: Path | None = None, device: torch.device | None = None
+) -> CheckedTheory:
     """Check every statement of the theory, and collect the curves of its figures.
 
     Args:
@@ -42,6 +44,8 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
         progress: told about each network of the recall experiment, which takes most of the time.
         folder: where the results of finished networks are kept, so that a run that was stopped goes on where it was.
             Default: nowhere.
+        device: where the networks of the recall experiment are trained and measured; default: the CPU, where all else
+            is.
 
     Returns:
         Plain JSON values: the config, the seconds it took, and per exercise its key, title, page, statements (see
@@ -57,7 +61,7 @@ def run_theory(config: TheoryConfig, progress: Progress, folder: Path | None = N
         with _one_thread():
             statements, curves = compute(config)
             if key == "capacity":
-                networks = [_finished(one, config, progress, folder) for one in recall.sized_networks(config)]
+                networks = [_finished(one, config, progress, folder, device) for one in recall.sized_networks(config)]
                 statements += capacity.judge(config, networks)
                 curves = {**curves, "recall": networks}
         checked = [statement.to_json() for statement in statements]
@@ -83,15 +87,21 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _finished(sized: recall.SizedNetwork, config: TheoryConfig, progress: Progress, folder: Path | None) -> Network:
+def _finished(
+    sized: recall.SizedNetwork,
+    config: TheoryConfig,
+    progress: Progress,
+    folder: Path | None,
+    device: torch.device | None,
+) -> Network:
     """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now."""
     if folder is None:
-        return recall.train_and_measure(sized, config, progress)
+        return recall.train_and_measure(sized, config, progress, device)
     path = make_folder(folder) / f"recall-{sized.name}-{sized.numbers}.json"
     settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
     kept = read_kept(path, settings)
     if kept is not None:
         return cast(Network, kept)  # written with its checksum by the lines below, in an earlier run
-    network = recall.train_and_measure(sized, config, progress)
+    network = recall.train_and_measure(sized, config, progress, device)
     write_kept(path, settings, network)
     return network
