@@ -45,7 +45,7 @@ def _zero_sum(device: torch.device) -> Tensor:
     return torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
 
-def _multiply(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> Tensor:
+def multiply_into(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> Tensor:
     """out = keep * out + scale * left @ right, where ``left`` and ``right`` may be of fewer digits than ``out``."""
     if left.dtype == out.dtype:
         return torch.addmm(out, left, right, beta=keep, alpha=scale, out=out)
@@ -89,24 +89,24 @@ class _ExactLoss(_ClosedForm):
         for rows in chunks(count, size, output_nd.device):
             output_rd, target_r = output_nd[rows], target_n[rows]
             logits_rv = scratch.take("logits", len(target_r), size, weight_vd)
-            _logits(output_rd, factor_vd, bias_v, logits_rv)
+            logits_into(output_rd, factor_vd, bias_v, logits_rv)
             total += probabilities_and_nll(logits_rv, target_r).sum(dtype=total.dtype)
             grad_bias_v.add_(_minus_one_hot(logits_rv, target_r).sum(0), alpha=scale)
             slope_rv = logits_rv.to(digits)
-            _multiply(slope_rv, factor_vd, grad_output_nd[rows], scale)
+            multiply_into(slope_rv, factor_vd, grad_output_nd[rows], scale)
             # keep = 0 does not read what is there: the first chunk needs no zeros.
-            _multiply(slope_rv.T, output_rd, grad_weight_vd, scale, keep=float(rows.start > 0))
+            multiply_into(slope_rv.T, output_rd, grad_weight_vd, scale, keep=float(rows.start > 0))
         ctx.gradients = grad_output_nd, grad_weight_vd, grad_bias_v
         ctx.others = 3
         return (total * scale).to(weight_vd.dtype)
 
 
-def _logits(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tensor) -> None:
+def logits_into(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tensor) -> None:
     """out = output_rd @ weight_vd.T + bias_v, where the factors may be of fewer digits than ``out``."""
     if output_rd.dtype == out.dtype:
         torch.addmm(bias_v, output_rd, weight_vd.T, out=out)
     else:
-        _multiply(output_rd, weight_vd.T, out).add_(bias_v)
+        multiply_into(output_rd, weight_vd.T, out).add_(bias_v)
 
 
 def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ class _SampledLoss(_ClosedForm):
         logits_nm = scratch.take("sampled", count, 1 + len(noise_s), output_nd)
         logits_ns = logits_nm[:, 1:]
         factor_nd, factor_sd = output_nd.to(digits), noise_sd.to(digits)
-        _logits(factor_nd, factor_sd, bias_m[count:], logits_ns)
+        logits_into(factor_nd, factor_sd, bias_m[count:], logits_ns)
         logits_ns.masked_fill_(target_n.unsqueeze(1) == noise_s, -math.inf)
         torch.sum(output_nd * target_nd, dim=1, out=logits_nm[:, 0]).add_(bias_m[:count])
         column_n = torch.where(counted_n, 0, IGNORE)
@@ -193,10 +193,10 @@ class _SampledLoss(_ClosedForm):
         if maybe(~counted_n):
             logits_nm.masked_fill_(~counted_n.unsqueeze(1), 0.0)
         slope_ns = logits_ns.to(digits)
-        grad_output_nd = _multiply(slope_ns, factor_sd, slope_n * target_nd, scale, keep=scale)
+        grad_output_nd = multiply_into(slope_ns, factor_sd, slope_n * target_nd, scale, keep=scale)
         grad_md = torch.empty_like(weight_md)
         torch.mul(output_nd, slope_n * scale, out=grad_md[:count])
-        _multiply(slope_ns.T, factor_nd, grad_md[count:], scale)
+        multiply_into(slope_ns.T, factor_nd, grad_md[count:], scale)
         grad_bias_m = torch.cat([slope_n.squeeze(1), logits_ns.sum(0)]) * scale
         ctx.gradients = (
             grad_output_nd,
