@@ -104,6 +104,7 @@ CONDITIONAL = [
     ("train", "--clip-threshold 3", "--clip value", "--clip none", "--clip norm or value"),
     ("train", "--softmax-samples 9", "", "--softmax exact", "--softmax sampled"),
     ("train", "--exact-share 0.3", "", "--softmax exact", "--softmax sampled"),
+    ("train", "--past-decode-penalty 0.1", "--softmax exact", "--softmax sampled", "--softmax exact"),
     ("generate", "--top-k 3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--top-p 0.3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--sample-seed 3", "run", "run --temperature 0", "--temperature above 0"),

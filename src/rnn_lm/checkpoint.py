@@ -24,6 +24,8 @@ LAST = "last.safetensors"
 """Where a training run goes on from: model, optimizer, random streams, state."""
 BEST = "best.safetensors"
 """The model with the lowest valid perplexity so far."""
+TRAINING_ALONE = "past_decoder."
+"""Begins the names of a model's parameters that only its training has a use for."""
 FORMAT_VERSION = 2
 _BEFORE_NAMES_CHANGED = 1
 """The version whose tensors had other names (``former_names.py``); it is still read."""
@@ -167,9 +169,17 @@ def tensors_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def restore_model(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Put back what ``model_tensors`` took; raises ``UserError`` where names, shapes or types do not fit the model, or
-    a weight is no number."""
-    values = tensors_of(tensors, "model.")
-    expected = {name: (tuple(value.shape), value.dtype) for name, value in model.state_dict().items()}
+    a weight is no number.
+
+    What training alone has a use for is left out where the model has none of it.
+    """
+    own = model.state_dict()
+    values = {
+        name: value
+        for name, value in tensors_of(tensors, "model.").items()
+        if name in own or not name.startswith(TRAINING_ALONE)
+    }
+    expected = {name: (tuple(value.shape), value.dtype) for name, value in own.items()}
     found = {name: (tuple(value.shape), value.dtype) for name, value in values.items()}
     if expected != found:
         differing = sorted({name for name, _ in set(expected.items()) ^ set(found.items())})

@@ -353,6 +353,9 @@ class TrainingConfig:
     temporal_penalty: float = 0.0
     """Temporal activation regularization: this times the mean square of the change of the last layer's output from step
     to step, before dropout, is added to the loss (beta of Merity et al. 2018)."""
+    past_decode_penalty: float = field(default=0.0, metadata=only(softmax="exact"))
+    """Past decode regularization: this times the NLL of the token just read, as decoded from the predicted distribution
+    of the next one, is added to the loss (Brahma 2018, who takes 0.001)."""
     adam_beta1: float = field(default=0.9, metadata=only(optimizer=("adamw", "adam")))
     """Adam's decay of the mean gradient from step to step; 0 takes each gradient by itself."""
     adam_beta2: float = field(default=0.999, metadata=only(optimizer=("adamw", "adam")))
@@ -407,7 +410,7 @@ class TrainingConfig:
         require(self.weight_decay >= 0, "--weight-decay must not be negative")
         for name in ("momentum", "adam_beta1", "adam_beta2"):
             require(0 <= getattr(self, name) < 1, f"{flag(name)} must be in [0, 1)")
-        for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "decay_after"):
+        for name in ("bptt_spread", "activation_penalty", "temporal_penalty", "past_decode_penalty", "decay_after"):
             require(getattr(self, name) >= 0, f"{flag(name)} must not be negative")
         require(self.decay_factor >= 1, "--decay-factor must be 1 or more: it divides the learning rate")
         require(self.patience is None or self.patience >= 1, "--patience must be at least 1")

@@ -118,6 +118,7 @@ def _no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         {},
         {"softmax": "exact", "carry": "always", "activation_penalty": 1.0, "temporal_penalty": 1.0},
         {"bptt_spread": 2.0, "softmax": "exact"},
+        {"past_decode_penalty": 0.5, "softmax": "exact"},
         {"optimizer": "sgd", "momentum": 0.5, "schedule": "linear"},
         {"cell": "mogrifier", "clip": "value"},
         {"cell": "minlstm"},

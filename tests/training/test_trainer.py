@@ -336,7 +336,7 @@ CHANGED = {
     "clip_threshold": 1e-3, "softmax": "exact", "softmax_samples": 3, "exact_share": 0.9, "seed": 2,
     "bptt_spread": 2.0, "averaging": "non-monotone", "averaging_window": 2, "averaging_share": 0.5,
     "rotate_columns": True, "adam_beta1": 0.5, "adam_beta2": 0.9, "activation_penalty": 2.0,
-    "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0,
+    "temporal_penalty": 1.0, "decay_after": 0, "decay_factor": 3.0, "past_decode_penalty": 1.0,
 }  # fmt: skip
 WITHOUT_EFFECT_ON_WEIGHTS = {"validations", "valid_tokens", "patience", "checkpoint_seconds"}
 
@@ -356,6 +356,8 @@ def test_every_setting_changes_what_is_learned(tiny_data, field):
             base["averaging"] = "tail"
     if field.startswith("decay"):
         base = {"schedule": "decay", "decay_after": 0 if field == "decay_factor" else 1}
+    if field == "past_decode_penalty":
+        base = {"softmax": "exact"}
     if field == "clip":
         base = {"clip_threshold": 1e-2}
     plain, changed = make_trainer(tiny_data, **base), make_trainer(tiny_data, **{**base, **settings})

@@ -75,6 +75,7 @@ class NeuralLanguageModel(nn.Module):
         self.projection = Projection(embedding_size, output_size) if projected else None
         self.decoder = None if adaptive else DecoderParameters(vocabulary_size, None if tied else output_size)
         self.adaptive: nn.AdaptiveLogSoftmaxWithLoss | None
+        self.past_decoder: nn.Module | None = None  # while training has a use for one: see training/past_decode.py
 
     def make_adaptive(self) -> nn.AdaptiveLogSoftmaxWithLoss | None:
         """The adaptive softmax, where the decoder is one."""

@@ -15,6 +15,7 @@ from rnn_lm.runtime import Runtime
 from rnn_lm.stream import Segment, SegmentStream
 from rnn_lm.training.loop import Batch, Loss, Random
 from rnn_lm.training.losses import NoiseDistribution, Scratch, adaptive_loss, exact_loss, sampled_loss
+from rnn_lm.training.past_decode import past_decode_loss
 from rnn_lm.training.plan import softmax_at
 from rnn_lm.training.position import Position
 from rnn_lm.training.regularization import activation_penalty, penalizes
@@ -86,8 +87,11 @@ class NextToken:
         masks = masks.part(self.columns, self.device)
         hidden_tbh, state = model.hidden(segment.input_tb, state, masks)
         dropped_tbh = drop_output(hidden_tbh, masks)
-        nll = self.nll(model, batch.softmax, model.project(dropped_tbh), segment, random)
+        output_tbd = model.project(dropped_tbh)
+        nll = self.nll(model, batch.softmax, output_tbd, segment, random)
         total = nll + self._penalty(hidden_tbh, dropped_tbh) if penalizes(self.config) else nll
+        if model.past_decoder is not None:
+            total = total + self._past_decode(model, output_tbd, segment)
         return Loss(total, nll, state, batch.softmax)
 
     def nll(
@@ -102,6 +106,12 @@ class NextToken:
             return exact_loss(output_nd, model.output_product, target_n, scale, self._scratch)
         noise_s = self._noise.draw(self.config.softmax_samples, random["noise words"])
         return sampled_loss(output_nd, model.output_product, target_n, noise_s, self._noise, scale, self._scratch)
+
+    def _past_decode(self, model: NeuralLanguageModel, output_tbd: Tensor, segment: Segment) -> Tensor:
+        """This process's share of the penalty on what the predicted distributions have lost of the token before."""
+        scale = self.config.past_decode_penalty / segment.token_count
+        read_n, target_n = segment.input_tb.flatten(), segment.target_tb.flatten()
+        return past_decode_loss(model, output_tbd.flatten(0, 1), read_n, target_n, scale, self._scratch)
 
     def _starting_state(self, model: NeuralLanguageModel, segment: Segment, number: int, state: State) -> State:
         """The state that a segment is read from: carried over but not differentiated through, or afresh."""

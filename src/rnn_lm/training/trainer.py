@@ -21,6 +21,7 @@ from rnn_lm.layers.state import State
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
 from rnn_lm.runtime import Runtime
+from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage
 from rnn_lm.training.callbacks import Averaging, Clock, Logging, Planning, Showing
@@ -30,6 +31,7 @@ from rnn_lm.training.interrupt import Interrupt
 from rnn_lm.training.log import TrainingLog, ValidationRecord
 from rnn_lm.training.loop import Computed, TrainingDiverged, TrainingLoop, norms_by_part
 from rnn_lm.training.next_token import NextToken, TextBatch, TextBatches
+from rnn_lm.training.past_decode import add_past_decoder
 from rnn_lm.training.plan import steps_for
 from rnn_lm.training.position import Position
 from rnn_lm.training.precision import choose_precision
@@ -104,6 +106,8 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         self.folder, self.progress, self.on_validation, self.valid = folder, progress, on_validation, data.valid
         self.stream = SegmentStream(data.train, config.batch_size, config.bptt_length)
         segments = segments_for(self.stream, config)
+        if config.past_decode_penalty > 0 and config.softmax == "exact":
+            add_past_decoder(model, generator(config.seed, "past decoder"))
         self.next_token = NextToken(config, self.stream, data.counts_v, data.train.eos_id, runtime)
         super().__init__(
             model,
@@ -172,6 +176,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
         finally:
             self.log.close()
         restore_model(self.model, self.best_tensors, (self.folder or Path()) / BEST)
+        self.model.past_decoder = None
         return TrainingResult(self.position, self.log, self.runtime.precision)
 
     def diverged(self, what: str, value: float, step: int) -> TrainingDiverged:
