@@ -38,7 +38,12 @@ from timing import Timings
 V = 10_000
 WORDS = 20
 """In a turn: some milliseconds, so that other work on the machine meets all cases alike."""
-CASES = ("ONNX Runtime, float32", "ONNX Runtime, int8", "ours, float32", "ours, int8")
+OURS = {
+    "ours, float32": {},
+    "ours, int8": {"decoder_precision": "int8"},
+    "ours, int8, layers too": {"decoder_precision": "int8", "layer_precision": "int8"},
+}
+CASES = ("ONNX Runtime, float32", "ONNX Runtime, int8", *OURS)
 
 
 def model_of(size: int) -> RecurrentLanguageModel:
@@ -73,10 +78,10 @@ def in_onnx_runtime(path: Path, threads: int) -> Callable[[], object]:
     return run
 
 
-def in_rnn_lm(model: RecurrentLanguageModel, precision: str) -> Callable[[], object]:
+def in_rnn_lm(model: RecurrentLanguageModel, settings: dict[str, Any]) -> Callable[[], object]:
     """One text that goes on from turn to turn; it begins anew after some thousand words."""
     words = Vocabulary(["<unk>", "<eos>", *map(str, range(V - 2))], [1] * V)
-    config = GenerationConfig(length=4000, decoder_precision=precision)  # pyright: ignore[reportArgumentType]
+    config = GenerationConfig(length=4000, **settings)
     text = iter(())
 
     def run() -> None:
@@ -98,7 +103,7 @@ def measured(pipe: Any, size: int, threads: int, turns: int) -> None:
             path.write_bytes(onnx_model(model, "step").SerializeToString())
         quantize(eight)
         peers = (in_onnx_runtime(path, threads) for path in (plain, eight))
-        cases = dict(zip(CASES, (*peers, *(in_rnn_lm(model, one) for one in ("float32", "int8"))), strict=True))
+        cases = dict(zip(CASES, (*peers, *(in_rnn_lm(model, one) for one in OURS.values())), strict=True))
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     processor: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(turns + 2):

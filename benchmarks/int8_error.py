@@ -1,6 +1,6 @@
-"""What a decoder in 8 bits would do to the distribution without refusals, over words that each model writes.
+"""What 8 bits do to the distribution: of the decoder without refusals, and of an LSTM's layers, over words it writes.
 
-    python benchmarks/int8_error.py RUN [RUN...] [--words 400]
+    python benchmarks/int8_error.py RUN [RUN...] [--words 400] [--layers]
 
 Prints the rows of a table in ``docs/performance.md``: of the largest error among a word's logits, of the total
 variation and of KL(float32, 8 bits) the mean and the maximum over the words; and how many words are proposed for one
@@ -22,6 +22,20 @@ from rnn_lm.models.int8_decoder import Int8Decoder
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.reading import reader_of
 from rnn_lm.seeding import generator
+
+
+@torch.no_grad()
+def layer_errors(model: Any, words: int) -> np.ndarray:
+    """Per word that the model in float32 writes: total variation and KL of what layers in 8 bits predict there."""
+    lm = model.lm.eval()
+    exact, eight = reader_of(lm), reader_of(lm, "int8")
+    product, random, token, found = lm.output_product, generator(1, "sampling"), model.vocabulary.eos_id, []
+    for _ in range(words):
+        logits = (torch.addmv(product.bias_v, product.weight_vd, one.read(token)[0]).double() for one in (exact, eight))
+        p_v, q_v = (one_v.softmax(0) for one_v in logits)
+        found.append([float((p_v - q_v).abs().sum() / 2), float((p_v * (p_v / q_v).log()).sum())])
+        token = int(torch.multinomial(p_v, 1, generator=random))
+    return np.array(found)
 
 
 @torch.no_grad()
@@ -51,9 +65,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What 8 bits alone would do to the distribution.")
     parser.add_argument("runs", nargs="+")
     parser.add_argument("--words", type=int, default=400)
+    parser.add_argument("--layers", action="store_true", help="of layers in 8 bits, not of the decoder")
     arguments = parser.parse_args()
     for run in arguments.runs:
         model = rnn_lm.load(run, progress=False)
+        if arguments.layers:
+            found = layer_errors(model, arguments.words)
+            (variation, divergence), (variations, divergences) = found.mean(0), found.max(0)
+            print(
+                f"| {model.kind} | {len(model.vocabulary):,} | {variation:.4f}, {variations:.4f} | "
+                f"{divergence:.0e}, {divergences:.0e} |"
+            )
+            continue
         found, proposed = errors(model, arguments.words)
         (error, variation, divergence), (errors_, variations, divergences) = found.mean(0), found.max(0)
         print(

@@ -109,6 +109,7 @@ CONDITIONAL = [
     ("generate", "--top-p 0.3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--sample-seed 3", "run", "run --temperature 0", "--temperature above 0"),
     ("generate", "--decoder-precision int8", "run", "run --top-p 0.9", "--top-k"),
+    ("generate", "--layer-precision int8", "run --decoder-precision int8", "run", "--decoder-precision int8"),
     ("evaluate", "--split valid", "run", "run --text a.txt", "leave out --text"),
     ("evaluate", "--text a.txt", "run", "run --suite pairs.tsv", "leave out --suite"),
     ("evaluate", "--surprisal x.tsv", "run", "run --suite pairs.tsv", "leave out --suite"),

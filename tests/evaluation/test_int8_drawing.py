@@ -147,6 +147,9 @@ def test_a_seed_gives_the_same_text_again_and_unk_is_not_in_it(cell: str) -> Non
     assert texts[0] == texts[1] != texts[2]
     assert 0 not in texts[0]
     assert 0 in text(model, decoder_precision="int8", allow_unk=True)
+    both = [text(model, decoder_precision="int8", layer_precision="int8", length=40) for _ in range(2)]
+    assert both[0] == both[1]
+    assert len(both[0]) == 40
 
 
 def test_torch_has_its_threads_and_its_mode_back_between_words() -> None:

@@ -221,6 +221,8 @@ def test_recall_learns_as_on_the_cpu(name: str) -> None:
 
 @pytest.mark.parametrize("command", ["gradients", "sweep"])
 def test_commands_train_on_the_device(command: str, tmp_path: Path) -> None:
+    for package in ("altair", "vl_convert", "optuna"):
+        pytest.importorskip(package, reason=f"{command} needs {package}, or draws with it")
     file, out = tmp_path / "text.txt", tmp_path / "out"
     file.write_text("the cat sees it\na dog likes fish\nmy son has me\n" * 120)
     own = {

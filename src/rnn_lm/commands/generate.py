@@ -26,7 +26,13 @@ def run(options: Options) -> None:
     """Write to the terminal."""
     from rich.console import Console
 
-    from rnn_lm.evaluation.generation import Repetition, check_prompt, generate, why_not_int8
+    from rnn_lm.evaluation.generation import (
+        Repetition,
+        check_prompt,
+        generate,
+        why_not_int8,
+        why_not_int8_layers,
+    )
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.progress import TerminalProgress
     from rnn_lm.runtime import open_device
@@ -40,6 +46,8 @@ def run(options: Options) -> None:
         print(f"note: not in the model's vocabulary, read as <unk>: {', '.join(unknown)}", file=sys.stderr)
     if reason := why_not_int8(stored.model, options.generation):
         print(f"note: --decoder-precision float32 is taken: {reason}", file=sys.stderr)
+    if reason := why_not_int8_layers(stored.model, options.generation):
+        print(f"note: --layer-precision float32 is taken: {reason}", file=sys.stderr)
     decoder, repetition = codec.decoder(), Repetition()
     for token in prompt:
         print(decoder.add_token(token), end="", flush=True)  # as it was typed, also where the model reads <unk>

@@ -22,7 +22,7 @@ from rnn_lm.evaluation.perplexity import evaluating
 from rnn_lm.models.int8_decoder import Int8Decoder, needs_another_device, needs_another_model
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
-from rnn_lm.models.reading import reader_of
+from rnn_lm.models.reading import needs_other_layers, reader_of
 from rnn_lm.models.stepping import for_stepping
 from rnn_lm.seeding import generator
 from rnn_lm.text import unknown_tokens
@@ -91,6 +91,13 @@ def why_not_int8(model: LanguageModel, config: GenerationConfig) -> str | None:
     if reason := needs_another_model(model):
         raise UserError(f"--decoder-precision int8: {reason}; leave it out")
     return needs_another_device(model)
+
+
+def why_not_int8_layers(model: LanguageModel, config: GenerationConfig) -> str | None:
+    """Why ``generate`` reads layers in float32 where ``--layer-precision int8`` is asked for; None: it does not."""
+    if config.layer_precision == "float32" or not isinstance(model, NeuralLanguageModel):
+        return None
+    return needs_another_device(model) or needs_other_layers(model)
 
 
 class Repetition:
@@ -168,7 +175,7 @@ class _StepWriter:
 
 
 class _Int8Writer:
-    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``.
+    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``; layers as ``config`` has them.
 
     In one thread: there is too little of a word for two to share, and each that waits for the other waits long where
     there is other work.
@@ -177,7 +184,7 @@ class _Int8Writer:
     def __init__(
         self, model: NeuralLanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
     ) -> None:
-        self._reader = reader_of(model)
+        self._reader = reader_of(model, config.layer_precision)
         decoder = Int8Decoder(model.output_product, struck_out, self._reader.largest)
         self._draw = Int8Draw(decoder, config, random)
 

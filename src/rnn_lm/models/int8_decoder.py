@@ -70,21 +70,16 @@ class Int8Decoder:
         bias_v[list(struck_out)] = -math.inf
         self.weight_vd, self.bias_v = weight_vd, bias_v
         self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
-        # Processors without the instruction add pairs of products in 16 bits, where only products of 7 by 8 bits fit.
-        whole = bool(getattr(torch.cpu, "_is_vnni_supported", bool)())
-        self._reduced, self._levels = not whole, 255 if whole else 127
-        scale_v = (weight_vd.abs().amax(1) / 127).double().clamp_min(1e-30)
-        zeros_v = torch.zeros(len(weight_vd), dtype=torch.int64)
-        with warnings.catch_warnings():  # of what torch is going to remove: see needs_another_device
-            warnings.simplefilter("ignore")
-            quantized_vd = torch.quantize_per_channel(weight_vd.contiguous(), scale_v, zeros_v, 0, torch.qint8)
-            self._norm_v, self._lost_v = weight_vd.norm(dim=1), (weight_vd - quantized_vd.dequantize()).norm(dim=1)
-            self._root = math.sqrt(weight_vd.shape[1])
-            self._constant_v = None
-            if largest is not None:
-                self._usual = _USUAL * self._root * largest
-                self._constant_v = self._slack(2 * largest, self._usual)
-            self._packed = _pack(quantized_vd, bias_v if self._constant_v is None else bias_v + self._constant_v)
+        self._reduced = reduces_range()
+        self._levels = 127 if self._reduced else 255
+        quantized_vd = quantized_rows(weight_vd)
+        self._norm_v, self._lost_v = weight_vd.norm(dim=1), (weight_vd - quantized_vd.dequantize()).norm(dim=1)
+        self._root = math.sqrt(weight_vd.shape[1])
+        self._constant_v = None
+        if largest is not None:
+            self._usual = _USUAL * self._root * largest
+            self._constant_v = self._slack(2 * largest, self._usual)
+        self._packed = packed_int8(quantized_vd, bias_v if self._constant_v is None else bias_v + self._constant_v)
 
     def _slack(self, span: float, norm: float) -> Tensor:
         """Of every word, for an output vector whose numbers span so much and whose norm is so large at most."""
@@ -133,11 +128,44 @@ class Int8Decoder:
         return torch.addmv(self.bias_v, self.weight_vd, output_1d[0])
 
 
-def _pack(quantized_vd: Tensor, bias_v: Tensor) -> object:
+class Int8Product:
+    """Products of one vector with a matrix in 8 bits, the vector brought to 8 bits as well.
+
+    Args:
+        weight_vd: in float32 and on the CPU.
+    """
+
+    def __init__(self, weight_vd: Float[Tensor, "V D"]) -> None:
+        self._packed, self._reduced = packed_int8(quantized_rows(weight_vd), None), reduces_range()
+
+    def __call__(self, vector_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
+        return torch.ops.quantized.linear_dynamic(vector_1d, self._packed, self._reduced)[0]
+
+
+def reduces_range() -> bool:
+    """Whether vectors are brought to 7 bits instead of 8.
+
+    Processors without the instruction add pairs of products in 16 bits, where only products of 7 by 8 bits fit.
+    """
+    return not getattr(torch.cpu, "_is_vnni_supported", bool)()
+
+
+def quantized_rows(weight_vd: Tensor) -> Tensor:
+    """A matrix in 8 bits, each row on a scale of its own."""
+    scale_v = (weight_vd.abs().amax(1) / 127).double().clamp_min(1e-30)
+    zeros_v = torch.zeros(len(weight_vd), dtype=torch.int64)
+    with warnings.catch_warnings():  # of what torch is going to remove: see needs_another_device
+        warnings.simplefilter("ignore")
+        return torch.quantize_per_channel(weight_vd.contiguous(), scale_v, zeros_v, 0, torch.qint8)
+
+
+def packed_int8(quantized_vd: Tensor, bias_v: Tensor | None) -> object:
     """The matrix as the engine reads it; which engine torch takes otherwise stays as it was."""
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = _ENGINE
     try:
-        return torch.ops.quantized.linear_prepack(quantized_vd, bias_v)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.ops.quantized.linear_prepack(quantized_vd, bias_v)
     finally:
         torch.backends.quantized.engine = before

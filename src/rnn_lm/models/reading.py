@@ -7,7 +7,7 @@ steps.
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 from rnn_lm.layers.cells import LSTMCell
 from rnn_lm.layers.cells.elman import ElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
+from rnn_lm.models.int8_decoder import Int8Product
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.stepping import for_stepping
@@ -40,12 +41,26 @@ class Reader(Protocol):
         ...
 
 
-def reader_of(model: NeuralLanguageModel) -> Reader:
-    """Return what reads a text with ``model``, from the initial state on; it does not follow changes of the weights."""
-    if not isinstance(model, RecurrentLanguageModel) or model.config.skip_connections:
+def reader_of(model: NeuralLanguageModel, layers: Literal["float32", "int8"] = "float32") -> Reader:
+    """Return what reads a text with ``model``, from the initial state on; it does not follow changes of the weights.
+
+    Args:
+        model: on the CPU, in float32.
+        layers: precision of the recurrent products; float32 where ``needs_other_layers`` says why.
+    """
+    if not isinstance(model, RecurrentLanguageModel) or needs_other_layers(model):
         return StepReader(model)
+    return Int8LSTMReader(model) if layers == "int8" else LSTMReader(model)
+
+
+def needs_other_layers(model: NeuralLanguageModel) -> str | None:
+    """Why layers are read by their own steps, and cannot be in 8 bits; None: they are an LSTM's."""
+    if not isinstance(model, RecurrentLanguageModel):
+        return f"{type(model).__name__} has no recurrent layers"
+    if model.config.skip_connections:
+        return "the layers have skip connections"
     usual = all(type(cell) is LSTMCell and not cell.cap_input_gate for cell in model.cells)
-    return LSTMReader(model) if usual else StepReader(model)
+    return None if usual else f"the layers are not those of a plain LSTM ({model.config.cell})"
 
 
 def _largest(model: NeuralLanguageModel) -> float | None:
@@ -104,17 +119,51 @@ class LSTMReader:
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """See ``Reader.read``."""
         first, *others = self._layers
-        product = self._products.get(token)
-        if product is None:
-            product = torch.addmv(first.bias, self._from_input, self._embedding[token])
-            if len(self._products) < self._most:
-                self._products[token] = product
-        torch.addmv(product, self._from_hidden, self._hidden, out=first.gates)
+        torch.addmv(self._product_of(token), self._from_hidden, self._hidden, out=first.gates)
         first.equations()
         for layer in others:
             torch.addmv(layer.bias, layer.weight, layer.read, out=layer.gates)
             layer.equations()
+        return self._output()
+
+    def _product_of(self, token: int) -> Tensor:
+        """What the first layer makes of a word, its bias added."""
+        product = self._products.get(token)
+        if product is None:
+            product = torch.addmv(self._layers[0].bias, self._from_input, self._embedding[token])
+            if len(self._products) < self._most:
+                self._products[token] = product
+        return product
+
+    def _output(self) -> Float[Tensor, "1 D"]:
         return self._output_1h if self._projection is None else self._output_1h @ self._projection
+
+
+class Int8LSTMReader(LSTMReader):
+    """The same with recurrent products in 8 bits: sooner, and from a state that is not quite float32's.
+
+    What is read has to come from memory at every word, as has the decoder's matrix: a quarter of the bytes. Hidden
+    states are brought to 8 bits for the product alone, and stand in the row in float32, as cell states do. The first
+    layer's products with words are float32's, being kept. ``benchmarks/int8_error.py`` measures how far what is
+    predicted is from what float32 predicts.
+    """
+
+    def __init__(self, model: RecurrentLanguageModel) -> None:
+        super().__init__(model)
+        others = self._layers[1:]
+        matrices = (self._from_hidden, *(layer.weight for layer in others))
+        vectors = (self._hidden, *(layer.read for layer in others))
+        self._recurrent = [Int8Product(matrix) for matrix in matrices]
+        self._vectors = [vector.unsqueeze(0) for vector in vectors]
+
+    def read(self, token: int) -> Float[Tensor, "1 D"]:
+        """See ``Reader.read``."""
+        for index, (layer, product, vector) in enumerate(
+            zip(self._layers, self._recurrent, self._vectors, strict=True)
+        ):
+            torch.add(layer.bias if index else self._product_of(token), product(vector), out=layer.gates)
+            layer.equations()
+        return self._output()
 
 
 class _Layer:
