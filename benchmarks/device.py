@@ -13,6 +13,7 @@ of it small, to see that it runs.
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import time
 from collections.abc import Callable
@@ -189,6 +190,8 @@ def main() -> None:
             f"{row['bare_tokens_per_second']:,.0f}  device works {'-' if share is None else f'{share:.0%}'}{epoch}",
             flush=True,
         )
+        del bare, ours
+        gc.collect()  # a trainer holds its recordings in a circle, and they memory of the device
         if arguments.json:
             card = torch.cuda.get_device_name() if runtime.device.type == "cuda" else "CPU"
             write_json(arguments.json, {**made_here(), "device": card, "rows": rows})

@@ -130,6 +130,26 @@ def test_recorded_steps_are_the_plain_ones(cell: str, softmax: str, optimizer: s
     assert found[1] == pytest.approx(found[0], rel=1e-3)
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_past_decode_learns_as_on_the_cpu_recorded_or_not(precision: str) -> None:
+    found = []
+    for runtime in (Runtime(precision), device_runtime(precision, graphs=False)):  # pyright: ignore[reportArgumentType]
+        trainer = trainer_of(runtime, softmax="exact", past_decode_penalty=0.5)
+        trainer.random = {purpose: generator(1, purpose) for purpose in trainer.random}
+        first, *_ = losses = [trainer.step().loss for _ in range(6)]
+        assert losses[-1] < first
+        found.append(losses)
+    assert found[1] == pytest.approx(found[0], rel=1e-3 if precision == "32-true" else 0.03)
+    trainers = [
+        trainer_of(device_runtime(precision, graphs=graphs), softmax="exact", past_decode_penalty=0.5)
+        for graphs in (False, True)
+    ]
+    plain, played = ([trainer.step().loss for _ in range(12)] for trainer in trainers)
+    assert played == pytest.approx(plain, rel=1e-3 if precision == "32-true" else 0.02)
+    recorded = trainers[1].recorded
+    assert DEVICE == "cpu" or (recorded is not None and recorded.count > 0)
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier"])
 def test_bfloat16_stays_near_float32(cell: str) -> None:
     losses = [
