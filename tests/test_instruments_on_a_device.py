@@ -16,7 +16,7 @@ import torch
 from numbers_of import all_numbers
 from pretend_device import pretended
 from rnn_lm.cli import main
-from rnn_lm.commands import probe, theory
+from rnn_lm.commands import explore, probe, sweep, theory
 from rnn_lm.config import DeviceConfig, ModelConfig, RuntimeConfig
 from rnn_lm.errors import UserError
 from rnn_lm.experiments import parts
@@ -35,6 +35,8 @@ from rnn_lm.probes.outcomes import Job, run_job
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
+from rnn_lm.settings.catalogue import catalogue
+from rnn_lm.settings.defaults import filled
 from rnn_lm.stream import EncodedText
 from rnn_lm.theory import recall
 from rnn_lm.theory.config import TheoryConfig
@@ -158,10 +160,15 @@ def test_what_has_no_float64_is_refused_for_gradients() -> None:
 def test_defaults() -> None:
     assert probe.Options().compute == DeviceConfig()
     assert theory.Options().compute == DeviceConfig(device="cpu")  # networks of 4 to 32 numbers
+    for kind, wanted in ((theory.Options, "cpu"), (explore.Options, "cpu"), (probe.Options, "auto")):
+        assert catalogue(kind)["device"].default == wanted
+        assert filled(kind, {}).compute.device == wanted
+        assert filled(kind, {"device": "mps"}).compute.device == "mps"
+    assert catalogue(sweep.Options)["precision"].default == "32-true"
+    assert filled(sweep.Options, {}).runtime == sweep.Options().runtime
 
 
 def test_a_sweep_trains_where_it_is_told_and_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnn_lm.commands import sweep as command
     from rnn_lm.sweep import trial
 
     seen: list[Runtime] = []
@@ -183,6 +190,6 @@ def test_a_sweep_trains_where_it_is_told_and_says_how(tmp_path: Path, monkeypatc
     results = (tmp_path / "sweep" / "results.json").read_text()
     assert '"precision": "bf16-mixed"' in results
     assert "--precision bf16-mixed" in results
-    assert command.Options().runtime == RuntimeConfig(precision="32-true")
+    assert sweep.Options().runtime == RuntimeConfig(precision="32-true")
     with pytest.raises(UserError, match="--processes is for rnn-lm train"):
-        command.Options(runtime=RuntimeConfig(processes=2))
+        sweep.Options(runtime=RuntimeConfig(processes=2))

@@ -39,6 +39,7 @@ class Entry:
         field: as its dataclass has it.
         help: what its docstring says, on one line.
         positional: whether the command line takes it without a flag.
+        usual: the part that it is in, as its command has it where that differs from the part's own defaults.
     """
 
     name: str
@@ -47,10 +48,13 @@ class Entry:
     field: dataclasses.Field[Any]
     help: str
     positional: bool = False
+    usual: Any = None
 
     @property
     def default(self) -> Any:
         """The usual default; ``dataclasses.MISSING`` where there is none."""
+        if self.usual is not None:
+            return getattr(self.usual, self.name)
         factory = self.field.default_factory
         return self.field.default if factory is dataclasses.MISSING else factory()
 
@@ -79,18 +83,24 @@ def tables_of(kind: type[Any]) -> dict[str, type[Any]]:
     return {command_of(kind): kind, **parts}
 
 
-def _entries(kind: type[Any], table: tuple[str, ...], *, own: bool = False) -> list[Entry]:
+def _entries(kind: type[Any], table: tuple[str, ...], *, own: bool = False, usual: Any = None) -> list[Entry]:
     hints, helps = typing.get_type_hints(kind, include_extras=True), helps_of(kind)
     found: list[Entry] = []
     for field in dataclasses.fields(kind):
         hint, name = hints[field.name], field.name
         if _is_part(hint):
-            found += _entries(hint, (name,) if own else (*table, name))
+            found += _entries(hint, (name,) if own else (*table, name), usual=usual_part(field, hint))
             continue
         hint, *markers = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         positional = any(marker is tyro.conf.Positional for marker in markers)
-        found.append(Entry(name, table, hint, field, helps.get(name, ""), positional))
+        found.append(Entry(name, table, hint, field, helps.get(name, ""), positional, usual))
     return found
+
+
+def usual_part(field: dataclasses.Field[Any], hint: type[Any]) -> Any:
+    """The settings of a part as a command has them, where that says so itself: not as the part's class does."""
+    factory = field.default_factory
+    return None if factory in (dataclasses.MISSING, hint) else factory()
 
 
 def _is_part(hint: Any) -> bool:

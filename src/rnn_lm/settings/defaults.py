@@ -13,24 +13,29 @@ from typing import Any, TypeVar
 
 import tyro
 
+from rnn_lm.settings.catalogue import usual_part
+
 Options = TypeVar("Options")
 
 
-def filled(kind: type[Options], values: Mapping[str, Any]) -> Options:
+def filled(kind: type[Options], values: Mapping[str, Any], usual: Any = None) -> Options:
     """A command's ``Options`` with the usual defaults but for ``values``, unchecked: what the parser fills up.
 
     Args:
         kind: the dataclass; its fields may be such dataclasses themselves.
         values: by name of the setting, wherever in it.
+        usual: of this kind, whose values are the usual ones where a command has others than the dataclass.
     """
     hints = typing.get_type_hints(kind)
     made = object.__new__(kind)
     for field in dataclasses.fields(kind):  # pyright: ignore[reportArgumentType]
         hint = hints[field.name]
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            value = filled(hint, values)
+            value = filled(hint, values, usual_part(field, hint))
         elif field.name in values:
             value = values[field.name]
+        elif usual is not None:
+            value = getattr(usual, field.name)
         elif field.default_factory is not dataclasses.MISSING:
             value = field.default_factory()
         else:
