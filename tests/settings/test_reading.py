@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,8 @@ def test_every_setting_has_help_and_no_command_has_two_of_a_name():
 
 def count(options: Any) -> int:
     """Settings of a command's options and of the parts within."""
-    parts = [one.default_factory for one in dataclasses.fields(options)]
+    hints = typing.get_type_hints(options)
+    parts = [hints[one.name] for one in dataclasses.fields(options)]
     return sum(count(part) if dataclasses.is_dataclass(part) else 1 for part in parts)
 
 
