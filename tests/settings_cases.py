@@ -35,7 +35,8 @@ ALWAYS = {
     "probe": "probes models seeds sentences trained_distance distances items workers",
     "gradients": "runs gradients_seed lags warm_up positions bptt_lengths trajectories exponents jacobians "
     "clipping_seeds clipping_steps",
-    "theory": "figures theory_seed theory_size theory_steps recall_sizes recall_symbols recall_length recall_updates",
+    "theory": "figures theory_seed theory_size theory_steps recall_sizes recall_symbols recall_length recall_task "
+    "recall_updates",
     "cache": "clear",
     "report": "results format",
 }

@@ -9,11 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnn_lm.layers import CELLS
 from rnn_lm.layers.cells import CellParameters
 from rnn_lm.progress import SilentProgress
 from rnn_lm.theory import capacity, recall
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises.spectral import orthogonal
+from rnn_lm.theory.lists import ByKey, InOrder
+from rnn_lm.theory.results import NetworkName
 
 seeds = st.integers(0, 2**31)
 
@@ -96,11 +99,36 @@ def test_rounding_leaves_as_many_levels_as_it_says(bits: int, seed: int) -> None
 
 
 def test_lists_are_asked_for_in_the_order_they_were_told() -> None:
-    lists = recall.draw_lists(5, 4, 3, torch.Generator().manual_seed(1))
+    lists = InOrder(5).draw(4, 3, torch.Generator().manual_seed(1))
     assert torch.equal(lists.stored_tb[1:], lists.answer_tb)
     assert torch.equal(lists.asked_tb[1:], lists.answer_tb[:-1])
     assert (lists.stored_tb[0] == 5).all()
     assert (lists.asked_tb[0] == 5).all()
+
+
+def test_values_are_asked_for_by_the_keys_they_came_with() -> None:
+    task = ByKey(5, 6)
+    lists = task.draw(4, 50, torch.Generator().manual_seed(1))
+    pair_kb, eos_b, key_kb = lists.stored_tb[1:-1] - 5, lists.stored_tb[-1], lists.asked_tb - (5 + 6 * 5)
+    assert (eos_b == task.tokens - 1).all()
+    assert 0 <= int(lists.answer_tb.min()) <= int(lists.answer_tb.max()) < 5
+    for pairs, keys, answers in zip(pair_kb.T, key_kb.T, lists.answer_tb.T, strict=True):
+        held = {int(pair) // 5: int(pair) % 5 for pair in pairs}
+        assert len(held) == 4
+        assert {int(key): int(answer) for key, answer in zip(keys, answers, strict=True)} == held
+    assert not torch.equal(pair_kb // 5, key_kb)
+
+
+@pytest.mark.parametrize("cell", sorted(recall.VECTORS + recall.MATRICES))
+def test_numbers_of_a_state_are_those_that_differ(cell: NetworkName) -> None:
+    """Counted in a state after some steps: parts that a step reads, columns that are not empty, equal ones once."""
+    units = 5
+    model = CELLS[cell].of(3, units, {"engine": "auto"})
+    _, state = model(torch.randn(30, 1, 3, generator=torch.Generator().manual_seed(1)), model.initial_state(1))
+    carried = state[1:] if cell in recall.MATRICES else state
+    numbers = {float(number) for part in carried for number in part.detach().flatten()} - {0.0}
+    assert len(numbers) == recall.state_numbers(cell, units)
+    assert recall.units_of(cell, len(numbers)) == units
 
 
 SMALL = TheoryConfig(recall_sizes=(4,), recall_symbols=4, recall_length=3, recall_updates=60)
@@ -120,6 +148,6 @@ def test_a_little_training_recalls_something_and_no_more_than_was_stored(sized: 
 def test_a_state_rounded_to_nothing_recalls_nothing() -> None:
     """The bound is on what passes through the state: with every number set to 0 nothing is left to recall."""
     model = recall.train(recall.SizedNetwork("gru", 4), SMALL, SilentProgress())
-    lists = recall.draw_lists(4, 2, 400, torch.Generator().manual_seed(2))
+    lists = InOrder(4).draw(2, 400, torch.Generator().manual_seed(2))
     score = recall.measure(model, lists, 4, lambda state: tuple(torch.zeros_like(part) for part in state))
     assert float(score.bits_b.mean()) < 0.05

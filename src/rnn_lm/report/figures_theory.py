@@ -9,14 +9,13 @@ from typing import Any
 
 import altair as alt
 
-from rnn_lm.labels import label_of
+from rnn_lm.report.figures_recall import capacity_figure
 from rnn_lm.report.panels import (
     PANEL_HEIGHT,
     PANEL_WIDTH,
     AnyChart,
     Rows,
     Series,
-    color_of,
     data,
     linear_x,
     linear_y,
@@ -26,27 +25,21 @@ from rnn_lm.report.panels import (
     panel,
     side_by_side,
 )
-from rnn_lm.report.style import INK, MUTED, Say, save_charts
+from rnn_lm.report.style import INK, Say, save_charts
 from rnn_lm.theory.results import (
     BpttCurves,
-    CapacityCurves,
     ClippingCurves,
     Landscape,
     LinearCurves,
     Name,
-    Network,
     PathPoint,
     TheoryPart,
 )
 
-SMALLEST_SHOWN = 0.1
-"""Bits recalled below this are drawn at it: the axis is logarithmic."""
 SMALLEST_GRADIENT = 1e-8
 """Gradients below this are left out of the figure by lag."""
 SHADE = 0.02
 """Differences in loss smaller than this are drawn in one shade."""
-NETWORKS = ("rnn", "gru", "lstm", "mingru", "deltanet", "attention")
-"""The networks that recall, in the order of the legend."""
 
 
 def theory_figures(results: TheoryPart) -> dict[str, AnyChart]:
@@ -263,14 +256,6 @@ def _departure(paths: list[PathPoint], x: alt.X, y: alt.Y, x_domain: list[float]
     )  # fmt: skip
 
 
-def capacity_figure(curves: CapacityCurves) -> AnyChart:
-    """Bits recalled: trained networks by list length and by bits of state; linear memory; machines read through."""
-    top = side_by_side(_by_length(curves["recall"]), _by_state(curves["recall"]))
-    return alt.vconcat(
-        top, side_by_side(_memory(curves["memory"], curves["units"]), _machines(curves["machines"])), spacing=30
-    )
-
-
 def linear_figure(curves: LinearCurves) -> AnyChart:
     """Gradient of a minGRU by lag for three biases; parity of k ones, from positive gates and from one of -1."""
     biases = list(dict.fromkeys(point["bias"] for point in curves["lags"]))
@@ -297,88 +282,3 @@ def linear_figure(curves: LinearCurves) -> AnyChart:
         parity, series, linear_x("ones", "Ones read"), linear_y("Read (1: even, −1: odd)"), "Parity", columns=1
     )
     return side_by_side(left, right)
-
-
-def _by_length(networks: list[Network]) -> AnyChart:
-    shown = max(network["numbers"] for network in networks if network["name"] not in ("deltanet", "attention"))
-    matrix = min((network["numbers"] for network in networks if network["name"] == "deltanet"), default=shown)
-    rows = [
-        {**point, "series": label_of(network["name"]), "measured": point["bits"]}
-        for network in networks
-        if network["name"] == "attention" or network["numbers"] == (matrix if network["name"] == "deltanet" else shown)
-        for point in network["by_length"]
-    ]
-    series = [model_series(name, label_of(name)) for name in _there(networks)]
-    everything = [
-        {"stored": row["stored"], "all": row["stored"]} for row in rows if row["series"] == label_of("attention")
-    ]
-    ceiling = alt.Chart(data(everything)).mark_line(color=MUTED, strokeWidth=1.5).encode(x="stored:Q", y="all:Q")
-    chart = panel(
-        rows,
-        series,
-        linear_x("stored", "Bits stored (k log₂ K)"),
-        linear_y("Bits recalled"),
-        f"State of {shown} numbers{f' (DeltaNet {matrix})' if matrix != shown else ''}; line: all that was stored",
-        behind=ceiling,
-    )
-    interval = alt.Chart(data(rows)).mark_rule(strokeWidth=1.5).encode(
-        x="stored:Q", y="low:Q", y2="high:Q", color=color_of(series, None)
-    )  # fmt: skip
-    return chart + interval
-
-
-def _there(networks: list[Network]) -> list[str]:
-    """Those of ``NETWORKS`` that were trained: older results have fewer."""
-    return [name for name in NETWORKS if any(network["name"] == name for network in networks)]
-
-
-def _by_state(networks: list[Network]) -> AnyChart:
-    rows = [
-        {
-            "state_bits": point["state_bits"],
-            "network": f"{network['name']} {network['numbers']}",
-            "series": label_of(network["name"]),
-            "measured": max(point["bits"], SMALLEST_SHOWN),
-        }
-        for network in networks
-        for point in network["by_rounding"]
-    ]
-    series = [model_series(name, label_of(name)) for name in _there(networks) if name != "attention"]
-    ends = [min(row["state_bits"] for row in rows), max(row["state_bits"] for row in rows)]
-    x = linear_x(
-        "state_bits", "Bits of state (numbers × bits each is rounded to)",
-        scale=alt.Scale(type="log", base=2, nice=False, padding=8),
-    )  # fmt: skip
-    y = log_y("Most bits recalled", [*rows, {"measured": ends[1]}])
-    bound = alt.Chart(data([{"state_bits": bits, "measured": bits} for bits in ends])).mark_line(
-        color=MUTED, strokeWidth=1.5
-    ).encode(x=x, y=y)  # fmt: skip
-    chart = panel(rows, series, x, y, "Every size of state; line: counting bound", behind=bound)
-    by_network = alt.Chart(data(rows)).mark_line(strokeWidth=1).encode(
-        x=x, y=y, detail="network:N", color=color_of(series, None)
-    )  # fmt: skip
-    return chart + by_network
-
-
-def _memory(points: Rows, units: int) -> AnyChart:
-    series = [Series("share of the input's variance", "#0072b2", (1, 0), "circle")]
-    rows = [{**point, "series": series[0].label} for point in points]
-    return panel(
-        rows, series, linear_x("delay", "Delay j (steps)"), linear_y("Recalled by the best linear reader"),
-        f"Linear memory of {units} units: sums to {units}", every=3,
-    )  # fmt: skip
-
-
-def _machines(points: Rows) -> AnyChart:
-    sizes = sorted({point["bits"] for point in points})
-    rows = [
-        {**point, "series": f"{point['bits']}-bit state", "predicted": point["bound"], "measured": point["recalled"]}
-        for point in points
-    ]
-    return panel(
-        rows,
-        ordered_series([f"{bits}-bit state" for bits in sizes]),
-        linear_x("stored", "Bits stored"),
-        linear_y("Bits recalled (line: bound)"),
-        "Three tanh units, rounded",
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rnn_lm.errors import UserError
 from rnn_lm.limits import at_least, check_numbers
@@ -24,6 +25,8 @@ class TheoryConfig:
     """K: how many different symbols there are to remember."""
     recall_length: int = 8
     """The longest list of symbols to remember."""
+    recall_task: Literal["order", "pairs"] = "order"
+    """What is asked for: the list in its order; or pairs, values by the keys that they came with."""
     recall_updates: int = 1500
     """Training steps per network of the recall experiment."""
 

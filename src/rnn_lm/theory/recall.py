@@ -1,8 +1,9 @@
 """Exercise 5, second half: train language models to repeat a list of random symbols, and count the bits they recall.
 
 One text is a list and its repetition, each closed as sentences are: the model reads ``<eos> s_1 ... s_k <eos>`` and is
-then asked for ``s_1 ... s_k`` again. All that it can know of the list when the second ``<eos>`` has been read is in its
-state. The symbols are drawn independently, so those it has already repeated tell it nothing about the rest.
+then asked for ``s_1 ... s_k`` again; or it reads keys with values, and is asked for the values (``theory/lists.py``).
+All that it can know of the list when it is first asked is in its state. The symbols are drawn independently, so those
+it has already repeated tell it nothing about the rest.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.evaluation.jackknife import mean_interval
-from rnn_lm.layers.cells.deltanet import DeltaNetCell
+from rnn_lm.layers.cells.deltanet import KEY_SIZE
+from rnn_lm.layers.cells.mlstm import HEAD_SIZE as MLSTM_HEAD
 from rnn_lm.layers.state import State
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.padding import IGNORE
-from rnn_lm.progress import Progress, Task
+from rnn_lm.progress import Progress
+from rnn_lm.progress import Task as ProgressTask
 from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.theory.capacity import fano_bits, quantize
 from rnn_lm.theory.config import TheoryConfig
+from rnn_lm.theory.lists import Lists, task_of
 from rnn_lm.theory.results import Network, NetworkName, RecallPoint, RoundedPoint
 from rnn_lm.training.log import StepRecord
 from rnn_lm.training.loop import Batch, Callback, Loss, Random, TrainingLoop
@@ -42,30 +46,23 @@ EMBEDDING_SIZE = 16
 FLOAT_BITS = 32
 ROUNDINGS = (1, 2, 3, 4, 6, 8)
 """Bits per number to which a recurrent state is rounded between storing and reading."""
+VECTORS: tuple[NetworkName, ...] = ("rnn", "gru", "lstm", "mingru")
+MATRICES: tuple[NetworkName, ...] = ("mlstm", "deltanet")
+NARROWEST = 2 * KEY_SIZE
+"""Numbers of the smallest state whose matrix has more than one row."""
 
 
 class SizedNetwork(NamedTuple):
     """One network of the experiment.
 
     Attributes:
-        name: rnn, gru, lstm, mingru, deltanet or attention.
-        numbers: how many numbers its state is made of; for attention, per position read.
+        name: rnn, gru, lstm, mingru, mlstm, deltanet or attention.
+        numbers: how many numbers its state is made of, of which each can differ from the others and is read by the next
+            step; for attention, per position read.
     """
 
     name: NetworkName
     numbers: int
-
-
-class Lists(NamedTuple):
-    """Texts of the experiment, in the two parts between which the state is all that is carried."""
-
-    stored_tb: Int[Tensor, "R B"]
-    asked_tb: Int[Tensor, "K B"]
-    answer_tb: Int[Tensor, "K B"]
-
-    def to(self, device: torch.device) -> Lists:
-        """The same texts on ``device``."""
-        return Lists(*(ids_tb.to(device) for ids_tb in self))
 
 
 class Score(NamedTuple):
@@ -83,36 +80,55 @@ class Score(NamedTuple):
 def sized_networks(config: TheoryConfig) -> list[SizedNetwork]:
     """The networks to train: each cell at each size of state, and the attention control once.
 
-    A matrix state comes in rows: DeltaNet has the size nearest to the largest of the others, and twice it.
+    A matrix cannot have every size: it has those nearest to all of ``NARROWEST`` up, or to the largest.
     """
-    cells: tuple[NetworkName, ...] = ("rnn", "gru", "lstm", "mingru")
-    recurrent = [SizedNetwork(name, size) for name in cells for size in config.recall_sizes]
-    rows = max(1, round(max(config.recall_sizes) / DeltaNetCell.state_parts))
-    matrices = [SizedNetwork("deltanet", count * DeltaNetCell.state_parts) for count in (rows, 2 * rows)]
-    return [*recurrent, *matrices, SizedNetwork("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
+    largest = max(config.recall_sizes)
+    wide = [size for size in config.recall_sizes if size >= NARROWEST] or [largest]
+    networks = [SizedNetwork(name, size) for name in VECTORS for size in config.recall_sizes]
+    networks += [SizedNetwork(name, state_numbers(name, units_of(name, size))) for name in MATRICES for size in wide]
+    return [*dict.fromkeys(networks), SizedNetwork("attention", 2 * ATTENTION.hidden_size * ATTENTION.layers)]
+
+
+def state_numbers(name: NetworkName, units: int) -> int:
+    """Numbers in the state of a cell with so many units.
+
+    Counted is what a step reads and what can differ: neither the h of a matrix state, which nothing reads, nor an
+    mLSTM's empty columns and its m once more for each unit of a head.
+    """
+    if name == "mlstm":
+        whole, left = divmod(units, MLSTM_HEAD)
+        return sum(size * size + size + 1 for size in [MLSTM_HEAD] * whole + [left] * bool(left))
+    return {"lstm": 2, "deltanet": KEY_SIZE}.get(name, 1) * units
+
+
+def units_of(name: NetworkName, numbers: int) -> int:
+    """Units of the cell whose state comes nearest to so many numbers."""
+    return min(range(1, numbers + 1), key=lambda units: abs(state_numbers(name, units) - numbers))
 
 
 ATTENTION = AttentionConfig(hidden_size=64, layers=2, heads=4, feed_forward_size=64, positions="rotary")
-LEARNING_RATES = {"rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "mingru": 1e-2, "deltanet": 1e-2, "attention": 2e-3}
-"""The best for each at 32 numbers and another seed: of 0.003 to 0.03 for RNN and GRU, 0.01 to 0.05 for the LSTM (0.03
-and 0.05 are level), 0.002 to 0.005 for attention. Those of minGRU and DeltaNet are not searched."""
+LEARNING_RATES: dict[NetworkName, float] = {
+    "rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "mingru": 1e-2, "mlstm": 3e-2, "deltanet": 3e-2, "attention": 2e-3,
+}  # fmt: skip
+"""The best for each at 32 numbers, lists in order and another seed: of 0.003 to 0.03; of 0.01 to 0.05 for the LSTM (0.03
+and 0.05 are level), of 0.01 and 0.03 for minGRU and DeltaNet, of 0.002 to 0.005 for attention."""
+WIDE_RATES = LEARNING_RATES | {"rnn": 3e-3, "gru": 6e-3, "mingru": 3e-2}
+"""Likewise at 256 numbers, after 750 updates: of the rate above and a third of it, and 0.003 to 0.03 for the minGRU."""
 
 
-def build(sized: SizedNetwork, symbols: int, random: torch.Generator) -> NeuralLanguageModel:
-    """A fresh model. The LSTM's state has two tensors, and so it gets half as many units; DeltaNet's has 17."""
+def learning_rate(sized: SizedNetwork) -> float:
+    """The rate found at 32 or at 256 numbers, whichever is the nearer by ratio."""
+    wide = sized.numbers**2 > 32 * 256
+    return (WIDE_RATES if wide else LEARNING_RATES)[sized.name]
+
+
+def build(sized: SizedNetwork, tokens: int, random: torch.Generator) -> NeuralLanguageModel:
+    """A fresh model, of as many units as have a state of that size."""
     if sized.name == "attention":
-        return AttentionLanguageModel(symbols + 1, ATTENTION, random)
-    parts = {"lstm": 2, "deltanet": DeltaNetCell.state_parts}.get(sized.name, 1)
-    units = sized.numbers // parts
+        return AttentionLanguageModel(tokens, ATTENTION, random)
+    units = units_of(sized.name, sized.numbers)
     settings = ModelConfig(cell=sized.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
-    return RecurrentLanguageModel(symbols + 1, EMBEDDING_SIZE, settings, random)
-
-
-def draw_lists(symbols: int, length: int, batch: int, random: torch.Generator) -> Lists:
-    """``batch`` lists of ``length`` symbols, each drawn evenly from ``symbols``; the next id is ``<eos>``."""
-    list_kb = torch.randint(symbols, (length, batch), generator=random)
-    eos_1b = torch.full((1, batch), symbols)
-    return Lists(torch.cat([eos_1b, list_kb]), torch.cat([eos_1b, list_kb[:-1]]), list_kb)
+    return RecurrentLanguageModel(tokens, EMBEDDING_SIZE, settings, random)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +148,7 @@ class Repeating:
 
 
 class _Showing(Callback):
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: ProgressTask) -> None:
         self.task = task
 
     def after_step(self, record: StepRecord) -> None:
@@ -144,14 +160,15 @@ def train(
 ) -> NeuralLanguageModel:
     """Train on lists of every length from 1 to ``recall_length``, on ``device``; default: the CPU."""
     runtime = Runtime(device=device)
+    lists_of = task_of(config)
     purpose = f"theory: recall: {sized.name} {sized.numbers}"
     random = generator(config.theory_seed, purpose)
-    model = build(sized, config.recall_symbols, random).to(runtime.device)
-    settings = TrainingConfig(learning_rate=LEARNING_RATES[sized.name], clip_threshold=1.0)
+    model = build(sized, lists_of.tokens, random).to(runtime.device)
+    settings = TrainingConfig(learning_rate=learning_rate(sized), clip_threshold=1.0)
 
     def batches(_: Position) -> ListBatch:
         length = int(torch.randint(1, config.recall_length + 1, (1,), generator=random))
-        lists = draw_lists(config.recall_symbols, length, BATCH, random)
+        lists = lists_of.draw(length, BATCH, random)
         return ListBatch(token_count=lists.answer_tb.numel(), lists=lists)
 
     label = f"recall {sized.name} {sized.numbers}"
@@ -212,9 +229,10 @@ def train_and_measure(
     """Train one network and measure it: bits recalled by list length, and, for a recurrent one, by rounding."""
     model = train(sized, config, progress, device)
     random = generator(config.theory_seed, f"theory: recall lists: {sized.name} {sized.numbers}")
+    task = task_of(config)
     by_length: list[RecallPoint] = []
     for length in range(1, config.recall_length + 1):
-        lists = draw_lists(config.recall_symbols, length, LISTS, random)
+        lists = task.draw(length, LISTS, random)
         by_length.append(_point(measure(model, lists, config.recall_symbols, lambda state: state), config, length))
     found: Network = {"name": sized.name, "numbers": sized.numbers, "by_length": by_length, "by_rounding": []}
     if sized.name != "attention":
@@ -226,9 +244,9 @@ def _by_rounding(
     model: LanguageModel, sized: SizedNetwork, config: TheoryConfig, random: torch.Generator
 ) -> list[RoundedPoint]:
     """The most bits recalled over all list lengths, with the state rounded to ever more bits per number."""
-    lengths = range(1, config.recall_length + 1)
-    ranges = {k: reach(model, draw_lists(config.recall_symbols, k, LISTS, random)) for k in lengths}
-    lists = {k: draw_lists(config.recall_symbols, k, LISTS, random) for k in lengths}
+    lengths, task = range(1, config.recall_length + 1), task_of(config)
+    ranges = {k: reach(model, task.draw(k, LISTS, random)) for k in lengths}
+    lists = {k: task.draw(k, LISTS, random) for k in lengths}
     points: list[RoundedPoint] = []
     for bits in ROUNDINGS:
         scores = [

@@ -10,7 +10,7 @@ Name: TypeAlias = Literal["bptt", "spectral", "gating", "clipping", "capacity", 
 GatedName: TypeAlias = Literal["lstm", "gru"]
 CellName: TypeAlias = Literal["lstm", "gru", "rnn"]
 PathName: TypeAlias = Literal["total", "direct"]
-NetworkName: TypeAlias = Literal["rnn", "gru", "lstm", "mingru", "deltanet", "attention"]
+NetworkName: TypeAlias = Literal["rnn", "gru", "lstm", "mingru", "mlstm", "deltanet", "attention"]
 
 
 class StatementJson(TypedDict):

@@ -94,11 +94,14 @@ def _finished(
     folder: Path | None,
     device: torch.device | None,
 ) -> Network:
-    """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now."""
+    """One network's recall: as kept in ``folder`` where it was made with the same config, else trained now.
+
+    Which other sizes there are changes nothing of it.
+    """
     if folder is None:
         return recall.train_and_measure(sized, config, progress, device)
     path = make_folder(folder) / f"recall-{sized.name}-{sized.numbers}.json"
-    settings = to_json(config) | {"recall_sizes": list(config.recall_sizes)}
+    settings = {name: value for name, value in to_json(config).items() if name != "recall_sizes"}
     kept = read_kept(path, settings)
     if kept is not None:
         return cast(Network, kept)  # written with its checksum by the lines below, in an earlier run

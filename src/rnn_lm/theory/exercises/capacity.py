@@ -23,7 +23,7 @@ from rnn_lm.theory.capacity import (
 )
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises.spectral import orthogonal
-from rnn_lm.theory.recall import FLOAT_BITS
+from rnn_lm.theory.recall import FLOAT_BITS, MATRICES, VECTORS
 from rnn_lm.theory.results import Delay, ExactCurves, Network
 from rnn_lm.theory.results import Machine as MachineJson
 from rnn_lm.theory.statement import Statement, at_least, at_most, equal
@@ -175,11 +175,11 @@ def _within_counting(network: Network, config: TheoryConfig) -> Statement:
 
 
 def _growth(config: TheoryConfig, networks: list[Network]) -> list[Statement]:
-    """For every cell, the largest state recalls at least as much as the smallest."""
+    """For every cell of more than one size, the largest state recalls at least as much as the smallest."""
     statements = []
-    for name in ("rnn", "gru", "lstm", "mingru", "deltanet"):
+    for name in (*VECTORS, *MATRICES):
         best = {n["numbers"]: max(p["bits"] for p in n["by_length"]) for n in networks if n["name"] == name}
-        if not best:
+        if len(best) < 2:
             continue
         small, large = min(best), max(best)
         detail = f"{small} and {large} numbers; most bits over lists of 1 to {config.recall_length} symbols"
