@@ -53,6 +53,24 @@ def test_an_exponent_has_an_interval_over_four_trajectories_or_more() -> None:
     assert run.spectrum(apart=2).low == [None, None]
 
 
+def test_a_first_step_that_reads_nothing_does_not_turn_the_directions() -> None:
+    """As an mLSTM's, which has nothing to keep then; its h is made of its memory, and no step reads it."""
+    size = 3
+    read, nothing = draw((size, size), 4), torch.zeros(size, size, dtype=torch.float64)
+    memory = 0.7 * torch.eye(size, dtype=torch.float64)
+    step = torch.cat([torch.cat([nothing, read @ memory], dim=1), torch.cat([nothing, memory], dim=1)])
+    jacobians = [torch.zeros_like(step).unsqueeze(0), *[step.unsqueeze(0)] * 20]
+    run = lyapunov_run(jacobians, 2 * size, 5, torch.Generator().manual_seed(1))
+    gradient_bn = torch.cat([draw((1, size), 5), torch.zeros(1, size, dtype=torch.float64)], dim=1)
+    predicted_k = predicted_norms(run, gradient_bn, 8).squeeze(1)
+    measured_k = torch.stack(
+        [torch.linalg.vector_norm(gradient_bn @ torch.linalg.matrix_power(step, lag)) for lag in range(9)]
+    )
+    ratio = predicted_k[1:] / measured_k[1:]
+    torch.testing.assert_close(ratio, ratio[:1].expand(8), rtol=1e-8, atol=0.0)
+    assert 0.2 < float(ratio[0]) < 5
+
+
 def test_too_few_steps_are_refused() -> None:
     with pytest.raises(ValueError, match="no more than the 5 steps"):
         lyapunov_run([torch.eye(2, dtype=torch.float64).unsqueeze(0)] * 5, 2, 5, torch.Generator())

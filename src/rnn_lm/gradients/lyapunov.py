@@ -97,8 +97,15 @@ def lyapunov_run(
             total_bq = torch.zeros_like(directions[:, 0])
         directions = jacobian_bnn @ directions
         if (steps - settle) % QR_EVERY == 0:
+            lost_b = (directions == 0).all(dim=2).all(dim=1)
             directions, growth_bq = _decompose(directions)
             total_bq = total_bq + growth_bq if steps > settle else total_bq
+            if lost_b.any():
+                # A step that read nothing, as an mLSTM's first: axes would stand where directions were, and those of
+                # what no step reads would come first for good.
+                directions = torch.where(
+                    lost_b.view(-1, 1, 1), _random_directions(directions, count, generator), directions
+                )
     if steps <= settle:
         raise ValueError(f"no more than the {settle} steps that are not averaged")
     # A step left over since the last decomposition; where there is none, R is the identity and adds nothing.

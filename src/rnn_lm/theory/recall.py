@@ -110,8 +110,8 @@ ATTENTION = AttentionConfig(hidden_size=64, layers=2, heads=4, feed_forward_size
 LEARNING_RATES: dict[NetworkName, float] = {
     "rnn": 1e-2, "gru": 2e-2, "lstm": 3e-2, "mingru": 1e-2, "mlstm": 3e-2, "deltanet": 3e-2, "attention": 2e-3,
 }  # fmt: skip
-"""The best for each at 32 numbers, lists in order and another seed: of 0.003 to 0.03; of 0.01 to 0.05 for the LSTM (0.03
-and 0.05 are level), of 0.01 and 0.03 for minGRU and DeltaNet, of 0.002 to 0.005 for attention."""
+"""The best for each at 32 numbers, lists in order and another seed: of 0.003 to 0.03, or for the LSTM of 0.01 to 0.05
+(0.03 and 0.05 are level), for minGRU and DeltaNet of 0.01 and 0.03, for attention of 0.002 to 0.005."""
 WIDE_RATES = LEARNING_RATES | {"rnn": 3e-3, "gru": 6e-3, "mingru": 3e-2}
 """Likewise at 256 numbers, after 750 updates: of the rate above and a third of it, and 0.003 to 0.03 for the minGRU."""
 
