@@ -36,7 +36,7 @@ def capacity_figure(curves: CapacityCurves) -> AnyChart:
     return alt.vconcat(
         side_by_side(_by_length(networks), _by_numbers(networks)),
         side_by_side(_by_state(networks), _memory(curves["memory"], curves["units"])),
-        _machines(curves["machines"]),
+        alt.hconcat(_machines(curves["machines"])).resolve_scale(color="independent", shape="independent"),
         spacing=30,
     )
 
@@ -100,7 +100,7 @@ def _by_numbers(networks: list[Network]) -> AnyChart:
     ]
     series = [model_series(name, label_of(name)) for name in _there(networks)]
     x = linear_x(
-        "numbers", "Numbers in the state (attention: in that of each position)",
+        "numbers", "Numbers in the state (attention: per position)",
         scale=alt.Scale(type="log", base=2, nice=False, padding=8),
     )  # fmt: skip
     y = linear_y("Most bits recalled")
@@ -132,9 +132,10 @@ def _by_state(networks: list[Network]) -> AnyChart:
         "state_bits", "Bits of state (numbers × bits each is rounded to)",
         scale=alt.Scale(type="log", base=2, nice=False, padding=8),
     )  # fmt: skip
-    y = log_y("Most bits recalled", [*rows, {"measured": ends[1]}])
+    most = max(row["measured"] for row in rows)
+    y = log_y("Most bits recalled", [*rows, {"measured": min(ends[1], 2 * most)}])
     bound = alt.Chart(data([{"state_bits": bits, "measured": bits} for bits in ends])).mark_line(
-        color=MUTED, strokeWidth=1.5
+        color=MUTED, strokeWidth=1.5, clip=True
     ).encode(x=x, y=y)  # fmt: skip
     chart = panel(rows, series, x, y, "Every size of state; line: counting bound", behind=bound)
     by_network = alt.Chart(data(rows)).mark_line(strokeWidth=1).encode(
