@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -143,6 +144,14 @@ def test_a_little_training_recalls_something_and_no_more_than_was_stored(sized: 
         assert 0 <= point["fano"] <= point["stored"] + 1e-6
     for point in found["by_rounding"]:
         assert point["low"] <= point["state_bits"]
+
+
+def test_values_are_recalled_by_their_keys() -> None:
+    config = replace(SMALL, recall_length=2, recall_task="pairs", recall_updates=150)
+    found = recall.train_and_measure(recall.SizedNetwork("deltanet", 64), config, SilentProgress())
+    bits = [point["bits"] for point in found["by_length"]]
+    assert bits[1] > 1.5  # of 4
+    assert bits[1] <= 4 + 1e-6
 
 
 def test_a_state_rounded_to_nothing_recalls_nothing() -> None:
