@@ -123,11 +123,14 @@ def learning_rate(sized: SizedNetwork) -> float:
 
 
 def build(sized: SizedNetwork, tokens: int, random: torch.Generator) -> NeuralLanguageModel:
-    """A fresh model, of as many units as have a state of that size."""
+    """A fresh model, of as many units as have a state of that size.
+
+    A DeltaNet is the delta rule alone: with its norm nothing of what two rows are read for would be left but an angle.
+    """
     if sized.name == "attention":
         return AttentionLanguageModel(tokens, ATTENTION, random)
     units = units_of(sized.name, sized.numbers)
-    settings = ModelConfig(cell=sized.name, hidden_size=units, tie_weights=False, forget_bias=3.0)
+    settings = ModelConfig(cell=sized.name, hidden_size=units, tie_weights=False, forget_bias=3.0, read_norm=False)
     return RecurrentLanguageModel(tokens, EMBEDDING_SIZE, settings, random)
 
 
