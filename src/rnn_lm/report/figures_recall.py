@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import altair as alt
 
 from rnn_lm.labels import label_of
@@ -14,12 +16,11 @@ from rnn_lm.report.panels import (
     linear_x,
     linear_y,
     log_y,
-    model_series,
     ordered_series,
     panel,
     side_by_side,
 )
-from rnn_lm.report.style import MUTED
+from rnn_lm.report.style import MUTED, model_styles
 from rnn_lm.theory.results import CapacityCurves, Network
 
 SMALLEST_SHOWN = 0.1
@@ -48,7 +49,7 @@ def _by_length(networks: list[Network]) -> AnyChart:
         for name, network in drawn.items()
         for point in network["by_length"]
     ]
-    series = [model_series(name, label_of(name)) for name in drawn]
+    series = _series(drawn)
     everything = [
         {"stored": row["stored"], "all": row["stored"]} for row in rows if row["series"] == label_of("attention")
     ]
@@ -66,6 +67,12 @@ def _by_length(networks: list[Network]) -> AnyChart:
         x="stored:Q", y="low:Q", y2="high:Q", color=color_of(series, None)
     )  # fmt: skip
     return chart + interval
+
+
+def _series(names: Iterable[str]) -> list[Series]:
+    """How each network is drawn, in every panel alike; those without a style of their own have spare ones in turn."""
+    styles = model_styles([*NETWORKS])
+    return [Series(label_of(name), styles[name].color, styles[name].dash, styles[name].marker) for name in names]
 
 
 def _nearest(networks: list[Network], name: str) -> Network:
@@ -98,7 +105,7 @@ def _by_numbers(networks: list[Network]) -> AnyChart:
         if n["name"] == "attention"
         for numbers in (ends[0], ends[-1])
     ]
-    series = [model_series(name, label_of(name)) for name in _there(networks)]
+    series = _series(_there(networks))
     x = linear_x(
         "numbers", "Numbers in the state (attention: per position)",
         scale=alt.Scale(type="log", base=2, nice=False, padding=8),
@@ -126,7 +133,7 @@ def _by_state(networks: list[Network]) -> AnyChart:
         for network in networks
         for point in network["by_rounding"]
     ]
-    series = [model_series(name, label_of(name)) for name in _there(networks) if name != "attention"]
+    series = _series(name for name in _there(networks) if name != "attention")
     ends = [min(row["state_bits"] for row in rows), max(row["state_bits"] for row in rows)]
     x = linear_x(
         "state_bits", "Bits of state (numbers × bits each is rounded to)",
