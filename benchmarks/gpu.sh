@@ -39,8 +39,9 @@ echo "tests: exit code $?, $(tail -n 1 "$out/tests.txt"); $(left) s left"
 
 # shellcheck disable=SC2086 (several words)
 timeout 90 "$python" benchmarks/device.py --device "$device" --json "$out/device.json" $toy >"$out/device.txt" 2>&1
+code=$?
 cat "$out/device.txt"
-echo "speeds: exit code $?; $(left) s left"
+echo "speeds: exit code $code; $(left) s left"
 
 if [ -z "${RNN_LM_PTB:-}" ]; then
     echo "RNN_LM_PTB names no folder with Penn Treebank: nothing is trained"
