@@ -61,7 +61,7 @@ docs: $(INSTALLED)  ## probe, gradients and theory at their defaults; their tabl
 	cp runs/probe/figures/*.png docs/figures/
 	$(BIN)/rnn-lm gradients --out runs/gradients --resume
 	$(BIN)/python docs/update_tables.py docs/gradients.md runs/gradients/results.json
-	$(BIN)/rnn-lm theory --out runs/theory --resume --figures docs/theory/figures
+	$(BIN)/rnn-lm theory --out runs/theory --resume --recall-sizes 4 8 16 32 256 --figures docs/theory/figures
 
 site: $(SITE)  ## the documentation as a site that needs no network, into build/site; a broken link ends it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -94,6 +94,7 @@ def test_a_probe_is_the_cpus(tmp_path: Path) -> None:
     assert (found.right, found.tokens) == (expected.right, expected.tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gru", "attention"])
 def test_recall_is_the_cpus(name: recall.NetworkName) -> None:
     config = TheoryConfig(recall_sizes=(2,), recall_symbols=3, recall_length=2, recall_updates=3)
@@ -168,6 +169,7 @@ def test_defaults() -> None:
     assert filled(sweep.Options, {}).runtime == sweep.Options().runtime
 
 
+@pytest.mark.slow
 def test_a_sweep_trains_where_it_is_told_and_says_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from rnn_lm.sweep import trial
 

@@ -146,6 +146,7 @@ def test_a_little_training_recalls_something_and_no_more_than_was_stored(sized: 
         assert point["low"] <= point["state_bits"]
 
 
+@pytest.mark.slow
 def test_values_are_recalled_by_their_keys() -> None:
     config = replace(SMALL, recall_length=2, recall_task="pairs", recall_updates=150)
     found = recall.train_and_measure(recall.SizedNetwork("deltanet", 64), config, SilentProgress())
