@@ -3,7 +3,8 @@
     python docs/update_tables.py PAGE RESULTS.json
 
 A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with
-a slash below) where the tables of that part belong. ``make readme`` and ``make docs`` call this for every such page.
+a slash below) where the tables of that part belong; ``<!-- probes NAME -->`` is the place of one language alone.
+``make readme`` and ``make docs`` call this for every such page.
 """
 
 from __future__ import annotations
@@ -35,13 +36,19 @@ def parts_of(path: Path) -> dict[str, str]:
         first = perplexity_table(results, policies(results)[0])
         parts["summary"] = f"{table_markdown(first)}\n\n{provenance(found)}"
     if "probes" in found:
-        reasons = [
-            f"{probe['label']}: {reason}" for probe in found["probes"]["probes"] for reason in undecided_because(probe)
-        ]
-        parts["probes"] = "\n\n".join([joined(probes_tables(found["probes"])), *reasons])
+        every = found["probes"]
+        parts["probes"] = probes_text(every)
+        for probe in every["probes"]:
+            parts[f"probes {probe['name']}"] = probes_text({**every, "probes": [probe]})
     if "gradients" in found:
         parts["gradients"] = joined(gradients_tables(found["gradients"]))
     return parts
+
+
+def probes_text(results: dict[str, Any]) -> str:
+    """The tables of some languages, and why a claim about them is not supported."""
+    reasons = [f"{probe['label']}: {reason}" for probe in results["probes"] for reason in undecided_because(probe)]
+    return "\n\n".join([joined(probes_tables(results)), *reasons])
 
 
 def joined(tables: Iterable[Table]) -> str:

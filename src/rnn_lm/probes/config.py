@@ -26,8 +26,10 @@ class ProbeConfig:
 
     probes: tuple[str, ...] = PROBE_NAMES
     """agreement (a verb with its subject, across phrases and clauses), recall (one symbol across distractors),
-    reference (a verb with one noun out of several, any of which may be asked for), state-tracking (parity, counting,
-    shuffle-3, shuffle-5 and dyck: machines to be followed; also one by one), or what other packages offer."""
+    reference (a verb with one noun out of several, any of which may be asked for), agreement-discourse (the same in
+    Latin sentences, many questions to a text), agreement-load (the same once to three times at the end of a text),
+    state-tracking (parity, counting, shuffle-3, shuffle-5 and dyck: machines to be followed; also one by one), or what
+    other packages offer."""
     models: tuple[str, ...] = MODEL_NAMES
     """ngram, rnn, gru, lstm, attention, the last four at matched parameter counts; and rnn-uniform, the rnn with a
     recurrent matrix that starts uniform instead of orthogonal, mingru and deltanet. Default for state tracking alone:

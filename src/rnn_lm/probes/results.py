@@ -124,6 +124,8 @@ class ProbeResult(TypedDict):
     half_lives: list[ModelHalfLife]
     attractors: list[AttractorCell]
     loads: NotRequired[list[LoadCell]]
+    load_unit: NotRequired[str]
+    filler_unit: NotRequired[str]
     claims: list[ProbeClaim]
 
 

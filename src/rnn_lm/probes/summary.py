@@ -44,6 +44,8 @@ def probe_summary(name: str, config: ProbeConfig, outcomes: Sequence[Outcome]) -
     }
     if "load" in probe.suites:
         summary["loads"] = _loads(by_model, probe.suites["load"])
+        summary["load_unit"] = probe.load_unit
+        summary["filler_unit"] = probe.filler_unit or probe.distance_unit
     return summary
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rnn_lm.probes.agreement import TOKENS, AgreementLanguage
 from rnn_lm.probes.config import ProbeConfig
+from rnn_lm.probes.discourse import UNIT, DiscourseLanguage
 from rnn_lm.probes.dyck import DyckLanguage
 from rnn_lm.probes.load import LoadLanguage
 from rnn_lm.probes.minimal_pairs import Suite
@@ -27,6 +28,7 @@ ATTRACTOR_DISTANCES = (8, 16, 32, 64)
 ATTRACTORS = (0, 1, 2, 3, 4)
 LOADS = (1, 2, 3)
 LOAD_DISTANCES = (0, 2, 8, 24, 48, 96)
+DISCOURSE_LOADS = (0, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Probe:
         draw: sentences at given distances.
         suites: by name; the one called "distance" gives the curve, one called "load" more curves, a load each.
         expected: what is claimed of it, among ``claims.CLAIMS``.
+        load_unit: what load counts.
+        filler_unit: what distance counts in the suite "load", where that is not ``distance_unit``.
     """
 
     label: str
@@ -52,6 +56,8 @@ class Probe:
     draw: Callable[[Int[Tensor, "S"], torch.Generator], Sentences]
     suites: dict[str, Suite]
     expected: Literal["memory", "states"] = "memory"
+    load_unit: str = "to keep"
+    filler_unit: str = ""
 
     def train_text(self, config: ProbeConfig, seed: int) -> Sentences:
         """Sentences with distances from 0 to ``config.trained_distance``, distance d with weight 1 / (d + 1)."""
@@ -100,6 +106,27 @@ def agreement_load(config: ProbeConfig) -> Probe:
             "distance": language.suite("agreement-load", (language.most,), config.distances, config.items, random),
             "load": language.suite("load", LOADS, LOAD_DISTANCES, config.items, random),
         },
+    )
+
+
+@PROBES.register("agreement-discourse")
+def agreement_discourse(config: ProbeConfig) -> Probe:
+    """Agreement with one noun out of several, in running discourse that asks all the time."""
+    language = DiscourseLanguage(config.trained_distance // UNIT)
+    random = generator(0, "agreement discourse suites")
+    return Probe(
+        "Agreement in discourse",
+        f"Does the verb agree with what was said of its subject, one of {language.nouns} nouns?",
+        "words between the mention of the noun and the subject",
+        language.tokens,
+        language.eos_id,
+        language.sentences,
+        {
+            "distance": language.distance_suite(config.distances, config.items, random),
+            "load": language.load_suite(DISCOURSE_LOADS, LOAD_DISTANCES, config.items, random),
+        },
+        load_unit="units on other nouns",
+        filler_unit="words of filler in between",
     )
 
 

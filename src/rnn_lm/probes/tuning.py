@@ -11,6 +11,7 @@ and started again. It takes about half an hour on one core.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -34,30 +35,33 @@ STEPS = 1000
 FRESH_SENTENCES = 4000
 
 
-def fresh_loss(probe_name: str, probe: Probe, model_name: str, setting: Setting, config: ProbeConfig) -> float:
-    """Nats per token on sentences that were not trained on, after training with ``setting``; mean over ``SEEDS``."""
+def fresh_loss(
+    probe_name: str, probe: Probe, model_name: str, setting: Setting, config: ProbeConfig, seeds: Sequence[int] = SEEDS
+) -> float:
+    """Nats per token on sentences that were not trained on, after training with ``setting``; mean over ``seeds``."""
     fresh = probe.train_text(replace(config, sentences=FRESH_SENTENCES), max(SEEDS) + 1)
     total = 0.0
-    for seed in SEEDS:
+    for seed in seeds:
         model = PRESETS[model_name].build(len(probe.tokens), generator(seed, f"probe start {model_name}"), probe_name)
         text = probe.train_text(config, seed)
         train(model, text, config.steps, training_config(setting, config.batch_size), generator(seed, "probe order"))
         with torch.no_grad():
             total += float(mean_nll(model, fresh.segment(torch.arange(FRESH_SENTENCES))))
-    return total / len(SEEDS)
+    return total / len(seeds)
 
 
-def tune(folder: Path, probe_name: str, model_name: str) -> None:
+def tune(folder: Path, probe_name: str, model_name: str, seeds: Sequence[int] = SEEDS) -> None:
     """Fill a file in ``folder`` with the losses found, and print the best setting."""
     config = ProbeConfig(steps=STEPS)
     probe = PROBES[probe_name](config)
-    path = make_folder(folder) / f"{probe_name}-{model_name}.json"
+    fewer = "" if seeds == SEEDS else "-seeds-" + "-".join(map(str, seeds))
+    path = make_folder(folder) / f"{probe_name}-{model_name}{fewer}.json"
     losses: dict[str, float] = read_json(path) if path.exists() else {}
 
     def loss_at(rate: float, clip: float) -> float:
         key = f"learning rate {rate:g}, clip {clip:g}"
         if key not in losses:
-            losses[key] = fresh_loss(probe_name, probe, model_name, Setting(rate, clip), config)
+            losses[key] = fresh_loss(probe_name, probe, model_name, Setting(rate, clip), config, seeds)
             write_json(path, losses)
         return losses[key]
 
@@ -72,7 +76,8 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--probes", nargs="+", default=PROBE_NAMES)
     parser.add_argument("--models", nargs="+", default=tuple(PRESETS))
+    parser.add_argument("--seeds", nargs="+", type=int, choices=SEEDS, default=SEEDS, help="fewer, to save time")
     chosen = parser.parse_args()
     with single_thread():
         for probe_name, model_name in product(chosen.probes, chosen.models):
-            tune(chosen.folder, probe_name, model_name)
+            tune(chosen.folder, probe_name, model_name, tuple(chosen.seeds))

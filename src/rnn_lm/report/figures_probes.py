@@ -77,13 +77,14 @@ def attractors_figure(results: Mapping[str, Any], name: str = "agreement") -> An
 def loads_figure(results: Mapping[str, Any], name: str) -> AnyChart:
     """Accuracy by distance, a panel per load: along a panel what time costs, from panel to panel what load costs."""
     probe, labels = _probe(results, name), _labels(results)
+    unit = probe.get("load_unit", "to keep")
     rows = [
         {"model": labels[cell["model"]], **_interval(cell), "distance": cell["distance"],
-         "panel": f"{cell['load']} to keep", "order": cell["load"], "chance": probe["chance"]}
+         "panel": f"{cell['load']} {unit}", "order": cell["load"], "chance": probe["chance"]}
         for cell in probe["loads"]
     ]  # fmt: skip
     base = alt.Chart(_data(rows), width=220, height=240)
-    title = f"Distance ({probe['distance_unit']})"
+    title = f"Distance ({probe.get('filler_unit', probe['distance_unit'])})"
     return _panels(base, labels, "distance", title, "Load", _lowest(probe))
 
 
