@@ -5,11 +5,9 @@ from __future__ import annotations
 import torch
 
 from rnn_lm.padding import IGNORE
-from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.discourse import UNIT, DiscourseLanguage
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.models import PRESETS, parameter_count
-from rnn_lm.probes.tasks import PROBES
 
 LANGUAGE = DiscourseLanguage()
 NOUN_OF = {form: pair[0][:-2] for pair in LANGUAGE.classes["subject"] for form in pair}
@@ -51,7 +49,7 @@ def test_every_subject_was_mentioned_once_and_its_verbs_agree_with_that() -> Non
 
 
 def between(suite: Suite) -> list[list[str]]:
-    """The words between each question's subject and its mention, the only one, which has the number of the right verb."""
+    """What stands between each question's subject and its mention, the only one, whose number the right verb has."""
     found = []
     for prefix, (right, wrong) in zip(suite.prefixes, suite.choices_nc.tolist(), strict=True):
         text = words(prefix)
@@ -91,9 +89,8 @@ def test_who_knows_numbers_but_not_whose_is_at_chance() -> None:
 
 
 def test_models_of_the_suite_have_as_many_parameters() -> None:
-    probe = PROBES["agreement-discourse"](ProbeConfig(items=8, distances=(0, 2, 16)))
     counts = [
-        parameter_count(PRESETS[name].build(len(probe.tokens), torch.Generator(), "agreement-discourse"))
+        parameter_count(PRESETS[name].build(len(LANGUAGE.tokens), torch.Generator(), "agreement-discourse"))
         for name in ("rnn", "gru", "lstm", "attention")
     ]
     assert max(counts) / min(counts) < 1.08

@@ -47,7 +47,7 @@ UNTUNED = Setting(5e-3, 0.25)
 """What a model is trained with that was tuned for nothing like the probe: slow enough for every cell here."""
 
 
-_LOAD, _STATES = "agreement-load", "state-tracking"
+_LOAD, _DISCOURSE, _STATES = "agreement-load", "agreement-discourse", "state-tracking"
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,15 @@ _ELMAN = ModelConfig(cell="rnn", hidden_size=122)
 _ELMAN_SETTINGS = {"agreement": Setting(5e-3, 0.25), "recall": Setting(1e-2, 0.25), "reference": Setting(1e-2, 0.25)}
 _PRESETS = {
     "rnn": Preset(
-        122, _ELMAN, {**_ELMAN_SETTINGS, _LOAD: Setting(5e-3, 0.25), _STATES: Setting(5e-3, 1.0)}, {_LOAD: (48, 137)}
+        122,
+        _ELMAN,
+        {
+            **_ELMAN_SETTINGS,
+            _LOAD: Setting(5e-3, 0.25),
+            _DISCOURSE: Setting(2e-2, 1.0),
+            _STATES: Setting(5e-3, 1.0),
+        },
+        {_LOAD: (48, 137)},
     ),
     "rnn-uniform": Preset(122, replace(_ELMAN, recurrent_init="uniform"), _ELMAN_SETTINGS),
     "gru": Preset(
@@ -110,6 +118,7 @@ _PRESETS = {
             "recall": Setting(1e-2, 1.0),
             "reference": Setting(2e-2, 1.0),
             _LOAD: Setting(2e-2, 1.0),
+            _DISCOURSE: Setting(2e-2, 0.25),
             _STATES: Setting(1e-2, 1.0),
         },
         {_LOAD: (48, 64)},

@@ -28,7 +28,7 @@ ATTRACTOR_DISTANCES = (8, 16, 32, 64)
 ATTRACTORS = (0, 1, 2, 3, 4)
 LOADS = (1, 2, 3)
 LOAD_DISTANCES = (0, 2, 8, 24, 48, 96)
-DISCOURSE_LOADS = (0, 1, 2, 4, 8)
+DISCOURSE_LOADS = (0, 2, 8)
 
 
 @dataclass(frozen=True)
