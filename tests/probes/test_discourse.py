@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 
 from rnn_lm.padding import IGNORE
+from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.discourse import UNIT, DiscourseLanguage
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.models import PRESETS, parameter_count
+from rnn_lm.probes.run import run_probe
+from rnn_lm.progress import SilentProgress
+from rnn_lm.report.figures_probes import probe_figures
+from rnn_lm.report.style import chart_spec
 
 LANGUAGE = DiscourseLanguage()
 NOUN_OF = {form: pair[0][:-2] for pair in LANGUAGE.classes["subject"] for form in pair}
@@ -94,3 +102,20 @@ def test_models_of_the_suite_have_as_many_parameters() -> None:
         for name in ("rnn", "gru", "lstm", "attention")
     ]
     assert max(counts) / min(counts) < 1.08
+
+
+def test_the_figure_says_what_load_and_distance_count(tmp_path: Path) -> None:
+    config = ProbeConfig(
+        probes=("agreement-discourse",),
+        models=("ngram",),
+        seeds=1,
+        sentences=50,
+        distances=(0, 2, 16),
+        items=8,
+        workers=1,
+    )
+    figures = probe_figures(run_probe(config, tmp_path, SilentProgress()))
+    panels = json.dumps(chart_spec(figures["probe-agreement-discourse-loads"]))
+    assert all(f'"{load} units on other nouns"' in panels for load in (0, 2, 8))
+    assert "Distance (words of filler in between)" in panels
+    assert "between the mention of the noun" in json.dumps(chart_spec(figures["probe-agreement-discourse"]))
