@@ -130,7 +130,7 @@ _PRESETS = {
             "agreement": Setting(5e-3, 0.25),
             "recall": Setting(2e-3, 1.0),
             "reference": Setting(2e-3, 0.25),
-            _DISCOURSE: Setting(1e-2, 1.0),
+            _DISCOURSE: Setting(1e-2, 0.25),
             _STATES: Setting(5e-3, 1.0),
         },
     ),
