@@ -2,14 +2,15 @@
 
     python benchmarks/recurrences.py [--turns 5] [--busy] [--json FILE]
     python benchmarks/recurrences.py --scans [--busy]
-    python benchmarks/recurrences.py --batches [--busy]
+    python benchmarks/recurrences.py --batches [--half] [--busy]
     python benchmarks/recurrences.py --chunks [--busy]
 
 Tokens per second forward and backward of a layer alone, E = 200 inputs, all with about as many parameters as an LSTM of
 200 units, in batches of 7,168 tokens whatever the length. ``--scans`` times the two ways of the linear recurrence
 instead, by length and by numbers in a step: where they cross is ``layers.scan.SMALL_STEP``. ``--batches`` sets the
 minGRU, and its matrix products alone, beside the LSTM of as many parameters at 256 steps, by width and batch: no
-recurrence of equal parameters can gain more than the products leave. ``--chunks`` sets mLSTM and DeltaNet chunk by
+recurrence of equal parameters can gain more than the products leave; with ``--half`` all in bfloat16, as a budget of
+time trains where that pays. ``--chunks`` sets mLSTM and DeltaNet chunk by
 chunk beside their steps. ``--busy`` counts the
 processor's time on one thread instead of the clock's, for a machine on which others compute: then what stands is how
 much work a layer is, not how well it spreads over threads.
@@ -140,14 +141,15 @@ def compare_scans(turns: int, busy: bool) -> None:
                 print(f"{length:5} steps of {step:6}: blocks {ratio['median']:.2f} times as fast", ratio, flush=True)
 
 
-def of_width(name: str, width: int, batch: int, length: int = 256) -> Callable[[], None]:
+def of_width(name: str, width: int, batch: int, half: bool = False, length: int = 256) -> Callable[[], None]:
     """An LSTM of ``width`` units reading as many numbers; the minGRU of as many parameters; its products alone."""
+    kind = torch.bfloat16 if half else torch.float32
     wanted = 4 * width * (2 * width + 2)
     hidden = width if name == "lstm" else round(wanted / (2 * (width + 1)))
     input_tbe = torch.randn(length, batch, width, requires_grad=True)
     if name == "products":
-        rows_ne, weight_ge = input_tbe.detach().flatten(0, 1), torch.randn(2 * hidden, width)
-        grad_ng = torch.randn(length * batch, 2 * hidden)
+        rows_ne, weight_ge = input_tbe.detach().flatten(0, 1).to(kind), torch.randn(2 * hidden, width).to(kind)
+        grad_ng = torch.randn(length * batch, 2 * hidden).to(kind)
 
         def products() -> None:
             torch.mm(rows_ne, weight_ge.T)
@@ -158,17 +160,18 @@ def of_width(name: str, width: int, batch: int, length: int = 256) -> Callable[[
     cell = CELLS[name].of(width, hidden, {"engine": ModelConfig().engine})
 
     def layer() -> None:
-        output_tbh, _ = cell(input_tbe, cell.initial_state(batch))
+        with torch.autocast("cpu", kind, enabled=half):
+            output_tbh, _ = cell(input_tbe, cell.initial_state(batch))
         output_tbh.sum().backward()
 
     return layer
 
 
-def compare_batches(turns: int, busy: bool) -> None:
+def compare_batches(turns: int, busy: bool, half: bool) -> None:
     """Print milliseconds of LSTM, minGRU and the products that a minGRU cannot do without."""
-    for width, batch in ((200, 28), (200, 4), (200, 1), (650, 28), (650, 4), (650, 1)):
+    for width, batch in ((200, 28), (200, 4), (200, 1), (650, 28), (650, 8), (650, 4), (650, 1)):
         names = ("lstm", "mingru", "products")
-        timings = timed({name: Case(partial(of_width, name, width, batch)) for name in names}, turns, busy)
+        timings = timed({name: Case(partial(of_width, name, width, batch, half)) for name in names}, turns, busy)
         for name in names:
             ratio = timings.ratio("lstm", name)
             print(
@@ -210,13 +213,14 @@ def main() -> None:
     parser.add_argument("--busy", action="store_true", help="processor time on one thread instead of the clock's")
     parser.add_argument("--scans", action="store_true", help="the two ways of the linear recurrence")
     parser.add_argument("--batches", action="store_true", help="minGRU beside the LSTM by width and batch")
+    parser.add_argument("--half", action="store_true", help="with --batches: in bfloat16")
     parser.add_argument("--chunks", action="store_true", help="mLSTM and DeltaNet chunk by chunk and step by step")
     arguments = parser.parse_args()
     if arguments.chunks:
         compare_chunks(arguments.turns, arguments.busy)
         return
     if arguments.batches:
-        compare_batches(arguments.turns, arguments.busy)
+        compare_batches(arguments.turns, arguments.busy, arguments.half)
         return
     if arguments.scans:
         compare_scans(arguments.turns, arguments.busy)

@@ -3,7 +3,8 @@
     python docs/update_tables.py PAGE RESULTS.json
 
 A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with
-a slash below) where the tables of that part belong; ``<!-- probes NAME -->`` is the place of one language alone.
+a slash below) where the tables of that part belong; ``<!-- probes NAME -->`` is the place of a run of one language, and
+``<!-- states -->`` of one of state tracking.
 ``make readme`` and ``make docs`` call this for every such page.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from markers import put
 
 from rnn_lm.files import read_json
+from rnn_lm.probes.config import STATE_NAMES
 from rnn_lm.report.markdown import results_markdown, table_markdown
 from rnn_lm.report.notes_probes import undecided_because
 from rnn_lm.report.results import read_results
@@ -36,10 +38,9 @@ def parts_of(path: Path) -> dict[str, str]:
         first = perplexity_table(results, policies(results)[0])
         parts["summary"] = f"{table_markdown(first)}\n\n{provenance(found)}"
     if "probes" in found:
-        every = found["probes"]
-        parts["probes"] = probes_text(every)
-        for probe in every["probes"]:
-            parts[f"probes {probe['name']}"] = probes_text({**every, "probes": [probe]})
+        names = [probe["name"] for probe in found["probes"]["probes"]]
+        several = "states" if set(names) <= set(STATE_NAMES) else "probes"
+        parts[several if len(names) > 1 else f"probes {names[0]}"] = probes_text(found["probes"])
     if "gradients" in found:
         parts["gradients"] = joined(gradients_tables(found["gradients"]))
     return parts

@@ -106,6 +106,7 @@ _PRESETS = {
             "recall": Setting(1e-2, 1.0),
             "reference": Setting(2e-2, 1.0),
             _LOAD: Setting(2e-2, 1.0),
+            _DISCOURSE: Setting(2e-2, 0.25),
             _STATES: Setting(1e-2, 1.0),
         },
         {_LOAD: (48, 76)},
