@@ -132,7 +132,7 @@ def test_every_setting_changes_what_is_computed(field):
         "recurrent_init": "uniform", "recurrent_gain": 0.5,
         "last_hidden_size": 4, "mogrifier_rounds": 2, "mogrifier_rank": 3, "dropout_embedding": 0.5,
         "embedding_range": 0.1, "init_range": 0.05, "dropout_state": 0.5, "skip_connections": True,
-        "cap_input_gate": True,
+        "cap_input_gate": True, "read_norm": False,
     }  # fmt: skip
     input_tb, target_tb = some_text()
 
@@ -151,8 +151,8 @@ def test_every_setting_changes_what_is_computed(field):
     elif field == "dropout_masks":
         drawn: dict[str, Any] = {"dropout_input": 0.5}
         assert loss(dropout_masks="step", **drawn) != pytest.approx(loss(**drawn), abs=1e-6)
-    elif field.startswith("mogrifier"):
-        cell: dict[str, Any] = {"cell": "mogrifier"}
+    elif field.startswith("mogrifier") or field == "read_norm":
+        cell: dict[str, Any] = {"cell": "deltanet" if field == "read_norm" else "mogrifier"}
         assert loss(**cell, **{field: changed[field]}) != pytest.approx(loss(**cell), abs=1e-6)
     else:
         assert loss(**{field: changed[field]}) != pytest.approx(loss(), abs=1e-6)
