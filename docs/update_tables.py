@@ -4,8 +4,7 @@
 
 A page says with ``<!-- results -->``, ``<!-- summary -->``, ``<!-- probes -->`` or ``<!-- gradients -->`` (and one with
 a slash below) where the tables of that part belong; ``<!-- probes NAME -->`` is the place of a run of one language, and
-``<!-- states -->`` of one of state tracking.
-``make readme`` and ``make docs`` call this for every such page.
+``<!-- states -->`` of one of state tracking. ``make readme`` and ``make docs`` call this for every such page.
 """
 
 from __future__ import annotations

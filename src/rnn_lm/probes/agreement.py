@@ -20,10 +20,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.probes.layout import Classes, Layout, Material, in_turn
+from rnn_lm.probes.layout import Classes, Layout, Material, form_ids, in_turn, tokens_of
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
-from rnn_lm.vocabulary import EOS, UNK
+from rnn_lm.vocabulary import EOS
 
 NOUNS = ["dog", "cat", "girl", "boy", "teacher", "farmer", "king", "bird", "horse", "friend", "doctor", "sailor"]
 VERBS = ["see", "like", "know", "help", "find", "hear", "follow", "call"]
@@ -47,7 +47,7 @@ CLASSES: Classes = {
 not inflect."""
 CLASS_NAMES = tuple(CLASSES)
 NOUN, VERB = CLASS_NAMES.index("noun"), CLASS_NAMES.index("verb")
-TOKENS = (UNK, *dict.fromkeys((EOS, *(form for words in CLASSES.values() for forms in words for form in forms))))
+TOKENS = tokens_of(CLASSES)
 """Every token of the language; the index is the id."""
 
 
@@ -122,21 +122,14 @@ class AgreementLanguage:
     def _suite(self, name: str, layout: _Layout, number_sn: Tensor, generator: torch.Generator) -> Suite:
         ids_sn = self._words(layout, number_sn, generator)
         rows = torch.arange(len(ids_sn))
-        right_s = ids_sn[rows, layout.verb_s]
-        verb_forms = torch.tensor([[self._ids[form] for form in forms] for forms in CLASSES["verb"]])
-        wrong_s = verb_forms.flip(1).flatten()[(verb_forms.flatten() == right_s[:, None]).int().argmax(1)]
         subject_s = number_sn[rows, layout.subject_s]
         between_sn = (layout.class_sn == NOUN) & (torch.arange(ids_sn.shape[1]) > layout.subject_s[:, None])
-        return Suite(
-            name,
-            prefixes=tuple(tuple(row[:end]) for row, end in zip(ids_sn.tolist(), layout.verb_s.tolist(), strict=True)),
-            choices_nc=torch.stack([right_s, wrong_s], dim=1),
-            factors={
-                "distance": tuple((layout.verb_s - layout.subject_s - 1).tolist()),
-                "attractors": tuple((between_sn & (number_sn != subject_s[:, None])).sum(1).tolist()),
-                "nouns": tuple(between_sn.sum(1).tolist()),
-            },
-        )
+        factors = {
+            "distance": layout.verb_s - layout.subject_s - 1,
+            "attractors": (between_sn & (number_sn != subject_s[:, None])).sum(1),
+            "nouns": between_sn.sum(1),
+        }
+        return Suite.of_forms(name, ids_sn, layout.verb_s, form_ids(CLASSES["verb"], self._ids), factors)
 
 
 class _Layout(Layout):

@@ -24,10 +24,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.probes.layout import Classes, Layout
+from rnn_lm.probes.layout import Classes, Layout, form_ids, tokens_of
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
-from rnn_lm.vocabulary import EOS, UNK
+from rnn_lm.vocabulary import EOS
 
 STEMS = (
     "exercit", "man", "port", "curr", "fluct", "fruct", "magistrat", "cant", "vult", "salt", "grad", "cas", "convent",
@@ -91,8 +91,7 @@ class DiscourseLanguage:
             "oblique": tuple((f"{stem}u", f"{stem}ibus") for stem in STEMS[:nouns]),
             **_WORDS,
         }
-        forms = (form for words in self.classes.values() for pair in words for form in pair)
-        self.tokens = (UNK, *dict.fromkeys((EOS, *forms)))
+        self.tokens = tokens_of(self.classes)
         self._ids = {token: index for index, token in enumerate(self.tokens)}
         self.eos_id = self._ids[EOS]
 
@@ -126,15 +125,8 @@ class DiscourseLanguage:
         talk, coin_sc = self._balanced(asked_s, loads_s, generator)
         gap_s = asked_s + _evenly(loads_s + 1, generator)
         ids_sn, verb_s = self._words(talk, coin_sc, gap_s, filler_s, generator)
-        right_s = ids_sn.gather(1, verb_s[:, None]).squeeze(1)
-        forms = torch.tensor([[self._ids[form] for form in pair] for pair in self.classes["verb"]])
-        wrong_s = forms.flip(1).flatten()[(forms.flatten() == right_s[:, None]).int().argmax(1)]
-        return Suite(
-            name,
-            prefixes=tuple(tuple(row[:end]) for row, end in zip(ids_sn.tolist(), verb_s.tolist(), strict=True)),
-            choices_nc=torch.stack([right_s, wrong_s], dim=1),
-            factors={"load": tuple(loads_s.tolist()), "distance": tuple(distances_s.tolist())},
-        )
+        forms = form_ids(self.classes["verb"], self._ids)
+        return Suite.of_forms(name, ids_sn, verb_s, forms, {"load": loads_s, "distance": distances_s})
 
     def _balanced(self, asked_s: Tensor, loads_s: Tensor, generator: torch.Generator) -> tuple[_Talk, Tensor]:
         """Texts whose last clause asks for the noun of unit ``asked_s``, and a number for each mention.
@@ -221,7 +213,7 @@ class DiscourseLanguage:
         noun_sp = torch.rand(len(everyone), self.nouns, generator=generator).argsort(dim=1)
         noun_sn = noun_sp.gather(1, talk.who_sc.gather(1, unit_sn))
         for index, name in enumerate(("subject", "oblique")):
-            forms = torch.tensor([[self._ids[form] for form in pair] for pair in self.classes[name]])
+            forms = form_ids(self.classes[name], self._ids)
             ids_sn = torch.where(layout.class_sn == index, forms[noun_sn, number_sn], ids_sn)
         return ids_sn, verb_s
 

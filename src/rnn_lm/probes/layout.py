@@ -16,10 +16,22 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rnn_lm.padding import IGNORE
+from rnn_lm.vocabulary import EOS, UNK
 
 Classes = Mapping[str, tuple[tuple[str, str], ...]]
 """Word classes: (singular form, plural form) of each word, most frequent first. Both are the same where the class does
 not inflect."""
+
+
+def tokens_of(classes: Classes) -> tuple[str, ...]:
+    """Return the vocabulary of a language: the markers, then every form of every word."""
+    forms = (form for words in classes.values() for pair in words for form in pair)
+    return (UNK, *dict.fromkeys((EOS, *forms)))
+
+
+def form_ids(words: Sequence[tuple[str, str]], ids: Mapping[str, int]) -> Int[Tensor, "W 2"]:
+    """Return the ids of singular and plural of every word of a class."""
+    return torch.tensor([[ids[form] for form in pair] for pair in words])
 
 
 @dataclass(frozen=True)
@@ -112,8 +124,7 @@ class Layout:
             count = int(here.sum())
             if count:
                 word = torch.multinomial(frequency_w, count, replacement=True, generator=generator)
-                forms_wk = torch.tensor([[ids[form] for form in pair] for pair in forms])
-                ids_sn[here] = forms_wk[word, number_sn[here]]
+                ids_sn[here] = form_ids(forms, ids)[word, number_sn[here]]
         return ids_sn
 
 

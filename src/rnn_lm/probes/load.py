@@ -23,10 +23,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from rnn_lm.probes.layout import Classes, Layout, Material, in_turn
+from rnn_lm.probes.layout import Classes, Layout, Material, form_ids, in_turn, tokens_of
 from rnn_lm.probes.minimal_pairs import Suite
 from rnn_lm.probes.sentences import Sentences
-from rnn_lm.vocabulary import EOS, UNK
+from rnn_lm.vocabulary import EOS
 
 PARTICIPANTS = (
     "sheep", "deer", "fish", "moose", "salmon", "trout", "bison", "cod", "squid", "elk", "swine", "shrimp", "tuna",
@@ -109,8 +109,7 @@ class LoadLanguage:
     def __init__(self, longest: int, most: int = 3, participants: int = 4, nouns: int = 120, verbs: int = 48) -> None:
         self.longest, self.most = longest, most
         self.classes = _classes(participants, nouns, verbs)
-        forms = (form for words in self.classes.values() for pair in words for form in pair)
-        self.tokens = (UNK, *dict.fromkeys((EOS, *forms)))
+        self.tokens = tokens_of(self.classes)
         self._ids = {token: index for index, token in enumerate(self.tokens)}
         self.eos_id = self._ids[EOS]
 
@@ -134,16 +133,9 @@ class LoadLanguage:
         asked = self._lay_out(distances_s, loads_s, generator)
         number_s = in_turn(len(loads_s))
         ids_sn = self._words(asked, number_s, generator)
-        verb_s = asked.verb_sk[:, 0]
-        right_s = ids_sn.gather(1, verb_s[:, None]).squeeze(1)
-        forms = torch.tensor([[self._ids[form] for form in pair] for pair in self.classes["be"]])
-        wrong_s = forms.flip(1).flatten()[(forms.flatten() == right_s[:, None]).int().argmax(1)]
-        return Suite(
-            name,
-            prefixes=tuple(tuple(row[:end]) for row, end in zip(ids_sn.tolist(), verb_s.tolist(), strict=True)),
-            choices_nc=torch.stack([right_s, wrong_s], dim=1),
-            factors={"load": tuple(loads_s.tolist()), "distance": tuple(distances_s.tolist())},
-        )
+        forms = form_ids(self.classes["be"], self._ids)
+        factors = {"load": loads_s, "distance": distances_s}
+        return Suite.of_forms(name, ids_sn, asked.verb_sk[:, 0], forms, factors)
 
     def _lay_out(self, distances_s: Tensor, loads_s: Tensor, generator: torch.Generator) -> _Asked:
         """Participants, material and clauses that ask for some of them, in an order drawn evenly."""

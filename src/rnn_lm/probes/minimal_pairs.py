@@ -8,6 +8,7 @@ does P(right | prefix) exceed P(wrong | prefix)?
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -37,6 +38,33 @@ class Suite:
         for name, values in self.factors.items():
             if len(values) != len(self):
                 raise ValueError(f"factor {name!r} has {len(values)} values for {len(self)} items")
+
+    @classmethod
+    def of_forms(
+        cls,
+        name: str,
+        ids_sn: Int[Tensor, "S N"],
+        place_s: Int[Tensor, "S"],
+        forms_wk: Int[Tensor, "W 2"],
+        factors: Mapping[str, Int[Tensor, "S"]],
+    ) -> Suite:
+        """Cut minimal pairs out of whole texts: the word at a place is right, its other form is wrong.
+
+        Args:
+            name: what is tested.
+            ids_sn: the texts.
+            place_s: where the word stands in each.
+            forms_wk: singular and plural of every word that may stand there.
+            factors: see the attribute.
+        """
+        right_s = ids_sn.gather(1, place_s[:, None]).squeeze(1)
+        wrong_s = forms_wk.flip(1).flatten()[(forms_wk.flatten() == right_s[:, None]).int().argmax(1)]
+        return cls(
+            name,
+            prefixes=tuple(tuple(row[:end]) for row, end in zip(ids_sn.tolist(), place_s.tolist(), strict=True)),
+            choices_nc=torch.stack([right_s, wrong_s], dim=1),
+            factors={factor: tuple(values_s.tolist()) for factor, values_s in factors.items()},
+        )
 
     def __len__(self) -> int:
         return len(self.prefixes)
