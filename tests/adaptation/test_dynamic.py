@@ -15,19 +15,24 @@ from torch import Tensor
 from rnn_lm.adaptation.config import CacheSettings, DynamicSettings
 from rnn_lm.adaptation.dynamic import EPSILON, Dynamic, root_mean_square_gradients
 from rnn_lm.adaptation.reading import read_adapting
+from rnn_lm.config import ModelConfig
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import score_text
 from rnn_lm.layers.state import detach
+from rnn_lm.models.families import family_of
+from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress, Task
 from rnn_lm.stream import EncodedText
+
+VOCABULARY = 25
 
 
 def sgd(rate: float = 0.5, decay: float = 0.0, length: int = 5) -> Dynamic:
     return Dynamic(DynamicSettings("sgd", rate, decay, length), {})
 
 
-def rms_of(model: RecurrentLanguageModel, text: EncodedText, rate: float = 0.01, decay: float = 0.1) -> Dynamic:
+def rms_of(model: NeuralLanguageModel, text: EncodedText, rate: float = 0.01, decay: float = 0.1) -> Dynamic:
     settings = DynamicSettings("rms", rate, decay, 5)
     return Dynamic(settings, root_mean_square_gradients(model, text, 5, SilentProgress()))
 
@@ -188,3 +193,45 @@ def test_progress_counts_tokens_to_the_end(model_of, text_of):
 def test_impossible_settings_are_refused(changed, flag):
     with pytest.raises(UserError, match=flag):
         DynamicSettings(**changed)
+
+
+class Rerun:
+    """Records as a device does: recorded work has not been done, and is done on the same places when it is played."""
+
+    def __init__(self, model: NeuralLanguageModel, refused: bool = False) -> None:
+        self.model, self.refused, self.played = model, refused, 0
+
+    def record(self, work):
+        if self.refused:
+            raise RuntimeError("operation not permitted when stream is capturing\nand more")
+        before = copy.deepcopy(self.model.state_dict())
+        places, recorder = work(), self
+        self.model.load_state_dict(before)
+
+        class Again:
+            def play(self) -> None:
+                recorder.played += 1
+                for place, found in zip(places, work(), strict=True):
+                    place.copy_(found)
+
+        return Again(), places
+
+    def within(self, work):
+        return work()
+
+
+@pytest.mark.parametrize("update", ["sgd", "rms"])
+@pytest.mark.parametrize("cell", ["lstm", "attention"])
+def test_recorded_segments_are_the_plain_ones(text_of, update, cell):
+    config = ModelConfig(cell=cell, hidden_size=16, heads=2, attention_window=12)
+    model = family_of(cell).build(VOCABULARY, 16, config, torch.Generator().manual_seed(3)).double()
+    text, caches = text_of(63), [CacheSettings(20, 0.3, 0.2)]
+    dynamic = sgd(0.5, 0.1) if update == "sgd" else rms_of(model, text_of(200, seed=9), decay=0.6)
+    plain = read_adapting(model, text, caches, dynamic)
+    recorder = Rerun(model)
+    played = read_adapting(model, text, caches, dynamic, recorder=recorder)
+    assert recorder.played >= 7  # of 12 whole segments: all but those of a shape that is seen for the first time
+    assert torch.equal(played.nll_n, plain.nll_n)
+    np.testing.assert_array_equal(played.cached_cn, plain.cached_cn)  # nan where nothing was cached
+    refused = read_adapting(model, text, caches, dynamic, recorder=Rerun(model, refused=True))
+    assert torch.equal(refused.nll_n, plain.nll_n)

@@ -14,6 +14,9 @@ import pytest
 import torch
 
 from numbers_of import all_numbers
+from rnn_lm.adaptation.config import CacheSettings, DynamicSettings
+from rnn_lm.adaptation.dynamic import Dynamic, root_mean_square_gradients
+from rnn_lm.adaptation.reading import read_adapting
 from rnn_lm.cli import main
 from rnn_lm.config import GenerationConfig, ModelConfig, RuntimeConfig, TrainingConfig
 from rnn_lm.evaluation.generation import generate
@@ -189,6 +192,32 @@ def test_scores_and_words_are_the_cpus(cell: str, policy: Any) -> None:
     model.to(open_device(RuntimeConfig(device=DEVICE)))
     assert score_text(model, text(800), policy).nll_n == pytest.approx(expected.nll_n, abs=1e-4)
     assert list(generate(model, [3], greedy, words)) == written
+
+
+@pytest.mark.parametrize("update", ["sgd", "rms"])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "mogrifier", "mingru", "attention"])
+def test_adapting_scores_are_the_cpus_recorded_or_not(cell: str, update: Any) -> None:
+    config = ModelConfig(cell=cell, hidden_size=16, heads=2, attention_window=12, mogrifier_rank=3)
+    model, caches, found = None, [CacheSettings(50, 0.3, 0.2)], []
+    for device in (torch.device("cpu"), device_runtime().device):
+        model = family_of(cell).build(V, 16, config, generator(1, "initialization")).to(device)
+        squares = root_mean_square_gradients(model, text(600), 5, SilentProgress()) if update == "rms" else {}
+        dynamic = Dynamic(DynamicSettings(update, 0.01), squares)
+        found.append(read_adapting(model, text(400), caches, dynamic))
+    plain = read_adapting(model, text(400), caches, dynamic, recorder=Unable())
+    for other in (found[1], plain):
+        assert other.nll_n == pytest.approx(found[0].nll_n, abs=2e-3)
+        assert other.cached_cn[0, 1:] == pytest.approx(found[0].cached_cn[0, 1:], abs=2e-3)
+
+
+class Unable:
+    """Records nothing."""
+
+    def record(self, work: Any) -> Any:
+        raise RuntimeError(f"{work} cannot be recorded")
+
+    def within(self, work: Any) -> Any:
+        return work()
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "mogrifier", "mingru", "deltanet"])

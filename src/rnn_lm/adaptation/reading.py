@@ -20,7 +20,8 @@ from rnn_lm.adaptation.config import CacheSettings
 from rnn_lm.adaptation.dynamic import Dynamic, adapting
 from rnn_lm.errors import UserError
 from rnn_lm.evaluation.perplexity import Perplexity, TokenScores, evaluating
-from rnn_lm.layers.state import detach
+from rnn_lm.layers.recording import CudaRecorder, Played, Recorder
+from rnn_lm.layers.state import State, detach
 from rnn_lm.memory import available_memory
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress, SilentProgress
@@ -57,6 +58,7 @@ def read_adapting(
     block: int = BLOCK,
     name: str = "adapt",
     progress: Progress | None = None,
+    recorder: Recorder | None = None,
 ) -> Reading:
     """Read ``text`` from its first token to its last.
 
@@ -69,6 +71,7 @@ def read_adapting(
         block: most positions read at a time, without ``dynamic``; changes no result.
         name: of the work, for ``progress``.
         progress: told the tokens done and the perplexity so far, that of the first cache's mixture if there is one.
+        recorder: records a segment of ``dynamic``, which is some hundred small kernels; default: that of a CUDA device.
     """
     block = min(dynamic.settings.dynamic_length if dynamic else block, max(1, len(text)))
     input_n, target_n = text.inputs_and_targets()
@@ -78,22 +81,39 @@ def read_adapting(
     device, nll_sum = model.device, 0.0
     reporter = (progress or SilentProgress()).task(name, float(len(text)))
     with evaluating(model), _following(model, dynamic) as adapt, reporter as task:
+        if dynamic is not None and recorder is None and device.type == "cuda":
+            recorder = CudaRecorder(device, {})
+        read = Played(_reader(model, adapt, temperature), recorder if dynamic else None)
         state = model.initial_state(1)
         for first in range(0, len(text), block):
             span = slice(first, min(first + block, len(text)))
-            input_k, target_k = input_n[span].to(device), target_n[span].to(device)
-            output_kbd, state = model.encode(input_k[:, None], state)
-            nll_k = model.nll_of_output(output_kbd[:, 0], target_k, temperature)
-            state, hidden_kd = detach(state), output_kbd[:, 0].detach()
-            nll_n[span] = nll_k.detach().cpu().double()
+            target_k = target_n[span].to(device)
+            nll_k, hidden_kd, *state = read(input_n[span].to(device), target_k, *state)
+            nll_n[span] = nll_k.cpu().double()
             kept = kept or [_ring(one, len(text), block, hidden_kd) for one in caches]
             for number, cache in enumerate(kept):
                 cached_cn[number, span] = cache.probability(hidden_kd, target_k).cpu().double()
-            adapt(nll_k.mean())
             scored_k = mixed_nll(nll_n[span], cached_cn[0, span], caches[0].cache_weight) if caches else nll_n[span]
             nll_sum += float(scored_k.sum())
             task.update(float(span.stop), perplexity=Perplexity(nll_sum, span.stop, 0).perplexity)
     return Reading(nll_n, cached_cn)
+
+
+def _reader(
+    model: NeuralLanguageModel, adapt: Callable[[Tensor], None], temperature: float
+) -> Callable[..., tuple[Tensor, ...]]:
+    """Give what is done with one block: its inputs, its targets and the state to its NLL, what the decoder read, and
+    the state after it; the model has then learned from the block."""
+
+    def read(input_k: Tensor, target_k: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        after: State
+        output_kbd, after = model.encode(input_k[:, None], state)
+        nll_k = model.nll_of_output(output_kbd[:, 0], target_k, temperature)
+        found = (nll_k.detach(), output_kbd[:, 0].detach(), *detach(after))
+        adapt(nll_k.mean())
+        return found
+
+    return read
 
 
 def as_scores(text: EncodedText, nll_n: Float64[Tensor, "N"]) -> TokenScores:

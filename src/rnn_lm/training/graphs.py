@@ -18,90 +18,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
+from rnn_lm.layers.recording import MOST, Recorder, Recording
 from rnn_lm.layers.state import State
 from rnn_lm.stream import Segment
-from rnn_lm.training.loop import Computed, Random
+from rnn_lm.training.loop import Computed
 from rnn_lm.training.next_token import TextBatch
 
 Compute: TypeAlias = Callable[[TextBatch, State], Computed]
 """A whole step but for what is not the device's: batch and state to what it measured, weights changed."""
-
-MOST = 200
-"""Recordings that are kept; steps of further shapes are taken as they stand. One holds some MB of descriptions."""
-
-
-@runtime_checkable
-class Recording(Protocol):
-    """What was recorded, and can be played."""
-
-    def play(self) -> None:
-        """Do all of it once more, without waiting for its end."""
-
-
-@runtime_checkable
-class Recorder(Protocol):
-    """What records the work of a device."""
-
-    def record(self, work: Callable[[], Computed]) -> tuple[Recording, Computed]:
-        """Return a recording of ``work``, none of which has been done, and where it will have put its results.
-
-        Raises:
-            RuntimeError: something in it cannot be recorded.
-        """
-        ...
-
-    def within(self, work: Callable[[], Any]) -> Any:
-        """Do ``work`` where recordings are played, in turn with what is done elsewhere; return what it returns."""
-        ...
-
-
-class CudaRecorder:
-    """Records CUDA graphs.
-
-    Args:
-        device: a CUDA device.
-        random: generators that recorded work draws from.
-    """
-
-    def __init__(self, device: torch.device, random: Random) -> None:
-        self.device, self.random = device, random
-        # Not the default stream, which cannot be recorded. Steps that are not recorded run in it as well: a weight's
-        # gradient is added up in the stream in which the weight was first used.
-        self._stream = torch.cuda.Stream(device)
-        self._pool = torch.cuda.graph_pool_handle()
-
-    def record(self, work: Callable[[], Computed]) -> tuple[Recording, Computed]:
-        graph = torch.cuda.CUDAGraph()
-        for source in self.random.values():
-            graph.register_generator_state(source)
-        torch.cuda.synchronize(self.device)
-        graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
-        try:
-            computed = work()
-        finally:
-            graph.capture_end()
-        return _CudaRecording(graph), computed
-
-    def within(self, work: Callable[[], Any]) -> Any:
-        around = torch.cuda.current_stream(self.device)
-        self._stream.wait_stream(around)
-        with torch.cuda.stream(self._stream):
-            found = work()
-        around.wait_stream(self._stream)
-        return found
-
-
-class _CudaRecording:
-    def __init__(self, graph: torch.cuda.CUDAGraph) -> None:
-        self._graph = graph
-
-    def play(self) -> None:
-        self._graph.replay()
 
 
 class _Shape(NamedTuple):

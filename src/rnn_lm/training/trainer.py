@@ -17,6 +17,7 @@ from rnn_lm.checkpoint import BEST, LAST, model_tensors, read_checkpoint, restor
 from rnn_lm.config import Precision, TrainingConfig
 from rnn_lm.errors import UserError
 from rnn_lm.files import read_json, write_json
+from rnn_lm.layers.recording import CudaRecorder
 from rnn_lm.layers.state import State
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.progress import Progress
@@ -26,7 +27,7 @@ from rnn_lm.stream import EncodedText, SegmentStream
 from rnn_lm.training.averaging import WeightAverage
 from rnn_lm.training.callbacks import Averaging, Clock, Logging, Planning, Showing
 from rnn_lm.training.checkpoints import Checkpoint, Checkpointing
-from rnn_lm.training.graphs import CudaRecorder, RecordedSteps
+from rnn_lm.training.graphs import RecordedSteps
 from rnn_lm.training.interrupt import Interrupt
 from rnn_lm.training.log import TrainingLog, ValidationRecord
 from rnn_lm.training.loop import Computed, TrainingDiverged, TrainingLoop, norms_by_part
