@@ -4,8 +4,8 @@
 #     sh benchmarks/gpu.sh [FOLDER]          default: runs/gpu
 #
 # tests on the card (tests.txt), speeds (device.txt, device.json), then ptb-ten-minutes-gpu for the time that is left
-# (train.txt) and its perplexity: static (evaluate.txt, evaluate.json), with a temperature chosen on valid, with cache,
-# dynamic evaluation and both (evaluate.txt, adapted.json).
+# (train.txt) and its perplexity: static (evaluate.txt, evaluate.json), with a temperature, cache, dynamic evaluation and
+# both, their settings chosen on valid (evaluate.txt, adapted.json).
 # Penn Treebank is read from the folder that RNN_LM_PTB names; without it the last part is left out.
 #
 #     DEVICE=cpu TOY=1 sh benchmarks/gpu.sh      the same at toy size on the CPU, to see that it runs
@@ -54,6 +54,6 @@ size="--preset ptb-ten-minutes-gpu --budget $(($(left) - 100))s"
     --out "$out/model" --resume >"$out/train.txt" 2>&1
 echo "training: exit code $?, $(tail -n 2 "$out/train.txt" | head -n 1); $(left) s left"
 timeout "$(($(left) + 60))" "$python" -m rnn_lm evaluate "$out/model" --device "$device" --temperature auto \
-    --adapt both --json "$out/evaluate.json" --adapt-results "$out/adapted.json" --overwrite >"$out/evaluate.txt" 2>&1
+    --adapt both --tune --tune-tokens 5000 --json "$out/evaluate.json" --adapt-results "$out/adapted.json" --overwrite >"$out/evaluate.txt" 2>&1
 echo "evaluation: exit code $?; $(left) s left"
 cat "$out/evaluate.txt"
