@@ -42,7 +42,7 @@ C = TypeVar("C")
 TOKENS = ("words", "whitespace", "characters", "bytes", "bpe", "unigram")
 """The tokenizations that are always there; ``text.TOKENIZERS`` knows more."""
 Normalize: TypeAlias = Literal["nfc", "none"]
-Precision: TypeAlias = Literal["auto", "32-true", "bf16-mixed"]
+Precision: TypeAlias = Literal["auto", "fastest", "32-true", "bf16-mixed"]
 
 
 @dataclass(frozen=True)
@@ -438,7 +438,8 @@ class RuntimeConfig(DeviceConfig):
 
     precision: Precision = "auto"
     """32-true: float32 throughout. bf16-mixed: products in bfloat16, parameters, sums and losses in float32. auto: the
-    latter where the budget is a time and a short timing on the CPU finds it quicker, else the former."""
+    latter where the budget is a time and a short timing on the CPU finds it quicker, else the former. fastest: whatever
+    the budget, the quicker one by that timing, and bf16-mixed on a GPU."""
     graphs: bool = True
     """On a CUDA device, record each kind of training step as a CUDA graph, and play it: the same numbers, sooner."""
     processes: int = 1

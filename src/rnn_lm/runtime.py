@@ -69,7 +69,7 @@ class Runtime:
         device: where parameters and segments are.
         rank: number of this process, from 0.
         size: number of processes.
-        precision: see ``RuntimeConfig``; while it is ``auto``, products are in float32.
+        precision: see ``RuntimeConfig``; until that is decided, products are in float32.
         most_unread: steps of training whose figures may be read together; 1: each before the next is taken.
         records: whether steps of training may be recorded and played (``training/graphs.py``).
     """
@@ -91,6 +91,11 @@ class Runtime:
         other = copy.copy(self)
         other.precision = precision
         return other
+
+    @property
+    def decided(self) -> bool:
+        """Whether its precision is one, and not a way to choose one."""
+        return self.precision not in ("auto", "fastest")
 
     @property
     def first(self) -> bool:

@@ -61,6 +61,13 @@ def test_a_budget_of_steps_stays_in_float32_and_times_nothing(budget: str) -> No
     assert choose_precision(budget, Runtime("auto"), step) == ("32-true", None)
 
 
+def test_fastest_times_whatever_the_budget() -> None:
+    for slow, chosen in (("32-true", "bf16-mixed"), ("bf16-mixed", "32-true")):
+        assert choose_precision("2epochs", Runtime("fastest"), step_of(slow)).precision == chosen
+    on_a_gpu = Runtime("fastest", torch.device("cuda"))
+    assert choose_precision("2epochs", on_a_gpu, step_of("bf16-mixed")) == ("bf16-mixed", None)
+
+
 def test_within_its_runtime_products_are_in_bfloat16() -> None:
     one = torch.full((2, 2), 1 + 2**-12)
     runtime = Runtime("auto")

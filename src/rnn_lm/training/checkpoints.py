@@ -96,7 +96,7 @@ class Checkpoint:
         tensors, facts = read_checkpoint(path)
         require_facts(path, facts, TrainingFacts)
         self._require_same(path, facts["training"])
-        if loop.runtime.precision == "auto" and facts.get("precision") in get_args(Precision):
+        if not loop.runtime.decided and facts.get("precision") in get_args(Precision):
             loop.runtime = loop.runtime.in_precision(facts["precision"])
         for what, count in self._machine().items():
             if facts.get(what, count) != count:

@@ -2,8 +2,8 @@
 
 bfloat16 has the range of float32 and 8 of its 24 binary digits. A processor that has instructions for it (AVX-512 BF16,
 AMX) multiplies several times as fast; one that has not converts back and forth, and is slower. What a whole step gains
-depends on the model as well, so that is what is timed. A run whose budget is a number of steps or epochs is to give the
-same figures anywhere, and stays in float32.
+depends on the model as well, so that is what is timed: where the budget is a time, or ``fastest`` asks for speed.
+A run of ``auto`` whose budget is a number of steps or epochs is to give the same figures anywhere: in float32.
 """
 
 from __future__ import annotations
@@ -39,14 +39,17 @@ class Choice(NamedTuple):
 
 
 def choose_precision(budget: str, runtime: Runtime, step: Callable[[Runtime], None]) -> Choice:
-    """The precision that ``--precision auto`` stands for; in several processes all choose what the first one does.
+    """What ``--precision auto`` or ``fastest`` stands for; in several processes all choose what the first one does.
 
     Args:
         budget: of the run.
-        runtime: where it computes.
+        runtime: where it computes, and which of the two was asked for.
         step: computes a step's loss and gradients with a runtime, and leaves no trace.
     """
-    if Budget.parse(budget).unit != "seconds" or runtime.device.type != "cpu":
+    fastest = runtime.precision == "fastest"
+    if runtime.device.type != "cpu":
+        return Choice("bf16-mixed" if fastest and runtime.device.type == "cuda" else "32-true")
+    if not fastest and Budget.parse(budget).unit != "seconds":
         return Choice("32-true")
     modes = {precision: runtime.in_precision(precision) for precision in ("32-true", "bf16-mixed")}
     seconds: dict[str, list[float]] = {precision: [] for precision in modes}

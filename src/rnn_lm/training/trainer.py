@@ -129,7 +129,7 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
             self.best_tensors, _ = read_checkpoint(folder / BEST)
         if folder is not None and (folder / DIVERGED).exists():
             self._say_again(folder / DIVERGED)
-        if self.runtime.precision == "auto":
+        if not self.runtime.decided:
             self._choose_precision()
         self.log = TrainingLog(folder if runtime.first else None, self.position.step)
         self.recorded: RecordedSteps | None = None
