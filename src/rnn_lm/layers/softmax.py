@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from rnn_lm.layers.asking import answers_late, maybe
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.padding import IGNORE
 
 CHUNK_ROWS = 1024
@@ -47,18 +47,32 @@ _TINY = 1e-30
 """Probabilities above this have all their digits in float32, and so has their logarithm."""
 
 
-def probabilities_and_nll(logits_rv: Float[Tensor, "R V"], target_r: Int[Tensor, "R"]) -> Float[Tensor, "R"]:
-    """Turn logits into probabilities in place; returns -log P(target) in nats, 0 where the target is ``IGNORE``."""
-    index_r1 = target_r.clamp_min(0).unsqueeze(1)
-    target_logit_r1, largest_r1 = logits_rv.gather(1, index_r1), logits_rv.amax(1, keepdim=True)
-    torch.softmax(logits_rv, 1, out=logits_rv)
-    probability_r1 = logits_rv.gather(1, index_r1)
-    nll_r1 = -probability_r1.log()
-    if maybe(probability_r1 < _TINY):
-        # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
-        normalizer_r1 = largest_r1 - logits_rv.amax(1, keepdim=True).log()
-        nll_r1 = torch.where(probability_r1 < _TINY, normalizer_r1 - target_logit_r1, nll_r1)
-    return nll_r1.squeeze(1).masked_fill_(target_r == IGNORE, 0.0)
+def probabilities_and_nll(
+    logits_rv: Float[Tensor, "R V"], target_r: Int[Tensor, "R"], padded: bool = True
+) -> Float[Tensor, "R"]:
+    """Turn logits into probabilities in place; returns -log P(target) in nats, 0 where the target is ``IGNORE``.
+
+    Args:
+        logits_rv: of each position.
+        target_r: ids.
+        padded: whether any may be ``IGNORE``.
+    """
+    index_r1 = (target_r.clamp_min(0) if padded else target_r).unsqueeze(1)
+    if answers_late(logits_rv.device):
+        # Whether a probability is small is not asked: of logarithms all digits are there in any case.
+        torch.log_softmax(logits_rv, 1, out=logits_rv)
+        nll_r1 = -logits_rv.gather(1, index_r1)
+        logits_rv.exp_()
+    else:
+        target_logit_r1, largest_r1 = logits_rv.gather(1, index_r1), logits_rv.amax(1, keepdim=True)
+        torch.softmax(logits_rv, 1, out=logits_rv)
+        probability_r1 = logits_rv.gather(1, index_r1)
+        nll_r1 = -probability_r1.log()
+        if bool((probability_r1 < _TINY).any()):
+            # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
+            normalizer_r1 = largest_r1 - logits_rv.amax(1, keepdim=True).log()
+            nll_r1 = torch.where(probability_r1 < _TINY, normalizer_r1 - target_logit_r1, nll_r1)
+    return nll_r1.squeeze(1).masked_fill_(target_r == IGNORE, 0.0) if padded else nll_r1.squeeze(1)
 
 
 @torch.no_grad()

@@ -78,7 +78,14 @@ class _ExactLoss(_ClosedForm):
 
     @staticmethod
     def forward(
-        ctx: Any, output_nd: Tensor, weight_vd: Tensor, bias_v: Tensor, target_n: Tensor, scale: float, scratch: Scratch
+        ctx: Any,
+        output_nd: Tensor,
+        weight_vd: Tensor,
+        bias_v: Tensor,
+        target_n: Tensor,
+        scale: float,
+        scratch: Scratch,
+        padded: bool,
     ) -> Tensor:
         count, size = len(target_n), len(bias_v)
         total = _zero_sum(output_nd.device)
@@ -90,14 +97,14 @@ class _ExactLoss(_ClosedForm):
             output_rd, target_r = output_nd[rows], target_n[rows]
             logits_rv = scratch.take("logits", len(target_r), size, weight_vd)
             logits_into(output_rd, factor_vd, bias_v, logits_rv)
-            total += probabilities_and_nll(logits_rv, target_r).sum(dtype=total.dtype)
-            grad_bias_v.add_(_minus_one_hot(logits_rv, target_r).sum(0), alpha=scale)
+            total += probabilities_and_nll(logits_rv, target_r, padded).sum(dtype=total.dtype)
+            grad_bias_v.add_(_minus_one_hot(logits_rv, target_r, padded).sum(0), alpha=scale)
             slope_rv = logits_rv.to(digits)
             multiply_into(slope_rv, factor_vd, grad_output_nd[rows], scale)
             # keep = 0 does not read what is there: the first chunk needs no zeros.
             multiply_into(slope_rv.T, output_rd, grad_weight_vd, scale, keep=float(rows.start > 0))
         ctx.gradients = grad_output_nd, grad_weight_vd, grad_bias_v
-        ctx.others = 3
+        ctx.others = 4
         return (total * scale).to(weight_vd.dtype)
 
 
@@ -109,8 +116,10 @@ def logits_into(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tenso
         multiply_into(output_rd, weight_vd.T, out).add_(bias_v)
 
 
-def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor) -> Tensor:
+def _minus_one_hot(probabilities_rv: Tensor, target_r: Tensor, padded: bool) -> Tensor:
     """p - onehot(target) in place; rows of padding become 0."""
+    if not padded:
+        return probabilities_rv.scatter_(1, target_r.unsqueeze(1), -1.0, reduce="add")
     ignored_r = target_r == IGNORE
     if maybe(ignored_r):
         probabilities_rv.masked_fill_(ignored_r.unsqueeze(1), 0.0)
@@ -124,9 +133,19 @@ def exact_loss(
     target_n: Int[Tensor, "N"],
     scale: float = 1.0,
     scratch: Scratch | None = None,
+    padded: bool = True,
 ) -> Float[Tensor, ""]:
-    """``scale`` times the sum of -log P(target), in nats, over the positions whose target is not ``IGNORE``."""
-    arguments = (output_nd, decoder.weight_vd, decoder.bias_v, target_n, scale, scratch or Scratch())
+    """``scale`` times the sum of -log P(target), in nats, over the positions whose target is not ``IGNORE``.
+
+    Args:
+        output_nd: what the decoder reads.
+        decoder: its matrix and bias.
+        target_n: ids.
+        scale: see above.
+        scratch: memory of chunks.
+        padded: whether any target may be ``IGNORE``; where none is, a device is spared to look for them.
+    """
+    arguments = (output_nd, decoder.weight_vd, decoder.bias_v, target_n, scale, scratch or Scratch(), padded)
     loss = _ExactLoss.apply(*arguments)
     assert isinstance(loss, Tensor)
     return loss

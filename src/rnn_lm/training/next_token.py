@@ -103,7 +103,8 @@ class NextToken:
         if model.adaptive is not None:
             return adaptive_loss(output_nd, model.adaptive, target_n, scale)
         if softmax == "exact":
-            return exact_loss(output_nd, model.output_product, target_n, scale, self._scratch)
+            padded = segment.token_count < len(segment.target_tb) * self.batch_size
+            return exact_loss(output_nd, model.output_product, target_n, scale, self._scratch, padded)
         noise_s = self._noise.draw(self.config.softmax_samples, random["noise words"])
         return sampled_loss(output_nd, model.output_product, target_n, noise_s, self._noise, scale, self._scratch)
 
@@ -115,11 +116,10 @@ class NextToken:
 
     def _starting_state(self, model: NeuralLanguageModel, segment: Segment, number: int, state: State) -> State:
         """The state that a segment is read from: carried over but not differentiated through, or afresh."""
-        fresh = self.initial_state(model)
         if number == 0:
-            return fresh
+            return self.initial_state(model)
         # Carried in the parameters' precision, in which the state of a checkpoint is, too.
-        carried = tuple(old.detach().to(new.dtype) for new, old in zip(fresh, state, strict=True))
+        carried = tuple(part.detach().to(model.embedding.weight.dtype) for part in state)
         if self.config.carry == "always":
             return carried
         return model.restarted(carried, segment.input_tb[0] == self.eos_id)
