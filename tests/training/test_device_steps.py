@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from rnn_lm.checkpoint import LAST, read_checkpoint
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.layers.cells.base import CellParameters
-from rnn_lm.layers.cells.library import run_library, run_packed
+from rnn_lm.layers.cells.library import run_library, run_packed, run_packed_layers
 from rnn_lm.layers.packing import packed, wider
 from rnn_lm.models.families import family_of
 from rnn_lm.models.recurrent import RecurrentLanguageModel, split_state
@@ -47,7 +47,7 @@ class Late(Runtime):
 
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> Late:
-    for module in ("asking", "softmax", "cells.library"):
+    for module in ("asking", "softmax", "cells.library", "cells.engines"):
         monkeypatch.setattr(f"rnn_lm.layers.{module}.answers_late", lambda _: True)
     monkeypatch.setattr("rnn_lm.training.losses.answers_late", lambda _: True)
     return Late()
@@ -288,3 +288,64 @@ def test_states_of_unequal_layers_are_handed_over_in_one_piece():
     state = (torch.randn(3, 4, 10), torch.randn(3, 4, 10))
     for layer, size in zip(split_state(state, (10, 10, 4)), (10, 10, 4), strict=True):
         assert all(part.is_contiguous() and part.shape == (4, size) for part in layer)
+
+
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.usefixtures("late")
+def test_equal_layers_are_run_by_one_call_and_compute_the_same(cell, wide, monkeypatch):
+    config = ModelConfig(cell=cell, hidden_size=6, layers=3, dropout_recurrent=0.5, engine="library")
+    model = RecurrentLanguageModel(VOCABULARY_SIZE, 5, config, generator(1, "initialization")).double()
+    masks = model.draw_masks(3, generator(1, "dropout"))
+    masks = masks._replace(recurrent_l=tuple(mask.double() for mask in masks.recurrent_l))
+    input_tb = torch.arange(21).view(7, 3) % VOCABULARY_SIZE
+    state = tuple(torch.randn(part.shape, dtype=part.dtype) for part in model.initial_state(3))
+    kernel, layers, found = getattr(torch, model.torch_cells[0].kernel), [], []
+    monkeypatch.setattr(torch, model.torch_cells[0].kernel, lambda *given: layers.append(given[4]) or kernel(*given))
+    if wide:
+        monkeypatch.setattr("rnn_lm.layers.cells.library.wider", lambda size, _: -(-size // 8) * 8)
+    for together in (True, False):
+        if not together:
+            model.layers[1].register_forward_hook(lambda *_: None)  # whoever looks at a layer gets to see it
+        model.zero_grad()
+        output_tbh, after = model.hidden(input_tb, state, masks)
+        (output_tbh.square().sum() + after[-1].square().sum()).backward()
+        found.append([output_tbh, *after, *(one.grad for one in model.layers.parameters())])
+    assert layers == [3, 1, 1, 1]
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"dropout_between": 0.5}, {"last_hidden_size": 4}, {"skip_connections": True}, {"engine": "hand"}],
+    ids=str,
+)
+@pytest.mark.usefixtures("late")
+def test_what_one_call_cannot_do_is_done_layer_by_layer(changed):
+    model = RecurrentLanguageModel(
+        VOCABULARY_SIZE, 5, ModelConfig(hidden_size=6, layers=2, **changed), generator(1, "initialization")
+    )
+    masks, state = model.draw_masks(3, generator(1, "dropout")), model.initial_state(3)
+    input_tb = torch.zeros(7, 3, dtype=torch.long)
+    inside = (masks.between_lbh, masks.recurrent_l, masks.state_lbh)
+    assert model.layers.at_once(model.embed(input_tb, masks), state, *inside) is None
+
+
+def test_all_matrices_lie_before_all_biases(monkeypatch):
+    """As cuDNN has them; what lies otherwise it copies, with a warning."""
+    config = ModelConfig(hidden_size=6, layers=2)
+    model = RecurrentLanguageModel(VOCABULARY_SIZE, 5, config, generator(1, "initialization"))
+    given = []
+    kernel = torch.lstm
+    monkeypatch.setattr(torch, "lstm", lambda *arguments: given.append(arguments[2]) or kernel(*arguments))
+    cells = model.torch_cells
+    run_packed_layers(cells, torch.randn(7, 3, 5), model.initial_state(3), [one.cell_parameters() for one in cells])
+    (weights,) = given
+    for one, expected in zip(weights, (part for cell in cells for part in cell.cell_parameters()), strict=True):
+        assert torch.equal(one, expected)
+    placed = [weights[index] for index in (0, 1, 4, 5, 2, 3, 6, 7)]
+    place = placed[0].data_ptr()
+    for one in placed:
+        assert one.data_ptr() == place
+        place += one.numel() * one.element_size()

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rnn_lm.layers.cells.base import Cell
+from rnn_lm.layers.cells.engines import run_at_once
 from rnn_lm.layers.state import State
 
 
@@ -206,6 +207,28 @@ class Stack(nn.ModuleList):
             if index < layers - 1 and (passed := between[index]) is not None:
                 signal = signal * passed
         return self.output(outputs), after
+
+    def at_once(
+        self,
+        input_tbe: Float[Tensor, "T B E"],
+        state: State,
+        between: Sequence[Tensor | None] = (),
+        recurrent: Sequence[Tensor | None] = (),
+        dropped: Sequence[Tensor | None] = (),
+    ) -> tuple[Float[Tensor, "T B H"], State] | None:
+        """Read ``input_tbe`` by one kernel for all layers; None where there is none that does it: see ``run_at_once``.
+
+        Args:
+            input_tbe: what is read.
+            state: before it, of all layers, parts (L, B, H).
+            between, recurrent, dropped: see ``forward``.
+
+        Returns:
+            What the stack puts out, and the state of all layers after it.
+        """
+        if self.skip_connections or any(mask is not None for mask in (*between, *dropped)):
+            return None
+        return run_at_once(self.cells, input_tbe, state, recurrent or (None,) * len(self))
 
 
 def _check_lengths(lengths_b: Tensor, steps: int) -> None:

@@ -88,7 +88,10 @@ class RecurrentLanguageModel(NeuralLanguageModel):
     ) -> tuple[Float[Tensor, "T B H"], State]:
         """Read ``input_tb``; returns what the layers put out, before dropout, and the state after it."""
         inside = () if masks is None else (masks.between_lbh, masks.recurrent_l, masks.state_lbh)
-        hidden_tbh, states = self.layers(self.embed(input_tb, masks), split_state(state, self.layer_sizes), *inside)
+        input_tbe = self.embed(input_tb, masks)
+        if (found := self.layers.at_once(input_tbe, state, *inside)) is not None:
+            return found
+        hidden_tbh, states = self.layers(input_tbe, split_state(state, self.layer_sizes), *inside)
         return hidden_tbh, join_states(states, self.layer_sizes)
 
     def step(self, token_b: Int[Tensor, "B"], state: State) -> tuple[Float[Tensor, "B V"], State]:

@@ -275,6 +275,13 @@ class TorchCell(Cell):
         """Return the parameters as the cell's equations name them."""
         return CellParameters(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
+    def masked_parameters(self, recurrent_mask: Tensor | None) -> CellParameters:
+        """Return the same, the hidden-to-hidden matrix times its mask where there is one."""
+        parameters = self.cell_parameters()
+        if recurrent_mask is None:
+            return parameters
+        return parameters._replace(weight_hh=self.weight_hh * recurrent_mask)
+
     @staticmethod
     def equations(input_be: Float[Tensor, "B E"], state: State, parameters: CellParameters) -> State:
         """Return the state after one more input, as the paper has it."""
@@ -285,7 +292,7 @@ class TorchCell(Cell):
         return self.equations(input_be, state, parameters or self.cell_parameters())
 
     def run(self, input_tbe: Float[Tensor, "T B E"], state: State) -> tuple[Float[Tensor, "T B H"], State]:
-        return self._engine()(self, input_tbe, state, self.cell_parameters())
+        return self.engine()(self, input_tbe, state, self.cell_parameters())
 
     def forward(
         self,
@@ -294,17 +301,15 @@ class TorchCell(Cell):
         recurrent_mask: Tensor | None = None,
         state_mask: Tensor | None = None,
     ) -> tuple[Float[Tensor, "T B H"], State]:
-        parameters = self.cell_parameters()
-        if recurrent_mask is not None:
-            parameters = parameters._replace(weight_hh=self.weight_hh * recurrent_mask)
+        parameters = self.masked_parameters(recurrent_mask)
         if state_mask is not None:
             return run_dropping(partial(self.step, parameters=parameters), input_tbe, state, state_mask)
         if recurrent_mask is None:
             return self.run(input_tbe, state)
-        return self._engine()(self, input_tbe, state, parameters)
+        return self.engine()(self, input_tbe, state, parameters)
 
-    def _engine(self) -> Callable[..., tuple[Tensor, State]]:
-        """The code that runs the cell; while ``torch.compile`` or an exporter looks on, its equations."""
+    def engine(self) -> Callable[..., tuple[Tensor, State]]:
+        """Return the code that runs the cell; while ``torch.compile`` or an exporter looks on, its equations."""
         return run_by_hand if torch.compiler.is_compiling() else self._run_with
 
 
