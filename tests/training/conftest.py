@@ -10,6 +10,7 @@ import torch
 from rnn_lm.config import ModelConfig, TrainingConfig
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.progress import SilentProgress
+from rnn_lm.runtime import Runtime
 from rnn_lm.seeding import generator
 from rnn_lm.stream import EncodedText
 from rnn_lm.training.trainer import Trainer, TrainingData
@@ -43,3 +44,18 @@ def make_trainer(data: TrainingData, folder: Path | None = None, cell: str = "ls
     )  # fmt: skip
     model = RecurrentLanguageModel(VOCABULARY_SIZE, 8, model_config, generator(config.seed, "initialization"))
     return Trainer(model, data, config, folder, SilentProgress())
+
+
+class Late(Runtime):
+    """A CPU that is read every eight steps."""
+
+    most_unread = 8
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> Late:
+    """The CPU, told that it answers late, which is all that the code knows of an accelerator."""
+    for module in ("asking", "softmax", "cells.library", "cells.engines"):
+        monkeypatch.setattr(f"rnn_lm.layers.{module}.answers_late", lambda _: True)
+    monkeypatch.setattr("rnn_lm.training.losses.answers_late", lambda _: True)
+    return Late()

@@ -39,20 +39,6 @@ class Questions(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Late(Runtime):
-    """A CPU that is read every eight steps."""
-
-    most_unread = 8
-
-
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> Late:
-    for module in ("asking", "softmax", "cells.library", "cells.engines"):
-        monkeypatch.setattr(f"rnn_lm.layers.{module}.answers_late", lambda _: True)
-    monkeypatch.setattr("rnn_lm.training.losses.answers_late", lambda _: True)
-    return Late()
-
-
 TRAINERS: list[Trainer] = []
 
 

@@ -22,3 +22,15 @@ def maybe(condition: Tensor) -> bool:
     For choices between two ways to the same numbers, of which the one for yes is longer and right in any case.
     """
     return answers_late(condition.device) or bool(condition.any())
+
+
+def known_one(device: torch.device) -> Tensor:
+    """A tensor without dimensions that holds 1, of which ``is_known_one`` knows without a look at it."""
+    one = torch.ones((), device=device)
+    one.known_one = True  # pyright: ignore[reportAttributeAccessIssue]
+    return one
+
+
+def is_known_one(factor: Tensor) -> bool:
+    """Whether ``factor`` is what ``known_one`` made, itself and no copy; what is not may be 1 as well."""
+    return getattr(factor, "known_one", False)

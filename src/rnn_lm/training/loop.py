@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from rnn_lm.config import TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.layers.asking import known_one
 from rnn_lm.layers.state import State
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.log import StepRecord
@@ -223,6 +224,7 @@ class TrainingLoop(Generic[M, B]):
         self.position, self.random, self.runtime = position, random or {}, runtime or Runtime()
         self.norms, self.callbacks = norms or whole_norm, list(callbacks)
         self.optimizer = build_optimizer(model, config, recorded=self.runtime.records)
+        self.one, self.rate = known_one(self.runtime.device), math.nan
         self.state: State = ()
         self.read_every = self.runtime.most_unread
         self.unread: list[Taken] = []
@@ -268,7 +270,9 @@ class TrainingLoop(Generic[M, B]):
         position = self.position
         batch = self.batches(position)
         rate = learning_rate(self.config, self.progress_share, position.reductions, batch.epoch) * batch.rate_factor
-        set_rate(self.optimizer, rate)
+        if rate != self.rate:
+            set_rate(self.optimizer, rate)
+            self.rate = rate
         computed = self.compute(batch, self.state)
         self.state = computed.state
         position.advance(batch.token_count)
@@ -283,13 +287,13 @@ class TrainingLoop(Generic[M, B]):
         with self.runtime.autocast():
             loss = self.objective.loss(self.model, batch, state, self.random)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
+        loss.total.backward(self.one)
         gradients = self.runtime.sum_gradients(list(self.model.parameters()))
         self.runtime.sum_in_place([loss.nll.detach()])
 
         norms, nll = self.norms(self.model), loss.nll.detach().view(1)
         if self.runtime.most_unread > 1:
-            norm_after = clip_unread(gradients, norms.values_k, config)
+            norm_after = clip_unread(self.optimizer, gradients, norms.values_k, config)
         else:
             norm_before = math.hypot(*norms.read(norms.values_k.tolist()).values())
             self._require_finite(float(nll), norm_before, self.position.step + 1)

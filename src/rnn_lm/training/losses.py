@@ -9,6 +9,7 @@ of these products rather than into gradients of the size of the vocabulary.
 from __future__ import annotations
 
 import math
+from functools import reduce
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from rnn_lm.layers.adaptive import adaptive_nll
-from rnn_lm.layers.asking import answers_late, maybe
+from rnn_lm.layers.asking import answers_late, is_known_one, maybe
 from rnn_lm.layers.packing import product_dtype
 from rnn_lm.layers.softmax import Decoder, chunks, probabilities_and_nll
 from rnn_lm.padding import IGNORE
@@ -40,9 +41,9 @@ class Scratch:
         return memory[:wanted].view(rows, columns)
 
 
-def _zero_sum(device: torch.device) -> Tensor:
-    """Where a sum over many positions begins: in float64, which Apple's GPUs lack."""
-    return torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+def _sum_dtype(device: torch.device) -> torch.dtype:
+    """What positions are summed in: float64, which Apple's GPUs lack."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def multiply_into(left: Tensor, right: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> Tensor:
@@ -68,7 +69,7 @@ class _ClosedForm(torch.autograd.Function):
         found, ctx.gradients = ctx.gradients, None
         if found is None:
             raise RuntimeError("the gradients of this loss were given away by an earlier backward pass")
-        if maybe(factor != 1.0):
+        if not is_known_one(factor) and maybe(factor != 1.0):
             found = tuple(gradient * factor for gradient in found)
         return (*found, *(None,) * ctx.others)
 
@@ -88,24 +89,28 @@ class _ExactLoss(_ClosedForm):
         padded: bool,
     ) -> Tensor:
         count, size = len(target_n), len(bias_v)
-        total = _zero_sum(output_nd.device)
+        sums: list[Tensor] = []
         digits = product_dtype(weight_vd)
         output_nd, factor_vd = output_nd.to(digits), weight_vd.to(digits)
         grad_output_nd = torch.empty_like(output_nd, dtype=weight_vd.dtype)
-        grad_weight_vd, grad_bias_v = torch.empty_like(weight_vd), torch.zeros_like(bias_v)
+        grad_weight_vd, grad_bias_v = torch.empty_like(weight_vd), torch.empty_like(bias_v)
         for rows in chunks(count, size, output_nd.device):
             output_rd, target_r = output_nd[rows], target_n[rows]
             logits_rv = scratch.take("logits", len(target_r), size, weight_vd)
             logits_into(output_rd, factor_vd, bias_v, logits_rv)
-            total += probabilities_and_nll(logits_rv, target_r, padded).sum(dtype=total.dtype)
-            grad_bias_v.add_(_minus_one_hot(logits_rv, target_r, padded).sum(0), alpha=scale)
+            sums.append(probabilities_and_nll(logits_rv, target_r, padded).sum(dtype=_sum_dtype(output_nd.device)))
+            slope_v = _minus_one_hot(logits_rv, target_r, padded).sum(0)
+            if rows.start:
+                grad_bias_v.add_(slope_v, alpha=scale)
+            else:
+                torch.mul(slope_v, scale, out=grad_bias_v)
             slope_rv = logits_rv.to(digits)
             multiply_into(slope_rv, factor_vd, grad_output_nd[rows], scale)
             # keep = 0 does not read what is there: the first chunk needs no zeros.
             multiply_into(slope_rv.T, output_rd, grad_weight_vd, scale, keep=float(rows.start > 0))
         ctx.gradients = grad_output_nd, grad_weight_vd, grad_bias_v
         ctx.others = 4
-        return (total * scale).to(weight_vd.dtype)
+        return torch.mul(reduce(torch.add, sums), scale, out=weight_vd.new_empty(()))
 
 
 def logits_into(output_rd: Tensor, weight_vd: Tensor, bias_v: Tensor, out: Tensor) -> None:
@@ -205,8 +210,7 @@ class _SampledLoss(_ClosedForm):
         logits_ns.masked_fill_(target_n.unsqueeze(1) == noise_s, -math.inf)
         torch.sum(output_nd * target_nd, dim=1, out=logits_nm[:, 0]).add_(bias_m[:count])
         column_n = torch.where(counted_n, 0, IGNORE)
-        zero = _zero_sum(output_nd.device)
-        total = zero + probabilities_and_nll(logits_nm, column_n).sum(dtype=zero.dtype)
+        total = probabilities_and_nll(logits_nm, column_n).sum(dtype=_sum_dtype(output_nd.device))
 
         slope_n = logits_nm[:, :1].sub_(1.0)
         if maybe(~counted_n):

@@ -65,10 +65,16 @@ def global_norm(gradients: list[Tensor]) -> float:
     return float(torch.linalg.vector_norm(norms_of(gradients)))
 
 
-def clip_unread(gradients: list[Tensor], norms_k: Tensor, config: TrainingConfig) -> Tensor:
-    """Clip in place as ``clip_gradients`` does, by norms that the device has not told yet; no number is asked for.
+def clip_unread(
+    optimizer: torch.optim.Optimizer, gradients: list[Tensor], norms_k: Tensor, config: TrainingConfig
+) -> Tensor:
+    """Clip as ``clip_gradients`` does, by norms that the device has not told yet; no number is asked for.
+
+    By norm, the optimizer is told what to divide gradients by when it reads them next, as it is for a scaled loss: they
+    are clipped once it has taken its step.
 
     Args:
+        optimizer: fused, as ``build_optimizer`` makes it.
         gradients: of all parameters.
         norms_k: norms whose root of the sum of squares is that of all gradients.
         config: how to clip.
@@ -78,8 +84,11 @@ def clip_unread(gradients: list[Tensor], norms_k: Tensor, config: TrainingConfig
     """
     norm = torch.linalg.vector_norm(norms_k)
     if config.clip == "norm":
-        factor = (config.clip_threshold / norm).clamp(max=1.0)
-        torch._foreach_mul_(gradients, factor)  # pyright: ignore[reportPrivateImportUsage]
+        divisor = (norm / config.clip_threshold).clamp_(min=1.0)
+        if norm.device.type == "mps":  # whose fused optimizers divide by nothing
+            torch._foreach_div_(gradients, divisor)  # pyright: ignore[reportPrivateImportUsage]
+        else:
+            optimizer.grad_scale = divisor.float()  # pyright: ignore[reportAttributeAccessIssue]
         return norm.clamp(max=config.clip_threshold)
     if config.clip == "value":
         torch._foreach_clamp_min_(gradients, -config.clip_threshold)  # pyright: ignore[reportPrivateImportUsage]
