@@ -97,6 +97,43 @@ def test_a_step_is_the_cpus(cell: str, masks: str, softmax: str, dtype: torch.dt
         assert float((one - other).norm()) <= close * max(float(other.norm()), 1e-3)
 
 
+@pytest.mark.parametrize("units", [32, 30])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_equal_layers_run_by_one_call_are_the_cpus(cell: str, precision: Any, units: int) -> None:
+    found = []
+    for runtime in (Runtime(), device_runtime(precision)):
+        sizes = ModelConfig(cell=cell, hidden_size=units, layers=3)
+        model = RecurrentLanguageModel(V, 16, sizes, generator(1, "initialization")).to(runtime.device)
+        ids_tb = text(70).ids_n.view(10, 7).to(runtime.device)
+        with warnings.catch_warnings(), runtime.autocast():
+            warnings.simplefilter("error")  # cuDNN's, where weights do not lie as it has them
+            output_tbh, state = model.hidden(ids_tb, model.initial_state(7))
+        (output_tbh.square().sum() + state[-1].square().sum()).backward()
+        gradients = [one.grad for one in model.layers.parameters()]
+        found.append([one.detach().cpu() for one in (output_tbh, *state, *gradients) if one is not None])
+    for one, other in zip(found[1], found[0], strict=True):
+        close = 1e-4 if precision == "32-true" else 0.03
+        assert float((one - other).norm()) <= close * float(other.norm())
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("clip", ["norm", "value"])
+def test_gradients_are_clipped_as_on_the_cpu(clip: str, optimizer: str) -> None:
+    found = []
+    for runtime in (Runtime(), device_runtime()):
+        settings: dict[str, Any] = {"clip": clip, "clip_threshold": 0.01, "optimizer": optimizer, "softmax": "exact"}
+        trainer = trainer_of(runtime, **settings)
+        trainer.random = {purpose: generator(1, purpose) for purpose in trainer.random}
+        record = trainer.step()
+        found.append(
+            (record.norm_after, [one.grad.cpu() for one in trainer.model.parameters() if one.grad is not None])
+        )
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
+    for one, other in zip(found[1][1], found[0][1], strict=True):
+        assert float((one - other).norm()) <= 2e-3 * max(float(other.norm()), 1e-5)
+
+
 @pytest.mark.skipif(DEVICE == "cpu", reason="the CPU answers at once")
 @pytest.mark.parametrize("softmax", ["exact", "sampled"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
