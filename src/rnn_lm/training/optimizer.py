@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +17,12 @@ def build_optimizer(model: nn.Module, config: TrainingConfig, recorded: bool = F
     ``recorded``: its steps are to be played from a recording, so that the learning rate is a tensor on the device.
     """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
     ]
+    if config.weight_decay == 0:  # one group, in the same order, is one kernel where a device has it
+        groups = [{"params": [p for group in groups for p in group["params"]], "weight_decay": 0.0}]
     rate = torch.tensor(config.learning_rate, device=trained[0].device) if recorded else config.learning_rate
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, fused=True)
