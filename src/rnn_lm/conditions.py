@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -181,7 +181,6 @@ def require_effect(options: Any, said: Mapping[str, str]) -> None:
 def has_effect(name: str, options: Any) -> bool:
     """Whether a setting of a command's ``options`` does something among the others."""
     found = {setting.name: setting for setting in settings_of(options)}
-    alternatives = conditions_of(found[name].field)
     others = _alternatives(options)
 
     def met(setting: str, wanted: Wanted) -> bool:
@@ -190,7 +189,8 @@ def has_effect(name: str, options: Any) -> bool:
         return any(map(wanted.holds, (found[setting].value, *others.get(setting, ()))))
 
     return name not in getattr(options, "IDLE", {}) and (
-        not alternatives or any(all(met(*one) for one in conditions.items()) for conditions in alternatives)
+        not conditions_of(found[name].field)
+        or any(all(met(*one) for one in conditions.items()) for conditions in ways_among(found[name].field, found))
     )
 
 
@@ -206,6 +206,13 @@ def _alternatives(options: Any) -> Mapping[str, tuple[Any, ...]]:
 def conditions_of(field: dataclasses.Field[Any]) -> tuple[Conditions, ...]:
     """Of which one must hold for the setting to do anything; none where it always does."""
     return field.metadata.get(ONLY, ())
+
+
+def ways_among(field: dataclasses.Field[Any], among: Container[str]) -> list[Conditions]:
+    """Those of the same that can hold in a command with the settings ``among``: what it lacks is never ``given``."""
+    return [
+        way for way in conditions_of(field) if all(name in among or wanted is not given for name, wanted in way.items())
+    ]
 
 
 def settings_of(options: Any) -> Iterator[Setting]:
@@ -241,7 +248,7 @@ def _is_default(setting: Setting) -> bool:
 
 def _why(setting: Setting, found: Mapping[str, Setting]) -> tuple[str, str]:
     """What a setting has no effect with, and what would give it one."""
-    alternatives = conditions_of(setting.field)
+    alternatives = ways_among(setting.field, found)
     unmet = [
         [(name, wanted) for name, wanted in conditions.items() if name in found and not wanted.holds(found[name].value)]
         for conditions in alternatives

@@ -131,20 +131,24 @@ class NgramConfig:
 class EmbeddingConfig:
     """The vectors that words enter the network as."""
 
-    embedding: str = "word2vec"
+    embedding: str = field(default="word2vec", metadata=only(start_from=None))
     """word2vec (trained on the train split alone), random, or a file of vectors (word2vec text or binary, GloVe text,
     gensim KeyedVectors)."""
     embedding_size: int = 300
     """Dimensions E of the input vectors, 1 to 100,000."""
-    algorithm: Literal["skip-gram", "cbow"] = field(default="skip-gram", metadata=only(embedding="word2vec"))
+    algorithm: Literal["skip-gram", "cbow"] = field(
+        default="skip-gram", metadata=only(embedding="word2vec", start_from=None)
+    )
     """word2vec's training objective."""
-    window: int = field(default=5, metadata=only(embedding="word2vec"))
+    window: int = field(default=5, metadata=only(embedding="word2vec", start_from=None))
     """word2vec: words to each side that count as context, 1 to 10,000."""
-    negatives: int = field(default=5, metadata=only(embedding="word2vec"))
+    negatives: int = field(default=5, metadata=only(embedding="word2vec", start_from=None))
     """word2vec: noise words drawn per true pair, 1 to 1,000."""
-    embedding_epochs: int = field(default=5, metadata=only(embedding="word2vec"))
+    embedding_epochs: int = field(default=5, metadata=only(embedding="word2vec", start_from=None))
     """word2vec: passes over the train split, 1 to 10,000."""
-    freeze_embedding: bool = field(default=False, metadata=only(embedding=other_than("random")))
+    freeze_embedding: bool = field(
+        default=False, metadata=either(only(embedding=other_than("random")), only(start_from=given))
+    )
     """Keep the input vectors as they are, instead of fine-tuning them."""
 
     def __post_init__(self) -> None:
@@ -229,19 +233,22 @@ class ModelConfig:
     dropout_state: float = field(default=0.0, metadata=only(cell=reads("dropout_state")))
     """Dropout on the hidden state where it enters the next step's products (Gal and Ghahramani 2016); what is carried
     and decoded is whole. Run by the equations, which is slower than torch's kernels."""
-    forget_bias: float = field(default=1.0, metadata=only(cell=reads("forget_bias")))
+    forget_bias: float = field(default=1.0, metadata=only(cell=reads("forget_bias"), start_from=None))
     """The LSTM's forget-gate bias at the start (Jozefowicz et al. 2015)."""
-    embedding_range: float = field(default=0.4, metadata=only(cell=other_than("attention"), init_range=None))
+    embedding_range: float = field(
+        default=0.4, metadata=only(cell=other_than("attention"), init_range=None, start_from=None)
+    )
     """Random input vectors start uniform in plus or minus this."""
-    init_range: float | None = field(default=None, metadata=only(cell=other_than("attention")))
+    init_range: float | None = field(default=None, metadata=only(cell=other_than("attention"), start_from=None))
     """Start all weights and biases uniform in plus or minus this (Zaremba et al. 2014), whatever --embedding-range and
     --recurrent-init say; --forget-bias is added. Default: as those say."""
     recurrent_init: Literal["orthogonal", "uniform"] = field(
-        default="orthogonal", metadata=only(cell=reads("recurrent_init"), init_range=None)
+        default="orthogonal", metadata=only(cell=reads("recurrent_init"), init_range=None, start_from=None)
     )
     """How hidden-to-hidden matrices start: orthogonal times --recurrent-gain, or uniform in +-1/sqrt(H)."""
     recurrent_gain: float = field(
-        default=0.9, metadata=only(cell=reads("recurrent_gain"), recurrent_init="orthogonal", init_range=None)
+        default=0.9,
+        metadata=only(cell=reads("recurrent_gain"), recurrent_init="orthogonal", init_range=None, start_from=None),
     )
     """Scale of the orthogonal start: the spectral radius of the recurrent matrix."""
 

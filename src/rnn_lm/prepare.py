@@ -31,7 +31,7 @@ class PreparedCorpus:
     Attributes:
         config: how it was read, what the corpus decides by default included.
         corpus: the tokens.
-        vocabulary: from train alone.
+        vocabulary: from train alone; or that of a model, whatever the corpus.
         texts: ids of "train", "valid" and "test".
         statistics: sizes of the same.
     """
@@ -44,7 +44,7 @@ class PreparedCorpus:
 
     @property
     def counts_v(self) -> Int[Tensor, "V"]:
-        """Train counts by id."""
+        """Train counts by id, of the corpus that the vocabulary was made from."""
         return torch.tensor(self.vocabulary.counts_v)
 
     @property
@@ -112,13 +112,16 @@ def _sizes(statistics: SplitStatistics) -> SplitSizes:
     }
 
 
-def prepare(config: CorpusConfig, progress: Progress, folder: Path | None = None) -> PreparedCorpus:
+def prepare(
+    config: CorpusConfig, progress: Progress, folder: Path | None = None, codec: TextCodec | None = None
+) -> PreparedCorpus:
     """Read the corpus, build its vocabulary, encode its splits, and say what came of it.
 
     Args:
         config: which corpus.
         progress: told what came of it.
         folder: of the run; a tokenizer that it holds is used again, since training one need not give the same twice.
+        codec: of a model that is to read the corpus; its vocabulary and its tokenizer are then taken as they are.
 
     Raises:
         UserError: see ``load_corpus`` and ``Vocabulary.build``.
@@ -127,17 +130,18 @@ def prepare(config: CorpusConfig, progress: Progress, folder: Path | None = None
     kind = TOKENIZERS[config.tokens]
     kept = folder is not None and kind.is_learned and (folder / TOKENIZER).exists()
     tokenizer = kind.load(folder) if folder is not None and kept else None
+    tokenizer = tokenizer if codec is None else codec.tokenization
     corpus = load_corpus(config, Downloads.from_environment(progress), tokenizer)
-    vocabulary = build_vocabulary(corpus, config)
+    vocabulary = build_vocabulary(corpus, config) if codec is None else codec.vocabulary
     ids_t = ids_of_types(corpus.train.types, vocabulary)
     texts = {name: split.encoded(vocabulary, ids_t) for name, split in corpus.splits.items()}
     statistics = {name: split.statistics(vocabulary, ids_t) for name, split in corpus.splits.items()}
     prepared = PreparedCorpus(config, corpus, vocabulary, texts, statistics)
-    _say(prepared, progress)
+    _say(prepared, progress, built=codec is None)
     return prepared
 
 
-def _say(prepared: PreparedCorpus, progress: Progress) -> None:
+def _say(prepared: PreparedCorpus, progress: Progress, *, built: bool) -> None:
     corpus = prepared.corpus
     progress.say(f"corpus      {corpus.name} ({corpus.licence}); {corpus.source}")
     progress.say(f"split       {corpus.split_description}")
@@ -146,9 +150,9 @@ def _say(prepared: PreparedCorpus, progress: Progress) -> None:
             f"  {name:<6}  {split.tokens:>9,} tokens  {split.sentences:>7,} sentences  {split.types:>7,} types"
             f"  {split.oov_rate:6.2%} out of vocabulary"
         )
-    minimum = minimum_count(corpus, prepared.config)
-    progress.say(
-        f"vocabulary  {len(prepared.vocabulary):,} {corpus.tokenizer.label} from train alone, seen at least {minimum}x"
-    )
+    origin = "of the model that training starts from"
+    if built:
+        origin = f"from train alone, seen at least {minimum_count(corpus, prepared.config)}x"
+    progress.say(f"vocabulary  {len(prepared.vocabulary):,} {corpus.tokenizer.label} {origin}")
     for note in corpus.notes:
         progress.say(f"note        {note}")

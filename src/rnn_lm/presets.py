@@ -1,16 +1,17 @@
 """What settings are by default: the usual values, a preset's on top of them, a file's on top of those.
 
-    the class's default  <  --preset NAME  <  --config FILE  <  flags
+    the class's default  <  --preset NAME  <  --start-from RUN  <  --config FILE  <  flags
 
 A budget of wall-clock time picks its preset by itself, so that ``--budget 10m`` means the best that was found for about
 ten minutes on two cores. Those of a time were chosen on valid perplexity; ``docs/performance.md`` has the runs. The
 published recipes are picked by name alone. A file may name its preset; one on the command line takes that one's place,
-below what else the file says.
+below what else the file says. A run to start from decides what its model is: see ``settings/starting.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnn_lm.config import Budget
@@ -34,16 +35,17 @@ def default_options(kind: type[Options], arguments: Sequence[str], file: FileSet
 
     Args:
         kind: a command's ``Options``; one without a setting ``preset`` has none.
-        arguments: of the command line, of which ``--preset`` and ``--budget`` are looked at.
+        arguments: of the command line, of which ``--preset``, ``--budget``, ``--start-from``, ``--out`` and
+            ``--resume`` are looked at.
         file: what ``--config`` says.
 
     Returns:
         None where nothing differs from the usual defaults.
 
     Raises:
-        UserError: see ``preset_values``.
+        UserError: see ``preset_values`` and ``start_values``.
     """
-    values = preset_values(kind, arguments, file)
+    values = preset_values(kind, arguments, file) | _start_values(kind, arguments, file)
     if file is not None:
         values |= {name: value for name, value in file.values.items() if name != "preset"}
     return filled(kind, values) if values else None
@@ -76,6 +78,19 @@ def preset_values(kind: type[Any], arguments: Sequence[str], file: FileSettings 
     if asked is not None and file is not None:
         _require_room(asked, values, file)
     return {"preset": name, **values}
+
+
+def _start_values(kind: type[Any], arguments: Sequence[str], file: FileSettings | None) -> dict[str, Any]:
+    """What the run decides that training starts from; nothing where it starts at random."""
+    entries = catalogue(kind)
+    said = file.values if file is not None else {}
+    start = value_given("--start-from", arguments) or said.get("start_from")
+    if "start_from" not in entries or start is None:
+        return {}
+    from rnn_lm.settings.starting import start_values  # which imports torch, for which --help does not wait
+
+    out = Path(value_given("--out", arguments) or said.get("out") or entries["out"].default)
+    return start_values(start, out if "--resume" in arguments else None)
 
 
 def _require_room(preset: str, values: Mapping[str, Any], file: FileSettings) -> None:

@@ -19,7 +19,7 @@ from rnn_lm.api.settings import options_from
 from rnn_lm.api.tables import Rows
 from rnn_lm.checkpoint import BEST, LAST, read_checkpoint
 from rnn_lm.config import EmbeddingConfig, ModelConfig, ResolvedCorpusConfig, RuntimeConfig, TrainingConfig, from_json
-from rnn_lm.errors import MissingFileError, SettingError
+from rnn_lm.errors import MissingFileError, SettingError, UserError
 from rnn_lm.experiments.compare import curve_of
 from rnn_lm.experiments.train import TrainSettings, check_train, run_train
 from rnn_lm.models.families import BASELINE, FAMILIES
@@ -93,7 +93,8 @@ class TrainingRun:
     def settings(self) -> dict[str, Any]:
         """All settings of the run by name; as keyword arguments of ``train`` they repeat it."""
         parts = (self._settings.corpus, self._settings.embedding, self._settings.model, self._settings.training)
-        return {name: value for part in parts for name, value in dataclasses.asdict(part).items()}
+        values = {name: value for part in parts for name, value in dataclasses.asdict(part).items()}
+        return {**values, "start_from": self._settings.start_from}
 
     @cached_property
     def model(self) -> TextModel:
@@ -189,11 +190,15 @@ class TrainingRun:
 def _settings_of(folder: Path) -> TrainSettings:
     """What a run was begun with; raises ``UserError`` where there is none."""
     config, source = read_run(folder, *(name for name in FAMILIES if name != BASELINE)).config, str(folder / MANIFEST)
+    start = config.get("start_from")
+    if not isinstance(start, str | None):
+        raise UserError(f"{source}: start_from is no folder; the file is damaged")
     return TrainSettings(
         from_json(ResolvedCorpusConfig, config.get("corpus"), f"{source}: corpus"),
         from_json(EmbeddingConfig, config.get("embedding"), f"{source}: embedding"),
         from_json(ModelConfig, config.get("model"), f"{source}: model"),
         from_json(TrainingConfig, config.get("training"), f"{source}: training"),
+        start,
     )
 
 

@@ -47,7 +47,11 @@ def options_from(
     given = {name: _value(entries[name], value) for name, value in settings.items()}
     file = None if config is None else read_config(Path(config), kind)
     chosen = [f"--{name}={given[name]}" for name in ("preset", "budget") if given.get(name) is not None]
-    default = default_options(kind, chosen, file)
+    begins = [
+        f"--{name.replace('_', '-')}={given[name]}" for name in ("start_from", "out") if given.get(name) is not None
+    ]
+    begins += ["--resume"] if given.get("resume") else []
+    default = default_options(kind, [*chosen, *begins], file)
     options = _replaced(kind() if default is None else default, given, entries)
     check_numbers(options)
     require_all_to_do_something(options, set(given), chosen, file, default)

@@ -41,6 +41,7 @@ def train(
 
     The keyword arguments are the flags of ``rnn-lm train`` with ``_`` for ``-``: ``cell``, ``hidden_size``, ``layers``,
     ``budget`` ("2m", "5epochs", "2000steps"), ``preset``, ``tokens``, ``learning_rate``, ``seed``, ``device``...
+    ``start_from`` names the folder of a run whose weights training begins with.
     A budget of time picks the preset found good for it, and what is given takes the place of what the preset says.
     Ctrl-C (``KeyboardInterrupt``) leaves what is there; ``open_run(out).resume()`` goes on with it.
 
@@ -69,7 +70,7 @@ def train(
     options = options_from(train_command.Options, given_by(corpus, out, resume, settings), config)
     if options.runtime.processes > 1:
         raise SettingError("processes is for the command: rnn-lm train --processes")
-    parts = TrainSettings(options.corpus, options.embedding, options.model, options.training)
+    parts = TrainSettings(options.corpus, options.embedding, options.model, options.training, options.start_from)
     told = progress_for(progress)
     begun = partial(keep_settings, options.out, options)
     carry_out(parts, options.out, told, options.runtime, begun, resume=options.resume)

@@ -27,6 +27,9 @@ class Options:
     """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
     zaremba-medium, zaremba-large, awd-lstm, mogrifier, lstm-24m, mogrifier-24m. Default: by a --budget of time, or
     quick."""
+    start_from: str | None = None
+    """Folder of a run: begin with the weights of its model instead of a random start, and keep its vocabulary; what
+    makes the model what it is, is as there. Everything about the training is anew, and may differ, as may the text."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -42,7 +45,7 @@ def run(options: Options) -> None:
     from rnn_lm.training.log import gradient_summary
     from rnn_lm.training.validation import shown_perplexity
 
-    settings = TrainSettings(options.corpus, options.embedding, options.model, options.training)
+    settings = TrainSettings(options.corpus, options.embedding, options.model, options.training, options.start_from)
     check_train(settings, options.out, resume=options.resume)
     runtime = start_runtime(options.runtime)
     progress = TerminalProgress() if runtime.first else SilentProgress()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rnn_lm.config import EmbeddingConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.errors import UserError
+from rnn_lm.experiments.starting import Start
 from rnn_lm.layers.asking import answers_late
 from rnn_lm.models.families import family_name, family_of
 from rnn_lm.models.kneser_ney import fallback_note
@@ -48,6 +49,7 @@ class RecurrentSpec:
         embedding: how its input vectors are made.
         vectors_ve: the vectors themselves; None for a random start.
         embedding_size: E.
+        start: the weights of a trained model that it begins with; None for a start of its own.
     """
 
     name: str
@@ -56,6 +58,7 @@ class RecurrentSpec:
     embedding: EmbeddingConfig
     vectors_ve: Float[Tensor, "V E"] | None
     embedding_size: int
+    start: Start | None = None
 
     def build(self, vocabulary_size: int) -> NeuralLanguageModel:
         """The model at its start; raises ``UserError`` where its decoder and its training loss do not fit together."""
@@ -66,6 +69,8 @@ class RecurrentSpec:
         model = family_of(self.model.cell).build(vocabulary_size, self.embedding_size, self.model, start)
         if self.vectors_ve is not None:
             model.load_embedding(self.vectors_ve, self.embedding.freeze_embedding)
+        if self.start is not None:
+            self.start.load_into(model, self.embedding.freeze_embedding)
         return model
 
 
@@ -95,6 +100,10 @@ def train_recurrent(
         "model": spec.model,
         "training": spec.training,
     }
+    digests = prepared.digests
+    if spec.start is not None:
+        config["start_from"] = spec.start.folder
+        digests |= spec.start.digests
     runtime = runtime or Runtime()
     # What cannot be trained is refused before there is a folder whose settings would bind the next attempt.
     runtime.columns(spec.training.batch_size)
@@ -102,7 +111,7 @@ def train_recurrent(
     require_segment_fits(len(prepared.texts["train"]), spec.embedding_size, spec.model, spec.training)
     with runtime.first_goes_first():
         if runtime.first:
-            _begin(folder, family_name(spec.model.cell), config, prepared, resume=resume)
+            _begin(folder, family_name(spec.model.cell), config, prepared, digests, resume=resume)
             if begun is not None:
                 begun()
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
@@ -118,7 +127,7 @@ def train_ngram(
     folder: Path, config: NgramConfig, prepared: PreparedCorpus, progress: Progress | None = None, *, resume: bool
 ) -> NgramLanguageModel:
     """Count, smooth and keep an n-gram model in ``folder``; ``progress`` is told where discounts had to be assumed."""
-    _begin(folder, "ngram", {"corpus": prepared.config, "ngram": config}, prepared, resume=resume)
+    _begin(folder, "ngram", {"corpus": prepared.config, "ngram": config}, prepared, prepared.digests, resume=resume)
     model = NgramLanguageModel.train(prepared.texts["train"], len(prepared.vocabulary), config)
     model.save(folder / NGRAM)
     note = fallback_note(model.discounts, model.ngram_counts)
@@ -127,11 +136,13 @@ def train_ngram(
     return model
 
 
-def _begin(folder: Path, kind: str, config: dict[str, Any], prepared: PreparedCorpus, *, resume: bool) -> None:
+def _begin(
+    folder: Path, kind: str, config: dict[str, Any], prepared: PreparedCorpus, digests: dict[str, str], *, resume: bool
+) -> None:
     """Start or take up a run: first everything is compared, and only then anything is written."""
-    run = start_run(folder, kind, config, resume, prepared.digests)
+    run = start_run(folder, kind, config, resume, digests)
     prepared.save_tokens(folder)
-    bind_run(run, prepared.digests)
+    bind_run(run, digests)
 
 
 def matched_to(name: str, reference: ModelConfig, vocabulary_size: int, embedding_size: int) -> ModelConfig:

@@ -108,10 +108,15 @@ class NeuralLanguageModel(nn.Module):
         How long word2vec's vectors are depends on its settings, and a tied decoder that starts from long ones is far
         too sure of itself; one common factor leaves every angle and ratio as it was.
         """
-        if frozen and self.config.tie_weights:
-            raise UserError("--freeze-embedding would freeze the tied decoder as well: add --no-tie-weights")
+        self.freeze_embedding(frozen)
         rms = vectors_ve.square().mean().sqrt().clamp_min(1e-12)
         self.embedding.weight.copy_(vectors_ve * (self.embedding.weight.square().mean().sqrt() / rms))
+
+    def freeze_embedding(self, frozen: bool) -> None:
+        """Keep the input vectors as they are if ``frozen``, else train them; raises ``UserError`` where frozen ones are
+        the decoder's as well."""
+        if frozen and self.config.tie_weights:
+            raise UserError("--freeze-embedding would freeze the tied decoder as well: add --no-tie-weights")
         self.embedding.weight.requires_grad_(not frozen)
 
     @property

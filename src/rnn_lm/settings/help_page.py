@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin
 
 import tyro
 
-from rnn_lm.conditions import as_flags, conditions_of, settings_of
+from rnn_lm.conditions import as_flags, settings_of, ways_among
 from rnn_lm.limits import flag
 from rnn_lm.settings.catalogue import Entry, about, bare, catalogue, command_of, may_be_none, tables_of
 
@@ -125,7 +125,7 @@ def explained(entry: Entry, among: Container[str]) -> str:
 
 def where_it_holds(entry: Entry, among: Container[str]) -> str:
     """Where a setting does something, in a sentence; empty where it always does, or where its help has to say it."""
-    ways = [{name: one for name, one in way.items() if name in among} for way in conditions_of(entry.field)]
+    ways = [{name: one for name, one in way.items() if name in among} for way in ways_among(entry.field, among)]
     if not ways or not all(ways) or not all(wanted.quick for way in ways for wanted in way.values()):
         return ""
     said = [" and ".join(wanted.words(flag(name)) for name, wanted in way.items()) for way in ways]
