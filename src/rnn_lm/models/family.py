@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from rnn_lm.checkpoint import BEST, read_checkpoint, restore_model, tensors_of
+from rnn_lm.checkpoint import BEST, TRAINING_ALONE, read_checkpoint, restore_model, tensors_of
 from rnn_lm.config import ModelConfig, from_json
 from rnn_lm.errors import UserError
 from rnn_lm.models.language_model import LanguageModel
@@ -81,7 +81,7 @@ class NeuralFamily:
     ) -> None:
         """Refuse before a model is made whose sizes the file does not have, which no memory might hold."""
         found = tensors_of(tensors, "model.")
-        held = sum(tensor.numel() for tensor in found.values())
+        held = sum(tensor.numel() for name, tensor in found.items() if not name.startswith(TRAINING_ALONE))
         fits = config.layers <= len(found) and config.mogrifier_rounds <= max(held, 100)
         if not fits or self.count(vocabulary_size, embedding_size, config) != held:
             raise UserError(f"{path}: does not fit the model that {MANIFEST} describes (it has {held:,} weights)")
