@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from rnn_lm.commands import COMMANDS
+
+LSTM = Path(__file__).parent / "golden" / "run-0.1" / "lstm"
+"""A trained model."""
 
 ALWAYS = {
     "compare": "seeds models parts",
     # data_dir and subwords are refused by the corpora and by their own class.
     "corpus": "corpus data_dir tokens subwords lowercase normalize min_count max_vocabulary",
     "ngram": "boundary arpa from_arpa",
-    "embedding": "embedding embedding_size",
+    "embedding": "embedding_size",
+    "train": "start_from",
     # last_hidden_size and dropout_recurrent are also refused by their class and by the model.
     "model": "cell hidden_size layers tie_weights decoder "
     "dropout_embedding dropout_input dropout_output dropout_recurrent",
@@ -69,6 +74,11 @@ CONDITIONAL = [
     ("embed", "--embedding-epochs 3", "", "--embedding v.txt", "--embedding word2vec"),
     ("embed", "--embedding-seed 3", "", "--embedding v.txt", "--embedding word2vec"),
     ("train", "--freeze-embedding", "", "--embedding random", "another --embedding than random"),
+    ("train", "--embedding random", "", f"--start-from {LSTM}", "leave out --start-from"),
+    ("train", "--window 3", "", f"--start-from {LSTM}", "leave out --start-from"),
+    ("train", "--forget-bias 0", "", f"--start-from {LSTM}", "leave out --start-from"),
+    ("train", "--init-range 0.1", "", f"--start-from {LSTM}", "leave out --start-from"),
+    ("train", "--freeze-embedding", f"--start-from {LSTM}", "--embedding random", "--start-from"),
     ("train", "--engine hand", "", None, ""),
     ("train", "--mogrifier-rounds 3", "--cell mogrifier", "", "--cell mogrifier"),
     (

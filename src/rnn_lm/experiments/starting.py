@@ -25,7 +25,7 @@ from rnn_lm.settings.starting import decided_by, read_start
 from rnn_lm.text import TOKENIZERS, VOCABULARY, TextCodec
 from rnn_lm.vocabulary import Vocabulary
 
-WEIGHTS = "model of --start-from"
+WEIGHTS = "starting model"
 """The digest by which a run knows the weights that it was begun with."""
 
 
@@ -56,27 +56,30 @@ class Start:
         model.freeze_embedding(frozen)
 
 
-def require_start(start_from: str, parts: Sequence[Any]) -> None:
+def require_start(start_from: str, corpus: CorpusConfig, parts: Sequence[Any]) -> None:
     """Find out, before any work, whether training can start from a run.
 
     Args:
         start_from: the folder of the run.
-        parts: the settings of the new run: corpus (resolved), embedding, model and training.
+        corpus: of the new run.
+        parts: its other settings: embedding, model and training.
 
     Raises:
         UserError: there is no trained neural model; or a setting is not as its model and its vocabulary need it.
     """
     run = read_start(Path(start_from))
-    asked = {name: value for part in parts for name, value in vars(part).items()}
+    asked = {name: value for part in (corpus, *parts) for name, value in vars(part).items()}
+    # What is left undecided may come to the same; and a corpus has defaults of its own, which nobody asked for.
+    usual = {**asked, **vars(resolve(corpus))}
     for name, value in decided_by(run).items():
-        if asked[name] != value:
+        if value not in (asked[name], usual[name]):
             raise UserError(
                 f"{as_flags(name, asked[name])} does not go with --start-from {start_from}, whose model has "
                 f"{as_flags(name, value)}: leave it out, or start from another run"
             )
     if asked["freeze_embedding"] and asked["tie_weights"]:
         raise UserError(
-            f"--freeze-embedding would freeze the decoder of --start-from {start_from} as well, which is tied: leave it out"
+            f"--freeze-embedding would freeze the tied decoder of --start-from {start_from} as well: leave it out"
         )
     if not (run.folder / BEST).exists():
         raise UserError(f"--start-from {start_from}: was not trained to its first validation; resume it first")

@@ -46,7 +46,7 @@ def check_train(settings: TrainSettings, folder: Path, *, resume: bool) -> None:
     if start is None:
         require_source(settings.embedding)
     elif not (folder / MANIFEST).is_file():  # a run that has begun says all of it itself
-        require_start(start, (corpus, settings.embedding, settings.model, settings.training))
+        require_start(start, settings.corpus, (settings.embedding, settings.model, settings.training))
     known = {"corpus": corpus, "embedding": settings.embedding, "model": settings.model, "training": settings.training}
     require_same_settings(folder, family_name(settings.model.cell), {**known, "start_from": start})
 
