@@ -35,8 +35,8 @@ def default_options(kind: type[Options], arguments: Sequence[str], file: FileSet
 
     Args:
         kind: a command's ``Options``; one without a setting ``preset`` has none.
-        arguments: of the command line, of which ``--preset``, ``--budget``, ``--start-from``, ``--out`` and
-            ``--resume`` are looked at.
+        arguments: of the command line, of which ``--preset``, ``--budget``, ``--start-from``, ``--corpus``,
+            ``--out`` and ``--resume`` are looked at.
         file: what ``--config`` says.
 
     Returns:
@@ -90,7 +90,8 @@ def _start_values(kind: type[Any], arguments: Sequence[str], file: FileSettings 
     from rnn_lm.settings.starting import start_values  # which imports torch, for which --help does not wait
 
     out = Path(value_given("--out", arguments) or said.get("out") or entries["out"].default)
-    return start_values(start, out if "--resume" in arguments else None)
+    same_text = value_given("--corpus", arguments) is None and "corpus" not in said
+    return start_values(start, out if "--resume" in arguments else None, same_text=same_text)
 
 
 def _require_room(preset: str, values: Mapping[str, Any], file: FileSettings) -> None:

@@ -72,7 +72,7 @@ def test_before_a_step_changes_anything_the_model_is_the_stored_one(monkeypatch,
                  "--softmax", "exact", "--past-decode-penalty", "0.1", "--out", "same", *FLAGS]) == 0  # fmt: skip
     assert "start       the weights of tied" in capsys.readouterr().out
     stored, begun = rnn_lm.open_run("tied", progress=False), rnn_lm.open_run("same", progress=False)
-    assert begun.curve[0].valid_perplexity == min(point.valid_perplexity for point in stored.curve)
+    assert begun.curve[0].valid_perplexity == min(point.valid_perplexity or 0 for point in stored.curve)
     assert begun.model.perplexity() == stored.model.perplexity()
     mine, its = load_model(Path("same")).model.state_dict(), load_model(Path("tied")).model.state_dict()  # pyright: ignore
     assert mine.keys() == its.keys()
@@ -148,7 +148,10 @@ def test_the_shape_stands_above_a_preset_and_what_is_asked_for_above_the_shape(h
     options = parse_options(train.Options, [*start, "--budget", "10m", "--dropout-output", "0.4"], "rnn-lm train")
     assert (options.model.cell, options.model.hidden_size, options.embedding.embedding_size) == ("gru", 7, 6)
     assert (options.model.dropout_output, options.preset) == (0.4, "ten-minutes")
+    assert options.corpus.corpus == (str(house / "my.txt"),)
     assert options.training == parse_options(train.Options, ["--budget", "10m"], "rnn-lm train").training
+    other = parse_options(train.Options, [*start, "--corpus", "ptb"], "rnn-lm train").corpus
+    assert (other.corpus, other.tokens, other.lowercase) == (("ptb",), "words", False)
     assert parse_options(train.Options, [*start, "--hidden-size", "9"], "rnn-lm train").model.hidden_size == 9
 
 

@@ -48,7 +48,9 @@ def options_from(
     file = None if config is None else read_config(Path(config), kind)
     chosen = [f"--{name}={given[name]}" for name in ("preset", "budget") if given.get(name) is not None]
     begins = [
-        f"--{name.replace('_', '-')}={given[name]}" for name in ("start_from", "out") if given.get(name) is not None
+        f"--{name.replace('_', '-')}={given[name]}"
+        for name in ("start_from", "out", "corpus")
+        if given.get(name) is not None
     ]
     begins += ["--resume"] if given.get("resume") else []
     default = default_options(kind, [*chosen, *begins], file)

@@ -28,8 +28,8 @@ class Options:
     zaremba-medium, zaremba-large, awd-lstm, mogrifier, lstm-24m, mogrifier-24m. Default: by a --budget of time, or
     quick."""
     start_from: str | None = None
-    """Folder of a run: begin with the weights of its model instead of a random start, and keep its vocabulary; what
-    makes the model what it is, is as there. Everything about the training is anew, and may differ, as may the text."""
+    """Folder of a run: begin with the weights of its model instead of a random start, on its text where --corpus names
+    no other. Shape and vocabulary are the model's; all about the training is anew, and may differ."""
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     embedding: EmbeddingConfig = field(default_factory=EmbeddingConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
