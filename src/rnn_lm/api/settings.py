@@ -49,7 +49,7 @@ def options_from(
     chosen = [f"--{name}={given[name]}" for name in ("preset", "budget") if given.get(name) is not None]
     begins = [
         f"--{name.replace('_', '-')}={given[name]}"
-        for name in ("start_from", "out", "corpus")
+        for name in ("start_from", "out", "corpus", "tokens")
         if given.get(name) is not None
     ]
     begins += ["--resume"] if given.get("resume") else []
