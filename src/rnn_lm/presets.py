@@ -92,8 +92,8 @@ def _start_values(kind: type[Any], arguments: Sequence[str], file: FileSettings 
     out = Path(value_given("--out", arguments) or said.get("out") or entries["out"].default)
     same_text = value_given("--corpus", arguments) is None and "corpus" not in said
     values = start_values(start, out if "--resume" in arguments else None, same_text=same_text)
-    if value_given("--tokens", arguments) is not None or "tokens" in said:
-        del values["subwords"]  # which not all have: it is the tokens that do not go with the model
+    if (value_given("--tokens", arguments) or said.get("tokens")) not in (None, values["tokens"]):
+        del values["subwords"]  # which not all tokens have: they are what does not go with the model
     return values
 
 

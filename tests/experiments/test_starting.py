@@ -197,3 +197,13 @@ def test_what_cannot_be_started_from_is_refused_before_any_work(given, said, cap
 
 def test_a_comparison_starts_from_no_model(capsys):
     assert "--start-from" in refused(capsys, "compare", "--start-from", "tied")
+
+
+@pytest.mark.usefixtures("house")
+def test_pieces_of_words_are_the_models(capsys):
+    pytest.importorskip("tokenizers")
+    rnn_lm.train("my.txt", out="pieces", tokens="bpe", subwords=262, **SMALL, **SHAPE, budget="2steps")
+    rnn_lm.train("other.txt", start_from="pieces", out="more", tokens="bpe", budget="2steps", **SMALL)
+    assert (Path("more") / "tokenizer.json").read_text() == (Path("pieces") / "tokenizer.json").read_text()
+    line = refused(capsys, "train", "--start-from", "pieces", "--tokens", "words", "--out", "refused", *FLAGS)
+    assert "--tokens words does not go with --start-from pieces, whose model has --tokens bpe" in line
