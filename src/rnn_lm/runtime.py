@@ -20,8 +20,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,6 +113,19 @@ class Runtime:
             torch.cuda.synchronize(self.device)
         elif self.device.type == "mps":
             torch.mps.synchronize()
+
+    def timed(self, work: Callable[[], Any]) -> float:
+        """How many seconds ``work`` takes; on a device once it has been done before.
+
+        A device loads its kernels as they are first asked for, which takes seconds and tells nothing of the next time.
+        """
+        if answers_late(self.device):
+            work()
+        self.finish_work()
+        started = time.monotonic()
+        work()
+        self.finish_work()
+        return time.monotonic() - started
 
     def columns(self, batch_size: int) -> slice:
         """The block of ``batch_size`` columns that this process reads; blocks differ by one column at most."""

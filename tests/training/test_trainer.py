@@ -267,8 +267,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    for module in ("callbacks", "trainer", "validation"):
-        monkeypatch.setattr(f"rnn_lm.training.{module}.time", clock)
+    for module in ("training.callbacks", "training.validation", "runtime"):
+        monkeypatch.setattr(f"rnn_lm.{module}.time", clock)
     return clock
 
 
@@ -312,6 +312,25 @@ def test_a_budget_in_seconds_is_planned_by_played_steps_where_steps_are_recorded
     position = trainer.run("tiny").position
     assert position.seconds == pytest.approx(20, rel=0.03)
     assert position.step == pytest.approx(40 + (20 - 4) / 0.01, rel=0.03)
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_a_first_validation_that_is_slow_does_not_end_a_run(tiny_data, clock, monkeypatch, cold):
+    """A device loads its kernels at first; or a timed part tells too much of the whole: later ones put it right."""
+    trainer, looks = make_trainer(tiny_data, budget="20s", softmax="exact", validations=4), []
+
+    def slow(*arguments):
+        looks.append(trainer.position.step)
+        clock.now += 0.02 if len(looks) > 1 else 4 if cold else 1
+        return valid_nll(*arguments)
+
+    monkeypatch.setattr("rnn_lm.training.validation.valid_nll", slow)
+    monkeypatch.setattr("rnn_lm.runtime.answers_late", lambda _: cold)
+    clock.drive(trainer, lambda _: 0.01)
+    position = trainer.run("tiny").position
+    assert position.seconds == pytest.approx(20, rel=0.03)
+    assert position.step == pytest.approx((20 - (4 if cold else 1)) / 0.01, rel=0.03)
+    assert len(looks) > 4
 
 
 @pytest.mark.parametrize("busy", [(0.0, 0.15), (0.4, 0.55), (0.75, 0.9)])

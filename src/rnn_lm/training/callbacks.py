@@ -87,7 +87,7 @@ class Planning(Callback):
         clock: knows what steps cost.
         config: the budget.
         exact_step: seconds of a step with the exact softmax, measured where it is asked for.
-        validation: seconds of a validation, measured where it is asked for.
+        validation: seconds of a validation, measured where it is asked for before there has been one.
         planned: told when the first plan is made.
     """
 
@@ -130,9 +130,12 @@ class Planning(Callback):
             exact = self.exact_step() if config.softmax == "sampled" else per_step
             self.costs = self.loop.runtime.from_first(Costs(per_step, exact, self.validation()))
         # What the exact step and a validation cost was timed once; both are as much slower as a step has become, unless
-        # it has become quicker by having been recorded.
+        # it has become quicker by having been recorded. Once there has been a validation, it tells what others cost.
         slower = 1.0 if records else per_step / self.costs.sampled_step
-        costs = Costs(per_step, self.costs.exact_step * slower, self.costs.validation * slower)
+        validation = self.costs.validation * slower
+        if position.best_step:
+            validation = self.loop.runtime.from_first(self.validation())
+        costs = Costs(per_step, self.costs.exact_step * slower, validation)
         done = (position.step, position.seconds, self.loop.progress_share)
         position.total_steps = steps_for_time(config, costs, *done)
         self.planned_at, self.clock.step_seconds = position.seconds, []

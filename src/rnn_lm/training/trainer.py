@@ -6,7 +6,6 @@ objective (``next_token.py``), clock, plan, log and display (``callbacks.py``), 
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -206,16 +205,16 @@ class Trainer(TrainingLoop[NeuralLanguageModel, TextBatch]):
 
     def _seconds_of_exact_step(self) -> float:
         """Time one step's forward and backward with the exact softmax, leaving no trace in the run."""
-        self.runtime.finish_work()
-        started = time.monotonic()
         segment = self.stream[0].part(self.next_token.columns, self.runtime.device)
-        with self.runtime.autocast():
-            output_tbd, _ = self.model.encode(segment.input_tb, self.next_token.initial_state(self.model))
-            loss = self.next_token.nll(self.model, "exact", output_tbd, segment, self.random)
-        loss.backward()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.runtime.finish_work()
-        return time.monotonic() - started
+
+        def step() -> None:
+            with self.runtime.autocast():
+                output_tbd, _ = self.model.encode(segment.input_tb, self.next_token.initial_state(self.model))
+                loss = self.next_token.nll(self.model, "exact", output_tbd, segment, self.random)
+            loss.backward()
+            self.optimizer.zero_grad(set_to_none=True)
+
+        return self.runtime.timed(step)
 
     def _say_again(self, path: Path) -> None:
         found = read_json(path)

@@ -13,6 +13,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from rnn_lm.checkpoint import BEST, model_tensors, write_checkpoint
+from rnn_lm.layers.asking import answers_late
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.runtime import Runtime
 from rnn_lm.stream import EncodedText
@@ -35,8 +36,8 @@ OnValidation: TypeAlias = Callable[[ValidationRecord], None]
 
 COLUMNS = 16
 """Stretches of the valid text that a validation reads side by side."""
-ROWS = 64
-"""Rows of them scored at a time."""
+ROWS, DEVICE_ROWS = 64, 512
+"""Rows of them scored at a time: on the CPU, and on a device, to which every call costs some hundred small kernels."""
 
 
 @torch.no_grad()
@@ -49,11 +50,17 @@ def valid_nll(model: LanguageModel, text: EncodedText, tokens: int, runtime: Run
     input_tb, target_tb = validation_columns(text, tokens)
     count, own = target_tb.numel(), runtime.share(input_tb.shape[1])
     state, total = model.initial_state(own.stop - own.start), 0.0
-    for inputs, targets in zip(input_tb[:, own].split(ROWS), target_tb[:, own].split(ROWS), strict=True):
+    rows = rows_at_once(runtime)
+    for inputs, targets in zip(input_tb[:, own].split(rows), target_tb[:, own].split(rows), strict=True):
         nll_tb, state = model.score(inputs.to(model.device), targets.to(model.device), state)
         # On the CPU, since not every accelerator has float64.
         total += float(nll_tb.cpu().sum(dtype=torch.float64))
     return runtime.totals(total)[0] / count
+
+
+def rows_at_once(runtime: Runtime) -> int:
+    """How many rows of a validation are scored in one call."""
+    return DEVICE_ROWS if answers_late(runtime.device) else ROWS
 
 
 def validation_columns(text: EncodedText, tokens: int) -> tuple[Int[Tensor, "T B"], Int[Tensor, "T B"]]:
@@ -99,6 +106,7 @@ class Validating(Callback):
         self.loop, self.text, self.average, self.log, self.folder = loop, text, average, log, folder
         self.best, self.told = best, told
         self.just_now = False
+        self._took: float | None = None
 
     def must_read(self) -> bool:
         """Whether a validation is due."""
@@ -112,6 +120,7 @@ class Validating(Callback):
         self.just_now = record.step == loop.position.step and self.must_read()
         if not self.just_now:
             return
+        started = time.monotonic()
         with self.average.applied():
             found_nll = valid_nll(loop.model, self.text, config.valid_tokens, loop.runtime)
             if not found_nll <= LARGEST_NLL:  # or not a number
@@ -123,6 +132,7 @@ class Validating(Callback):
             position.take_train_nll(), found_nll,
         )  # fmt: skip
         self.log.add(validation)
+        self._took = time.monotonic() - started
         # Only the first process's log reaches back before a resumption.
         wanted = should_average(config, [one.valid_nll for one in self.log.validations])
         if loop.runtime.from_first(wanted) and not self.average.started:
@@ -130,13 +140,14 @@ class Validating(Callback):
         self.told(validation)
 
     def seconds(self) -> float:
-        """Time a validation, leaving no trace in the run."""
-        self.loop.runtime.finish_work()
-        started = time.monotonic()
+        """How long the last validation took; before the first, time a part of one, leaving no trace in the run."""
+        if self._took is not None:
+            return self._took
+        runtime = self.loop.runtime
         tokens = min(self.loop.config.valid_tokens, len(self.text))
-        timed = min(tokens, COLUMNS * ROWS)
-        valid_nll(self.loop.model, self.text, timed, self.loop.runtime)
-        return (time.monotonic() - started) * tokens / timed
+        timed = min(tokens, COLUMNS * rows_at_once(runtime))
+        self._took = runtime.timed(lambda: valid_nll(self.loop.model, self.text, timed, runtime)) * tokens / timed
+        return self._took
 
     def _note(self, nll: float) -> None:
         position = self.loop.position
