@@ -84,11 +84,28 @@ def gpu_speeds(path: Path) -> str:
     return "\n".join([*lines, "", f"{found['device']}, torch {found['torch']}, {found['date']}."])
 
 
+def adapted(path: Path) -> str:
+    """The table of what ``rnn-lm evaluate --adapt-results`` has written of one model."""
+    (model,) = json.loads(path.read_text())["models"]
+    lines = [
+        "| policy `stream` | test perplexity | 95% interval | ratio to static |",
+        "| --- | ---: | ---: | ---: |",
+        "| static | {perplexity:.2f} | {low:.2f} to {high:.2f} | |".format(**model["static"]),
+    ]
+    for row in model["adapted"]:
+        ratio = "{ratio:.3f} [{ratio_low:.3f}, {ratio_high:.3f}]".format(**row)
+        lines.append("| {label} | {perplexity:.2f} | {low:.2f} to {high:.2f} |".format(**row) + f" {ratio} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fill in docs/devices.md.")
     parser.add_argument("--data-dir", help="folder with Penn Treebank; without it the transcript stays")
     parser.add_argument("--speeds", type=Path, help="what benchmarks/processes.py has written")
     parser.add_argument("--gpu", type=Path, help="what benchmarks/device.py has written")
+    parser.add_argument(
+        "--adapted", type=Path, help="what evaluate --adapt-results has written of the GPU model"
+    )
     arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     if arguments.data_dir:
@@ -97,6 +114,8 @@ def main() -> None:
         page = put(page, "processes", speeds(arguments.speeds))
     if arguments.gpu:
         page = put(page, "gpu", gpu_speeds(arguments.gpu))
+    if arguments.adapted:
+        page = put(page, "adapted", adapted(arguments.adapted))
     write_atomically(PAGE, page)
 
 
