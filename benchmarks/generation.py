@@ -46,6 +46,10 @@ OURS = {
 CASES = ("ONNX Runtime, float32", "ONNX Runtime, int8", *OURS)
 
 
+REST = 0.1
+"""Seconds before each: threads of the case before, which wait for more work, have gone to sleep by then."""
+
+
 def model_of(size: int) -> RecurrentLanguageModel:
     """Two layers of ``size``, whose words are as frequent as those of a text."""
     config = ModelConfig(cell="lstm", hidden_size=size, layers=2)
@@ -108,6 +112,7 @@ def measured(pipe: Any, size: int, threads: int, turns: int) -> None:
     processor: dict[str, list[float]] = {name: [] for name in cases}
     for turn in range(turns + 2):
         for name, run in cases.items():
+            time.sleep(REST)
             started, worked = time.perf_counter(), time.process_time()
             run()
             if turn > 1:

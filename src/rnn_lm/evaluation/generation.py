@@ -175,11 +175,7 @@ class _StepWriter:
 
 
 class _Int8Writer:
-    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``; layers as ``config`` has them.
-
-    In one thread: there is too little of a word for two to share, and each that waits for the other waits long where
-    there is other work.
-    """
+    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``; layers as ``config`` has them."""
 
     def __init__(
         self, model: NeuralLanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
@@ -189,23 +185,10 @@ class _Int8Writer:
         self._draw = Int8Draw(decoder, config, random)
 
     def read(self, token: int) -> None:
-        with _one_thread():
-            self._reader.read(token)
+        self._reader.read(token)
 
     def follow(self, token: int) -> int | None:
-        with _one_thread():
-            return self._draw.draw(self._reader.read(token))
-
-
-class _one_thread:
-    """While the block runs torch computes in one thread; half a microsecond."""
-
-    def __enter__(self) -> None:
-        self._before = torch.get_num_threads()
-        torch.set_num_threads(1)
-
-    def __exit__(self, *raised: object) -> None:
-        torch.set_num_threads(self._before)
+        return self._draw.draw(self._reader.read(token))
 
 
 def _as_it_is(model: LanguageModel) -> AbstractContextManager[None]:  # noqa: ARG001
