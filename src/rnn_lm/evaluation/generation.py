@@ -175,7 +175,7 @@ class _StepWriter:
 
 
 class _Int8Writer:
-    """Writes with a decoder in 8 bits, the same distribution: see ``int8_drawing.py``; layers as ``config`` has them."""
+    """Writes with a decoder in 8 bits, the same distribution: ``int8_drawing.py``; layers as ``config`` has them."""
 
     def __init__(
         self, model: NeuralLanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
