@@ -193,8 +193,13 @@ class SegmentStream:
             stop: one past its last row.
             offsets_b: where in each column the first row reads, below its length; default: at the column's start.
         """
+        stop = min(stop, self._rows)
         column_b = torch.arange(self.batch_size) * self._rows
-        row_t1 = torch.arange(start, min(stop, self._rows)).unsqueeze(1)
+        row_t1 = torch.arange(start, stop).unsqueeze(1)
+        if stop - 1 + (self.batch_size - 1) * self._rows < len(self._text):  # every column reaches so far
+            moved_t1 = row_t1 if offsets_b is None else (row_t1 + offsets_b) % self.lengths_b
+            position_tb = moved_t1 + column_b
+            return Segment(self._text.before(position_tb), self._text.at(position_tb), position_tb.numel())
         position_tb = row_t1 + column_b
         padding_tb = position_tb >= len(self._text)
         if offsets_b is not None:

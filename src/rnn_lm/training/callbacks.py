@@ -102,13 +102,14 @@ class Planning(Callback):
     ) -> None:
         self.loop, self.clock, self.config = loop, clock, config
         self.exact_step, self.validation, self.planned = exact_step, validation, planned
+        self.budget = Budget.parse(config.budget)
         self.planned_at = loop.position.seconds
         self.costs: Costs | None = None
         self.timed_steps, self.timed_seconds = 0, 0.0
 
     def after_step(self, record: StepRecord) -> None:
         position, config = self.loop.position, self.config
-        budget = Budget.parse(config.budget)
+        budget = self.budget
         if budget.unit != "seconds" or position.step < CALIBRATION_STEPS or record.step < position.step:
             return
         first, records = position.total_steps is None, self.loop.runtime.records
