@@ -12,7 +12,7 @@ LSTM = Path(__file__).parent / "golden" / "run-0.1" / "lstm"
 """A trained model."""
 
 ALWAYS = {
-    "compare": "seeds models parts",
+    "compare": "seeds models parts workers",
     # data_dir and subwords are refused by the corpora and by their own class.
     "corpus": "corpus data_dir tokens subwords lowercase normalize min_count max_vocabulary",
     "ngram": "boundary arpa from_arpa",

@@ -227,7 +227,9 @@ def compare(
         out: folder for everything: report.html, results.json and a folder per model; default: runs/compare.
         resume: go on with the comparison in ``out`` (or start it, if there is none).
         config, progress: see ``train``.
-        settings: the other flags of ``rnn-lm compare`` with ``_`` for ``-``: ``seeds``, and all of ``train``.
+        settings: the other flags of ``rnn-lm compare`` with ``_`` for ``-``: ``seeds``, ``workers``, and all of
+            ``train``. With several workers a script needs ``if __name__ == "__main__":`` around the call, and what it
+            has registered itself they do not find: that is then an entry point of a package.
 
     Raises:
         SettingError, MissingFileError, UserError, KeyboardInterrupt: see ``train``.
@@ -237,11 +239,13 @@ def compare(
     given = given_by(corpus, out, resume, {**named, **settings})
     options = options_from(compare_command.Options, given, config)
     told, comparison = progress_for(progress), compare_command.settings_of(options)
-    check_compare(comparison, options.out, resume=options.resume)
+    check_compare(comparison, options.out, resume=options.resume, workers=options.workers)
     runtime = start_runtime(options.runtime)
     begun = partial(keep_settings, options.out, options)
     call = f"rnn_lm.compare({', '.join(f'{name}={value!r}' for name, value in given.items())})"
-    results = run_comparison(comparison, options.out, told, runtime, begun=begun, resume=options.resume, call=call)
+    results = run_comparison(
+        comparison, options.out, told, runtime, begun=begun, resume=options.resume, workers=options.workers, call=call
+    )
     return Comparison(results, options.out, told)
 
 

@@ -18,6 +18,7 @@ from rnn_lm.experiments.claims import BLOCKS, compare_claims
 from rnn_lm.experiments.members import CompareSettings, Member, make_neural, make_ngrams
 from rnn_lm.experiments.parts import PartContext, run_parts
 from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS
+from rnn_lm.experiments.side_by_side import make_side_by_side
 from rnn_lm.experiments.vectors import input_vectors
 from rnn_lm.labels import label_of, labels_of
 from rnn_lm.models.families import BASELINE
@@ -40,7 +41,13 @@ Matches = Mapping[Policy, Int[np.ndarray, "N"]]
 
 
 def run_compare(
-    settings: CompareSettings, folder: Path, progress: Progress, runtime: Runtime | None = None, *, resume: bool
+    settings: CompareSettings,
+    folder: Path,
+    progress: Progress,
+    runtime: Runtime | None = None,
+    *,
+    resume: bool,
+    workers: int = 1,
 ) -> Compared:
     """Train, score and test everything; returns the parts of results.json that this job makes.
 
@@ -50,6 +57,8 @@ def run_compare(
         progress: told of everything.
         runtime: where the recurrent models are trained, and probes and gradients computed; default: the CPU.
         resume: finished models are read back, an unfinished one is gone on with.
+        workers: how many recurrent models are trained and scored at a time, each in a process; more than one on the
+            CPU alone.
     """
     prepared = prepare(settings.corpus, progress, folder)
     if (folder / MANIFEST).exists():
@@ -57,7 +66,11 @@ def run_compare(
     prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
-    members = make_neural(settings, folder, prepared, vectors, progress, runtime, resume=resume)
+    specs = settings.specs(len(prepared.vocabulary), vectors)
+    made = make_side_by_side(
+        settings, specs, len(prepared.vocabulary), folder, progress, runtime, workers, resume=resume
+    )
+    members = make_neural(settings, folder, prepared, vectors, progress, runtime, resume=resume, made=made)
     if BASELINE in settings.models:
         members.insert(0, ngrams.member)
     test_ids_n = prepared.texts["test"].ids_n

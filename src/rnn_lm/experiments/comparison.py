@@ -13,6 +13,7 @@ from rnn_lm.experiments.members import CompareSettings
 from rnn_lm.experiments.model_runs import matched_to
 from rnn_lm.experiments.parts import check_parts
 from rnn_lm.experiments.provenance import provenance
+from rnn_lm.experiments.side_by_side import require_readable_again
 from rnn_lm.files import write_json
 from rnn_lm.models.families import family_of
 from rnn_lm.progress import Progress
@@ -26,12 +27,12 @@ RESULTS = "results.json"
 REPORT = "report.html"
 
 
-def check_compare(settings: CompareSettings, folder: Path, *, resume: bool) -> None:
+def check_compare(settings: CompareSettings, folder: Path, *, resume: bool, workers: int = 1) -> None:
     """Find out, before any work, what can be known to be wrong.
 
     Raises:
         UserError: the folder holds a run that is not to be resumed; a part or cell is unknown; a model fits into no
-            memory; or there are no such vectors.
+            memory; there are no such vectors; or ``workers`` cannot all read the corpus.
     """
     require_run_folder(folder, resume=resume)
     check_parts(settings.parts, settings.suites)
@@ -40,6 +41,8 @@ def check_compare(settings: CompareSettings, folder: Path, *, resume: bool) -> N
         family_of(name).count(1, size, matched_to(name, settings.model, 1, size))
     require_model_fits(1, settings.embedding.embedding_size, settings.model, settings.training)
     require_source(settings.embedding)
+    if workers > 1:
+        require_readable_again(settings.corpus)
 
 
 def run_comparison(
@@ -49,6 +52,7 @@ def run_comparison(
     runtime: Runtime,
     *,
     resume: bool,
+    workers: int = 1,
     begun: Callable[[], None] | None = None,
     call: str | None = None,
 ) -> Results:
@@ -60,6 +64,7 @@ def run_comparison(
         progress: told of everything.
         runtime: where the recurrent models are trained.
         resume: finished models are read back, an unfinished one is gone on with.
+        workers: see ``run_compare``; on a device models are trained one after the other, and a line says so.
         begun: called as soon as the folder is a run's.
         call: what started it, for whoever reads the results; default: this process's command line.
 
@@ -70,14 +75,17 @@ def run_comparison(
     start_run(folder, "compare", settings, resume)
     if begun is not None:
         begun()
-    found = run_compare(settings, folder, progress, runtime, resume=resume)
+    if workers > 1 and runtime.device.type != "cpu":
+        progress.say(f"note        --workers is for the CPU: on {runtime.device} one model is trained after the other")
+        workers = 1
+    found = run_compare(settings, folder, progress, runtime, resume=resume, workers=workers)
     made = provenance(time.monotonic() - started, call)
     results: Results = {
         "format": FORMAT,
         "version": VERSION,
         "config": to_json(settings),
         **found,
-        "made": {**made, "device": str(runtime.device), "precision": runtime.precision},
+        "made": {**made, "device": str(runtime.device), "precision": runtime.precision, "workers": workers},
     }
     write_json(folder / RESULTS, results)
     write_report(results, folder / REPORT)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from rnn_lm.config import CorpusConfig, EmbeddingConfig, GenerationConfig, ModelConfig, NgramConfig, TrainingConfig
 from rnn_lm.evaluation.perplexity import Policy, TokenScores
@@ -27,12 +27,15 @@ from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.probes.config import SMALL
-from rnn_lm.progress import Progress, duration
+from rnn_lm.progress import Progress, SilentProgress, duration
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingResult
 
 RANDOM = "-random"
 """Ends the name of a model whose input vectors start at random while the others' come from word2vec."""
+
+Made: TypeAlias = tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]
+"""A neural model of one seed, and what is known of it."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +171,7 @@ def make_ngrams(
     model = models["sentence"]
     made = {"order": settings.ngram.order, "smoothing": "interpolated modified Kneser-Ney"}
     member = Member("ngram", "ngram", model.parameters_count, made, [0], [model], [scores], [], seconds)
-    _say(member, progress)
+    progress.say(f"  {member.name}: {_figures(member)}")
     return Ngrams(models, member)
 
 
@@ -181,23 +184,39 @@ def make_neural(
     runtime: Runtime | None = None,
     *,
     resume: bool,
+    made: Collection[int] = (),
 ) -> list[Member]:
-    """Train and score every neural model of the comparison, in the order of ``CompareSettings.specs``."""
-    specs = settings.specs(len(prepared.vocabulary), vectors)
-    made: dict[str, list[tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]]] = {}
-    for number, spec in enumerate(specs, start=1):
-        progress.say(f"[{number}/{len(specs)}] {_described(spec, len(prepared.vocabulary))}")
-        own = member_folder(folder, spec.name, seed=spec.training.seed)
-        trained = train_recurrent(own, spec, prepared, progress, runtime=runtime, resume=resume)
-        scores = score_model(own, trained.model, prepared, progress, POLICIES)
-        made.setdefault(spec.name, []).append((spec, trained.model, trained.result, scores))
-        _say(_member(made[spec.name][-1:], len(prepared.vocabulary)), progress)
-    return [_member(seeds, len(prepared.vocabulary)) for seeds in made.values()]
+    """Train and score every neural model of the comparison, in the order of ``CompareSettings.specs``.
+
+    Those whose numbers, from 0, are in ``made`` have just been made by other processes: they are read back, silently.
+    """
+    specs, size = settings.specs(len(prepared.vocabulary), vectors), len(prepared.vocabulary)
+    seeds: dict[str, list[Made]] = {}
+    for number, spec in enumerate(specs):
+        told = SilentProgress() if number in made else progress
+        told.say(f"[{number + 1}/{len(specs)}] {described(spec, size)}")
+        one = make_one(spec, folder, prepared, told, runtime, resume=resume or number in made)
+        seeds.setdefault(spec.name, []).append(one)
+        told.say(f"  {spec.name}: {found(one, size)}")
+    return [_member(one, size) for one in seeds.values()]
 
 
-def _member(
-    seeds: list[tuple[RecurrentSpec, NeuralLanguageModel, TrainingResult, Scores]], vocabulary_size: int
-) -> Member:
+def make_one(
+    spec: RecurrentSpec,
+    folder: Path,
+    prepared: PreparedCorpus,
+    progress: Progress,
+    runtime: Runtime | None = None,
+    *,
+    resume: bool,
+) -> Made:
+    """Train and score one model of the comparison in ``folder``."""
+    own = member_folder(folder, spec.name, seed=spec.training.seed)
+    trained = train_recurrent(own, spec, prepared, progress, runtime=runtime, resume=resume)
+    return spec, trained.model, trained.result, score_model(own, trained.model, prepared, progress, POLICIES)
+
+
+def _member(seeds: list[Made], vocabulary_size: int) -> Member:
     specs, models, results, scores = zip(*seeds, strict=True)
     spec: RecurrentSpec = specs[0]
     settings = {
@@ -230,13 +249,19 @@ def _parameters(spec: RecurrentSpec, vocabulary_size: int) -> int:
     return family_of(spec.model.cell).count(vocabulary_size, spec.embedding_size, spec.model)
 
 
-def _described(spec: RecurrentSpec, vocabulary_size: int) -> str:
+def described(spec: RecurrentSpec, vocabulary_size: int) -> str:
+    """What is about to be made, for a line."""
     return (
         f"{spec.name}, seed {spec.training.seed}: {spec.model.layers} x {spec.model.hidden_size} units, "
         f"{_parameters(spec, vocabulary_size):,} parameters, {spec.embedding.embedding} input, {spec.training.budget}"
     )
 
 
-def _say(member: Member, progress: Progress) -> None:
+def found(one: Made, vocabulary_size: int) -> str:
+    """What a model has come to, for a line."""
+    return _figures(_member([one], vocabulary_size))
+
+
+def _figures(member: Member) -> str:
     shown = ", ".join(f"{policy} {member.test_scores(policy)[0].total.perplexity:.2f}" for policy in POLICIES)
-    progress.say(f"  {member.name}: test perplexity {shown}; trained in {duration(member.seconds)}")
+    return f"test perplexity {shown}; trained in {duration(member.seconds)}"

@@ -41,6 +41,7 @@ class Made(TypedDict):
     seconds: float
     device: NotRequired[str]
     precision: NotRequired[str]
+    workers: NotRequired[int]
 
 
 class EmbeddingResult(TypedDict):

@@ -59,7 +59,7 @@ def again(results: Results) -> Section | None:
     facts = {
         "Made on": made["date"],
         "Versions": f"rnn_lm {made['rnn_lm']}, PyTorch {made['torch']}, Python {made['python']}",
-        "Platform": f"{made['platform']}, {made['threads']} threads",
+        "Platform": f"{made['platform']}, {made['threads']} threads{_shared(made.get('workers', 1))}",
         "Took": numbers.duration(made["seconds"]),
         "Seeds": "; ".join(f"{m['label']} {', '.join(map(str, m['seeds']))}" for m in results["models"] if m["seeds"]),
     }
@@ -75,6 +75,10 @@ def again(results: Results) -> Section | None:
             Download(results),
         ),
     )
+
+
+def _shared(workers: int) -> str:
+    return f", shared by {workers} models at a time" if workers > 1 else ""
 
 
 def _json(value: object) -> str:

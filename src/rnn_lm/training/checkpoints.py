@@ -98,17 +98,17 @@ class Checkpoint:
         self._require_same(path, facts["training"])
         if not loop.runtime.decided and facts.get("precision") in get_args(Precision):
             loop.runtime = loop.runtime.in_precision(facts["precision"])
-        for what, count in self._machine().items():
-            if facts.get(what, count) != count:
-                progress.say(
-                    f"note        {path}: written with {facts[what]} {what}, goes on with {count}; numbers are "
-                    "rounded otherwise, so the weights will differ in their last bits from an unbroken run's"
-                )
         restore_model(loop.model, tensors, path)
         restore_optimizer(loop.optimizer, tensors, path)
         self.average.restore(tensors, path)
         loop.state = self._restored_state(tensors, path)
         loop.position = Position.from_json(facts["position"], str(path))
+        for what, count in self._machine().items():
+            if facts.get(what, count) != count and not loop.done:
+                progress.say(
+                    f"note        {path}: written with {facts[what]} {what}, goes on with {count}; numbers are "
+                    "rounded otherwise, so the weights will differ in their last bits from an unbroken run's"
+                )
         here = _kinds(loop.random)
         if (there := facts.get("generators", here)) == here:
             for purpose, source in loop.random.items():
