@@ -414,12 +414,20 @@ def test_validation_columns_are_spread_over_the_text():
 
 
 def test_going_on_with_another_number_of_threads_is_said(tiny_data, tmp_path, monkeypatch):
-    make_trainer(tiny_data, tmp_path).run("tiny")
+    stopped = make_trainer(tiny_data, tmp_path)
+    interrupt_after(stopped, 12)
+    with pytest.raises(TrainingInterrupted):
+        stopped.run("tiny")
     said: list[str] = []
     monkeypatch.setattr(SilentProgress, "say", lambda _, line: said.append(line))
     make_trainer(tiny_data, tmp_path).log.close()
     assert not said
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
-    make_trainer(tiny_data, tmp_path).log.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "get_num_threads", lambda: 77)
+        make_trainer(tiny_data, tmp_path).log.close()
     assert len(said) == 1
     assert "goes on with 77" in said[0]
+    make_trainer(tiny_data, tmp_path).run("tiny")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
+    make_trainer(tiny_data, tmp_path).log.close()
+    assert len(said) == 1  # a finished run does not go on

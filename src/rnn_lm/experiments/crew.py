@@ -251,9 +251,13 @@ def _hear_the_first_process_alone() -> None:
     os.environ[WATCHED] = "1"
     if hasattr(os, "setsid"):
         os.setsid()  # Ctrl-C in the terminal reaches the first process alone
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGINT, _end_anyway)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # batch systems send it to all, and a second wish stops at once
     threading.Thread(target=_stop_with_parent, daemon=True).start()
+
+
+def _end_anyway(*_: object) -> None:
+    """A wish to stop that comes when the work is over already."""
 
 
 def _stop_with_parent() -> None:
