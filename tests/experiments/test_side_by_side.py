@@ -31,7 +31,7 @@ from rnn_lm.runtime import Runtime
 
 SIZES = """
     --tokens whitespace --embedding-size 8 --hidden-size 8 --batch-size 4
-    --bptt-length 6 --validations 1 --softmax-samples 20 --models rnn gru lstm --device cpu --parts
+    --bptt-length 6 --length 5 --validations 1 --softmax-samples 20 --models rnn gru lstm --device cpu --parts
 """
 
 

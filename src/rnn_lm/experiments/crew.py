@@ -161,11 +161,13 @@ class _Overseer:
         worker.process.join()
         if worker.job is not None:
             code = worker.process.exitcode or 0
-            how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+            how = f"ended with exit code {code} (a script needs if __name__ == '__main__': around the call)"
+            if code < 0:
+                how = f"was ended by {signal.Signals(-code).name}, for want of memory perhaps"
             self._end(
                 WorkerLost(
-                    f"the process that worked on {self._name(worker)} {how}, for want of memory perhaps; the others "
-                    "were stopped. What was trained is kept: the same command with --resume goes on from there, with "
+                    f"the process that worked on {self._name(worker)} {how}; the others were "
+                    "stopped. What was trained is kept: the same command with --resume goes on from there, with "
                     "any number of --workers"
                 )
             )
@@ -275,7 +277,7 @@ def _last_word(connection: Connection, message: tuple[str, Any]) -> None:
 def _as_sent(error: Exception) -> Exception:
     """``error`` with its traceback as a note, which would else be lost on the way; another where it cannot be sent."""
     try:
-        told: Exception = ForkingPickler.loads(ForkingPickler.dumps(error))
+        told: Exception = ForkingPickler.loads(ForkingPickler.dumps(error))  # pyright: ignore[reportAttributeAccessIssue]
     except Exception:
         told = RuntimeError(f"{type(error).__name__}: {error}")
     told.add_note(f"in a worker:\n{''.join(traceback.format_exception(error))}")
