@@ -51,8 +51,8 @@ class Options:
     """Go on with the comparison in --out (or start it, if there is none)."""
     workers: int = 1
     """Recurrent models trained and scored at a time, a process each with its share of the threads; on the CPU alone.
-    With bfloat16 (--precision) two with a thread each are sooner done than one after the other with two, in float32
-    hardly. A --budget of time is each model's own, with fewer threads."""
+    Sooner done where a step gains little by more threads: LSTMs in bfloat16 (--precision), or models that are small; in
+    float32 hardly. A --budget of time is each model's own, with fewer threads."""
     seeds: int = 1
     """Train each neural model this many times, from --seed on; intervals then cover seeds as well as sentences."""
     models: tuple[str, ...] = ("ngram", "rnn", "gru", "lstm")

@@ -1,8 +1,8 @@
 """The recurrent models of a comparison, several at a time: a process and its share of the threads for each.
 
-Where products are in bfloat16, a step hardly gains by a second thread, and two models side by side are done much sooner
-(``docs/performance.md``). What they come to is what one process with as many threads would have made, to the bit; the
-first process reads it back from their folders, as it does when a comparison is resumed.
+Where a step gains little by a second thread, as an LSTM's with products in bfloat16, two models side by side are done
+sooner (``docs/performance.md``). What they come to is what one process with as many threads would have made, to the
+bit; the first process reads it back from their folders, as it does when a comparison is resumed.
 """
 
 from __future__ import annotations
