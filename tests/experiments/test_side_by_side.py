@@ -139,8 +139,12 @@ def test_a_model_that_diverges_ends_the_command_in_one_line(corpus, tmp_path, ca
     wild = ["--optimizer", "sgd", "--clip", "none", "--rnn-learning-rate", "9999"]
     assert main(["compare", *flags, *wild, "--workers", "2"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "rnn-seed1" in line or "became" in line
-    assert (tmp_path / "out" / "gru-seed1" / "last.safetensors").exists()
+    assert " became " in line
+    assert list((tmp_path / "out").glob("*-seed1/diverged.json"))
+    assert not (tmp_path / "out" / "results.json").exists()
+    assert main(["compare", *flags, *wild, "--workers", "2", "--resume"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "this run has diverged" in line
 
 
 @pytest.mark.parametrize(
