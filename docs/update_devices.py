@@ -103,9 +103,7 @@ def main() -> None:
     parser.add_argument("--data-dir", help="folder with Penn Treebank; without it the transcript stays")
     parser.add_argument("--speeds", type=Path, help="what benchmarks/processes.py has written")
     parser.add_argument("--gpu", type=Path, help="what benchmarks/device.py has written")
-    parser.add_argument(
-        "--adapted", type=Path, help="what evaluate --adapt-results has written of the GPU model"
-    )
+    parser.add_argument("--adapted", type=Path, help="what evaluate --adapt-results has written of the GPU model")
     arguments = parser.parse_args()
     page = PAGE.read_text(encoding="utf-8")
     if arguments.data_dir:

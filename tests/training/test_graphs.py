@@ -42,7 +42,7 @@ class Rerun:
     def __init__(self, trainer: Trainer, refused: bool = False) -> None:
         self.trainer, self.refused, self.count = trainer, refused, 0
 
-    def record(self, work: Callable[[], Computed]) -> tuple[Again, Computed]:
+    def record(self, work: Callable[[], Any]) -> tuple[Again, Any]:
         if self.refused:
             raise RuntimeError("operation not permitted when stream is capturing\nand more")
         trainer = self.trainer
