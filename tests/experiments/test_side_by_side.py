@@ -77,6 +77,7 @@ class Noting(SilentProgress):
         self.lines.append(message)
 
 
+@pytest.mark.slow  # processes are started twice
 def test_several_at_a_time_come_to_what_one_after_the_other_do_also_resumed(corpus, tmp_path):
     """One model is there already when the workers are started."""
     options = parse_options(compare.Options, flags_for(corpus, "--embedding", "random", "--budget", "4steps"), "rnn-lm")
