@@ -7,7 +7,6 @@ Values are checked when a config is made, so a wrong flag is refused before any 
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
 import typing
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from rnn_lm.conditions import (
     reads,
 )
 from rnn_lm.errors import UserError, require, unknown_name
-from rnn_lm.limits import at_least, at_most, check_numbers, flag
+from rnn_lm.limits import at_least, at_most, check_numbers, cores_and_most_processes, flag
 from rnn_lm.schema import first_problem
 
 MOST_LAYERS = 1000
@@ -454,8 +453,7 @@ class RuntimeConfig(DeviceConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        cores = os.cpu_count() or 1
-        most = max(16, 2 * cores)
+        cores, most = cores_and_most_processes()
         require(self.processes >= 1, "--processes must be at least 1")
         require(self.processes <= most, f"--processes {self.processes}: at most {most} make sense on {cores} cores")
 

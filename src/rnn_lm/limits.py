@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,12 @@ LARGEST = 1e9
 """Of settings that are not whole: far beyond sense for each of them, and far below where float32 ends."""
 LARGEST_WHOLE = 2**63 - 1
 """Of whole numbers: what torch and numpy hold."""
+
+
+def cores_and_most_processes() -> tuple[int, int]:
+    """The cores of this machine, and how many processes at a time make sense on them."""
+    cores = os.cpu_count() or 1
+    return cores, max(16, 2 * cores)
 
 
 def flag(name: str) -> str:

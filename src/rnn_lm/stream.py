@@ -196,17 +196,14 @@ class SegmentStream:
         stop = min(stop, self._rows)
         column_b = torch.arange(self.batch_size) * self._rows
         row_t1 = torch.arange(start, stop).unsqueeze(1)
+        moved_tb = row_t1 if offsets_b is None else (row_t1 + offsets_b) % self.lengths_b.clamp_min(1)
+        position_tb = (moved_tb + column_b).clamp_max(len(self._text) - 1)
+        input_tb, target_tb = self._text.before(position_tb), self._text.at(position_tb)
         if stop - 1 + (self.batch_size - 1) * self._rows < len(self._text):  # every column reaches so far
-            moved_t1 = row_t1 if offsets_b is None else (row_t1 + offsets_b) % self.lengths_b
-            position_tb = moved_t1 + column_b
-            return Segment(self._text.before(position_tb), self._text.at(position_tb), position_tb.numel())
-        position_tb = row_t1 + column_b
-        padding_tb = position_tb >= len(self._text)
-        if offsets_b is not None:
-            position_tb = (row_t1 + offsets_b) % self.lengths_b.clamp_min(1) + column_b
-        position_tb = position_tb.clamp_max(len(self._text) - 1)
-        input_tb = self._text.before(position_tb).masked_fill(padding_tb, self._text.eos_id)
-        target_tb = self._text.at(position_tb).masked_fill(padding_tb, IGNORE)
+            return Segment(input_tb, target_tb, target_tb.numel())
+        padding_tb = row_t1 + column_b >= len(self._text)
+        input_tb = input_tb.masked_fill(padding_tb, self._text.eos_id)
+        target_tb = target_tb.masked_fill(padding_tb, IGNORE)
         return Segment(input_tb, target_tb, target_tb.numel() - int(padding_tb.sum()))
 
     def __iter__(self) -> Iterator[Segment]:

@@ -81,9 +81,11 @@ def read_adapting(
     device, nll_sum = model.device, 0.0
     reporter = (progress or SilentProgress()).task(name, float(len(text)))
     with evaluating(model), _following(model, dynamic) as adapt, reporter as task:
-        if dynamic is not None and recorder is None and device.type == "cuda":
+        if dynamic is None:
+            recorder = None
+        elif recorder is None and device.type == "cuda":
             recorder = CudaRecorder(device, {})
-        read = Played(_reader(model, adapt, temperature), recorder if dynamic else None)
+        read = Played(_reader(model, adapt, temperature), recorder)
         state = model.initial_state(1)
         for first in range(0, len(text), block):
             span = slice(first, min(first + block, len(text)))

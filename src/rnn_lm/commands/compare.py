@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +19,7 @@ from rnn_lm.config import (
     TrainingConfig,
 )
 from rnn_lm.errors import UserError
+from rnn_lm.limits import cores_and_most_processes
 from rnn_lm.probes.config import SMALL
 from rnn_lm.progress import TerminalProgress, duration
 
@@ -88,8 +88,7 @@ class Options:
             raise UserError("--rnn-learning-rate must be above 0, and at most 10,000")
         if self.runtime.processes > 1:
             raise UserError("--processes is for rnn-lm train; compare trains several models at a time with --workers")
-        cores = os.cpu_count() or 1
-        most = max(16, 2 * cores)
+        cores, most = cores_and_most_processes()
         if not 1 <= self.workers <= most:
             raise UserError(f"--workers must be 1 to {most} on {cores} cores")
         if self.workers > 1 and self.runtime.device not in ("auto", "cpu"):

@@ -70,7 +70,7 @@ def run_compare(
     made = make_side_by_side(
         settings, specs, len(prepared.vocabulary), folder, progress, runtime, workers, resume=resume
     )
-    members = make_neural(settings, folder, prepared, vectors, progress, runtime, resume=resume, made=made)
+    members = make_neural(specs, folder, prepared, progress, runtime, resume=resume, made=made)
     if BASELINE in settings.models:
         members.insert(0, ngrams.member)
     test_ids_n = prepared.texts["test"].ids_n

@@ -176,21 +176,20 @@ def make_ngrams(
 
 
 def make_neural(
-    settings: CompareSettings,
+    specs: Sequence[RecurrentSpec],
     folder: Path,
     prepared: PreparedCorpus,
-    vectors: InputVectors,
     progress: Progress,
     runtime: Runtime | None = None,
     *,
     resume: bool,
     made: Collection[int] = (),
 ) -> list[Member]:
-    """Train and score every neural model of the comparison, in the order of ``CompareSettings.specs``.
+    """Train and score every neural model of the comparison, in the order of ``specs``.
 
     Those whose numbers, from 0, are in ``made`` have just been made by other processes: they are read back, silently.
     """
-    specs, size = settings.specs(len(prepared.vocabulary), vectors), len(prepared.vocabulary)
+    size = len(prepared.vocabulary)
     seeds: dict[str, list[Made]] = {}
     for number, spec in enumerate(specs):
         told = SilentProgress() if number in made else progress

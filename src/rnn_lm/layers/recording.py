@@ -119,11 +119,6 @@ class Played:
         self._places: dict[tuple[torch.Size, ...], _Places | None] = {}
         self.refused: str | None = None
 
-    @property
-    def count(self) -> int:
-        """How many recordings there are."""
-        return sum(places is not None for places in self._places.values())
-
     def __call__(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Return what the function makes of ``given``."""
         if self._recorder is None:

@@ -64,7 +64,7 @@ def _corpus_of(run: Run) -> CorpusConfig:
 
 
 def decided_by(run: Run) -> dict[str, Any]:
-    """The same of a run that was read already."""
+    """What a run decides of the model and its words, by name of the setting."""
     source = run.folder / MANIFEST
     model = from_json(ModelConfig, run.config.get("model"), f"{source}: model")
     corpus = resolve(_corpus_of(run))
