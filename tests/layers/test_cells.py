@@ -61,6 +61,26 @@ def test_all_engines_agree_in_forward_state_and_gradients(name, seed, steps, bat
 
 
 @pytest.mark.parametrize("name", KERNELS)
+def test_under_autocast_fused_products_are_rounded_and_nothing_else_is(name):
+    """They are as far from those of float32 as the equations are, of which autocast rounds the factors of products."""
+    cell, parameters, input_tbe, state = random_case(name, 3, 12, 4, 20, 24)
+
+    def single(part: torch.Tensor) -> torch.Tensor:
+        return part.detach().float().mul(0.3).requires_grad_()
+
+    case = cell, CellParameters(*map(single, parameters)), single(input_tbe), tuple(map(single, state))
+
+    def of(run, rounded):
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            produced, gradients = outputs_and_gradients(run, *case)
+        return [part.detach().float() for part in (*produced, *gradients)]
+
+    for whole, fused, by_hand in zip(of(run_fused, False), of(run_fused, True), of(run_by_hand, True), strict=True):
+        error, expected = float((fused - whole).norm()), float((by_hand - whole).norm())
+        assert 0.8 * expected < error < 1.25 * expected
+
+
+@pytest.mark.parametrize("name", KERNELS)
 def test_hand_agrees_with_the_module_of_torch_nn(name):
     cell, parameters, input_tbe, state = random_case(name, 5, 8, 3, 4, 6)
     module = MODULES[name](4, 6).double()

@@ -10,6 +10,9 @@ Only ``h_{t-1} W_hh^T`` has to wait for the step before. All else is taken out o
 
 ``docs/theory/1-bptt.md`` derives the gradients; ``docs/performance.md`` has what this saves. The numbers are those of
 the cells written as equations, which the tests check to 1e-10 in float64.
+
+Under autocast the factors of every product are rounded to its 16 bits, and nothing else is: gates, states and sums are
+in float32.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.layers.cells.base import CellParameters, TorchCell
+from rnn_lm.layers.packing import product_dtype
 from rnn_lm.layers.state import State
 
 
@@ -38,18 +42,74 @@ class StepGradients(NamedTuple):
     state: State
 
 
+class StepProducts:
+    """The products with the recurrent matrix that each step waits for, into memory that is there.
+
+    Args:
+        weight_hh: the matrix (GH, H), in the digits that products are computed in.
+    """
+
+    def __init__(self, weight_hh: Tensor) -> None:
+        self.weight_hh, self.weight_t = weight_hh, weight_hh.t()
+
+    def add_projected(self, to_bg: Tensor, hidden_bh: Tensor) -> Tensor:
+        """Add ``W_hh h`` to ``to_bg``; returns it."""
+        return to_bg.addmm_(hidden_bh, self.weight_t)
+
+    def project(self, bias: Tensor, hidden_bh: Tensor, out_bg: Tensor) -> None:
+        """Write ``W_hh h + b`` to ``out_bg``."""
+        torch.addmm(bias, hidden_bh, self.weight_t, out=out_bg)
+
+    def add_back(self, to_bh: Tensor, grad_bg: Tensor) -> None:
+        """Add the gradient of the hidden state, ``W_hh^T`` times that of what it was projected to."""
+        to_bh.addmm_(grad_bg, self.weight_hh)
+
+    def back(self, grad_bg: Tensor, out_bh: Tensor) -> None:
+        """Write that gradient to ``out_bh``."""
+        torch.mm(grad_bg, self.weight_hh, out=out_bh)
+
+
+class RoundedStepProducts(StepProducts):
+    """The same of factors rounded to 16 bits, into float32."""
+
+    def __init__(self, weight_hh: Tensor, batch: int) -> None:
+        super().__init__(weight_hh)
+        rows, size = weight_hh.shape
+        self.projected_bg, self.grad_bg = weight_hh.new_empty(batch, rows), weight_hh.new_empty(batch, rows)
+        self.hidden_bh, self.back_bh = weight_hh.new_empty(batch, size), weight_hh.new_empty(batch, size)
+
+    def add_projected(self, to_bg: Tensor, hidden_bh: Tensor) -> Tensor:
+        return to_bg.add_(self._projected(hidden_bh))
+
+    def project(self, bias: Tensor, hidden_bh: Tensor, out_bg: Tensor) -> None:
+        torch.add(bias, self._projected(hidden_bh), out=out_bg)
+
+    def add_back(self, to_bh: Tensor, grad_bg: Tensor) -> None:
+        to_bh.add_(self._back(grad_bg))
+
+    def back(self, grad_bg: Tensor, out_bh: Tensor) -> None:
+        out_bh.copy_(self._back(grad_bg))
+
+    def _projected(self, hidden_bh: Tensor) -> Tensor:
+        return torch.mm(self.hidden_bh.copy_(hidden_bh), self.weight_t, out=self.projected_bg)
+
+    def _back(self, grad_bg: Tensor) -> Tensor:
+        return torch.mm(self.grad_bg.copy_(grad_bg), self.weight_hh, out=self.back_bh)
+
+
 class Recurrence(Protocol):
     """One cell's loop over time, forward and backward."""
 
     def forward(
-        self, projected_tbg: Tensor, state: State, weight_hh: Tensor, bias_hh: Tensor
+        self, projected_tbg: Tensor, state: State, products: StepProducts, bias_hh: Tensor
     ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
         """Run over time.
 
         Args:
             projected_tbg: ``W_ih x + b_ih`` (T, B, GH); used as scratch.
             state: at the start.
-            weight_hh, bias_hh: of the recurrent matrix.
+            products: with the recurrent matrix.
+            bias_hh: that is added to those.
 
         Returns:
             every hidden state, from the start's on (T + 1, B, H); the rest of the last state; what ``backward`` needs.
@@ -60,7 +120,7 @@ class Recurrence(Protocol):
         self,
         hidden_tbh: Tensor,
         saved: tuple[Tensor, ...],
-        weight_hh: Tensor,
+        products: StepProducts,
         grad_output_tbh: Tensor,
         grad_rest: State,
     ) -> StepGradients:
@@ -75,21 +135,20 @@ class ElmanRecurrence:
         self.kernel = kernel
 
     def forward(
-        self, projected_tbg: Tensor, state: State, weight_hh: Tensor, bias_hh: Tensor
+        self, projected_tbg: Tensor, state: State, products: StepProducts, bias_hh: Tensor
     ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
         hidden_tbh = _with_start(projected_tbg, state[0])
         activate = torch.tanh if self.kernel == "rnn_tanh" else _relu
-        weight_t = weight_hh.t()
         projected_tbg += bias_hh
         for before_bh, projected_bg, after_bh in zip(hidden_tbh, projected_tbg, hidden_tbh[1:], strict=False):
-            activate(projected_bg.addmm_(before_bh, weight_t), out=after_bh)
+            activate(products.add_projected(projected_bg, before_bh), out=after_bh)
         return hidden_tbh, (), ()
 
     def backward(
         self,
         hidden_tbh: Tensor,
         saved: tuple[Tensor, ...],  # noqa: ARG002 (the hidden states say it all)
-        weight_hh: Tensor,
+        products: StepProducts,
         grad_output_tbh: Tensor,
         grad_rest: State,  # noqa: ARG002
     ) -> StepGradients:
@@ -102,7 +161,7 @@ class ElmanRecurrence:
         flowing_bh = torch.zeros_like(hidden_tbh[0])
         for t in reversed(range(len(after_tbh))):
             torch.mul(flowing_bh.add_(grad_output_tbh[t]), slope_tbh[t], out=grad_tbh[t])
-            torch.mm(grad_tbh[t], weight_hh, out=flowing_bh)
+            products.back(grad_tbh[t], out_bh=flowing_bh)
         return StepGradients(grad_tbh, grad_tbh, (flowing_bh,))
 
 
@@ -110,16 +169,15 @@ class GRURecurrence:
     """Gates r, z, n as in ``gru.py``."""
 
     def forward(
-        self, projected_tbg: Tensor, state: State, weight_hh: Tensor, bias_hh: Tensor
+        self, projected_tbg: Tensor, state: State, products: StepProducts, bias_hh: Tensor
     ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
         hidden_tbh = _with_start(projected_tbg, state[0])
         size = hidden_tbh.shape[-1]
-        weight_t = weight_hh.t()
         recurrent_tbg = torch.empty_like(projected_tbg)
         for before_bh, gates_bg, recurrent_bg, after_bh in zip(
             hidden_tbh, projected_tbg, recurrent_tbg, hidden_tbh[1:], strict=False
         ):
-            torch.addmm(bias_hh, before_bh, weight_t, out=recurrent_bg)
+            products.project(bias_hh, before_bh, out_bg=recurrent_bg)
             reset_update_b2h = gates_bg[:, : 2 * size].add_(recurrent_bg[:, : 2 * size]).sigmoid_()
             reset_bh, update_bh = reset_update_b2h[:, :size], reset_update_b2h[:, size:]
             candidate_bh = gates_bg[:, 2 * size :].addcmul_(reset_bh, recurrent_bg[:, 2 * size :]).tanh_()
@@ -130,7 +188,7 @@ class GRURecurrence:
         self,
         hidden_tbh: Tensor,
         saved: tuple[Tensor, ...],
-        weight_hh: Tensor,
+        products: StepProducts,
         grad_output_tbh: Tensor,
         grad_rest: State,  # noqa: ARG002 (the state is the hidden state alone)
     ) -> StepGradients:
@@ -152,7 +210,7 @@ class GRURecurrence:
             flowing_bh, grad_bg = flowing_tbh[t], recurrent_tbg[t]
             grad_bg.view(-1, 3, size).mul_(flowing_bh.unsqueeze(1))
             before_bh = flowing_tbh[t - 1] if t else start_bh
-            before_bh.addcmul_(flowing_bh, update[t]).addmm_(grad_bg, weight_hh)
+            products.add_back(before_bh.addcmul_(flowing_bh, update[t]), grad_bg)
         input_tbg = recurrent_tbg.clone()
         torch.mul(flowing_tbh, slope_candidate, out=input_tbg[..., 2 * size :])
         return StepGradients(input_tbg, recurrent_tbg, (start_bh,))
@@ -162,15 +220,14 @@ class LSTMRecurrence:
     """Gates i, f, g, o as in ``lstm.py``."""
 
     def forward(
-        self, projected_tbg: Tensor, state: State, weight_hh: Tensor, bias_hh: Tensor
+        self, projected_tbg: Tensor, state: State, products: StepProducts, bias_hh: Tensor
     ) -> tuple[Tensor, State, tuple[Tensor, ...]]:
         hidden_tbh, cell_tbh = _with_start(projected_tbg, state[0]), _with_start(projected_tbg, state[1])
         tanh_cell_tbh = torch.empty_like(hidden_tbh[1:])
         size = hidden_tbh.shape[-1]
-        weight_t = weight_hh.t()
         projected_tbg += bias_hh
         for t, gates_bg in enumerate(projected_tbg):
-            gates_bg.addmm_(hidden_tbh[t], weight_t)
+            products.add_projected(gates_bg, hidden_tbh[t])
             i, f, g, o = gates_bg.chunk(4, dim=1)
             gates_bg[:, : 2 * size].sigmoid_()
             g.tanh_()
@@ -183,7 +240,7 @@ class LSTMRecurrence:
         self,
         hidden_tbh: Tensor,
         saved: tuple[Tensor, ...],
-        weight_hh: Tensor,
+        products: StepProducts,
         grad_output_tbh: Tensor,
         grad_rest: State,
     ) -> StepGradients:
@@ -207,7 +264,7 @@ class LSTMRecurrence:
             grad_bg[:, : 3 * size].view(-1, 3, size).mul_(cell_bh.unsqueeze(1))
             grad_bg[:, 3 * size :].mul_(hidden_bh)
             cell_bh.mul_(f[t])
-            torch.mm(grad_bg, weight_hh, out=hidden_bh)
+            products.back(grad_bg, out_bh=hidden_bh)
         return StepGradients(slopes_tbg, slopes_tbg, (hidden_bh, cell_bh))
 
 
@@ -227,6 +284,7 @@ class _Layer(torch.autograd.Function):
     def forward(
         ctx: Any,
         kernel: str,
+        digits: torch.dtype,
         input_tbe: Tensor,
         weight_ih: Tensor,
         weight_hh: Tensor,
@@ -235,9 +293,16 @@ class _Layer(torch.autograd.Function):
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         steps, batch, _ = input_tbe.shape
-        projected_tbg = torch.addmm(bias_ih, input_tbe.flatten(0, 1), weight_ih.t()).view(steps, batch, -1)
-        hidden_tbh, rest, saved = RECURRENCES[kernel].forward(projected_tbg, state, weight_hh, bias_hh)
-        ctx.kernel = kernel
+        ctx.kernel, ctx.rounded = kernel, digits != weight_hh.dtype
+        input_tbe, weight_ih, weight_hh = input_tbe.to(digits), weight_ih.to(digits), weight_hh.to(digits)
+        input_ne = input_tbe.flatten(0, 1)
+        if ctx.rounded:
+            projected_ng = bias_ih + input_ne @ weight_ih.t()
+        else:
+            projected_ng = torch.addmm(bias_ih, input_ne, weight_ih.t())
+        products = _step_products(weight_hh, batch, ctx.rounded)
+        recurrence = RECURRENCES[kernel]
+        hidden_tbh, rest, saved = recurrence.forward(projected_ng.view(steps, batch, -1), state, products, bias_hh)
         ctx.save_for_backward(input_tbe, weight_ih, weight_hh, hidden_tbh, *saved)
         return hidden_tbh[1:], *rest
 
@@ -246,15 +311,21 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         grad_output_tbh, *grad_rest = grad_outputs
         input_tbe, weight_ih, weight_hh, hidden_tbh, *saved = ctx.saved_tensors
-        found = RECURRENCES[ctx.kernel].backward(hidden_tbh, tuple(saved), weight_hh, grad_output_tbh, tuple(grad_rest))
+        digits, whole = weight_hh.dtype, hidden_tbh.dtype
+        products = _step_products(weight_hh, hidden_tbh.shape[1], ctx.rounded)
+        found = RECURRENCES[ctx.kernel].backward(hidden_tbh, tuple(saved), products, grad_output_tbh, tuple(grad_rest))
         input_ng, recurrent_ng = found.input_tbg.flatten(0, 1), found.recurrent_tbg.flatten(0, 1)
+        together = found.recurrent_tbg is found.input_tbg
         grad_bias_ih = input_ng.sum(0)
-        grad_bias_hh = grad_bias_ih.clone() if found.recurrent_tbg is found.input_tbg else recurrent_ng.sum(0)
+        grad_bias_hh = grad_bias_ih.clone() if together else recurrent_ng.sum(0)
+        input_ng = input_ng.to(digits)
+        recurrent_ng = input_ng if together else recurrent_ng.to(digits)
         return (
             None,
-            (input_ng @ weight_ih).view_as(input_tbe) if ctx.needs_input_grad[1] else None,
-            input_ng.t() @ input_tbe.flatten(0, 1),
-            recurrent_ng.t() @ hidden_tbh[:-1].flatten(0, 1),
+            None,
+            (input_ng @ weight_ih).view_as(input_tbe).to(whole) if ctx.needs_input_grad[2] else None,
+            (input_ng.t() @ input_tbe.flatten(0, 1)).to(whole),
+            (recurrent_ng.t() @ hidden_tbh[:-1].flatten(0, 1).to(digits)).to(whole),
             grad_bias_ih,
             grad_bias_hh,
             *found.state,
@@ -265,11 +336,17 @@ def run_fused(
     cell: TorchCell, input_tbe: Float[Tensor, "T B E"], state: State, parameters: CellParameters
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time; returns every hidden state and the last state, as ``run_by_hand`` does."""
-    # Under autocast some of these products would be cast and those into memory of ours would not.
+    whole = parameters.weight_hh.dtype
+    digits = product_dtype(input_tbe) if whole == torch.float32 else whole
+    # Of its own accord autocast would round for these products, but not for those into memory of ours.
     with torch.autocast(input_tbe.device.type, enabled=False):
-        inputs = (tensor.to(parameters.weight_hh.dtype) for tensor in (input_tbe, *parameters, *state))
-        output_tbh, *rest = _Layer.apply(cell.kernel, *inputs)  # pyright: ignore[reportGeneralTypeIssues]
+        inputs = (tensor.to(whole) for tensor in (input_tbe, *parameters, *state))
+        output_tbh, *rest = _Layer.apply(cell.kernel, digits, *inputs)  # pyright: ignore[reportGeneralTypeIssues]
     return output_tbh, (output_tbh[-1], *rest)
+
+
+def _step_products(weight_hh: Tensor, batch: int, rounded: bool) -> StepProducts:
+    return RoundedStepProducts(weight_hh, batch) if rounded else StepProducts(weight_hh)
 
 
 def _with_start(projected_tbg: Tensor, start_bh: Tensor) -> Tensor:
