@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+LEAST_OF_16_BITS = 2**-10
+"""The least share of either kind of entry where 16 random bits decide on each: it is met to within a hundredth."""
 
 
 class DropoutMasks(NamedTuple):
@@ -57,12 +61,26 @@ def drop_output(hidden_tbh: Float[Tensor, "T B H"], masks: DropoutMasks | None) 
 def draw_mask(shape: tuple[int, ...] | torch.Size, probability: float, generator: torch.Generator) -> Tensor | None:
     """Entries 0 with ``probability``, else 1 / (1 - probability); None where none is left out.
 
-    Drawn where the generator is: on a device of its own nothing is copied there.
+    Drawn where the generator is: on a device of its own nothing is copied there. The CPU's generator gives one number
+    after the other, for which a large matrix takes longer than for its products in bfloat16: there, under autocast,
+    four entries share a number.
     """
     if probability == 0:
         return None
-    kept = torch.empty(shape, device=generator.device).bernoulli_(1 - probability, generator=generator)
+    seldom = min(probability, 1 - probability) < LEAST_OF_16_BITS
+    if generator.device.type == "cpu" and torch.is_autocast_enabled("cpu") and not seldom:
+        kept = _kept_by_16_bits(shape, 1 - probability, generator)
+    else:
+        kept = torch.empty(shape, device=generator.device).bernoulli_(1 - probability, generator=generator)
     return kept.div_(1 - probability)
+
+
+def _kept_by_16_bits(shape: tuple[int, ...] | torch.Size, share: float, generator: torch.Generator) -> Tensor:
+    """Ones with probability ``share``, to the nearest of 65,536 values, else zeros."""
+    count = math.prod(shape)
+    numbers = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    below = round(share * 2**16) - 2**15  # of the numbers -2^15 ... 2^15 - 1, each as likely
+    return (numbers.view(torch.int16)[:count] < below).to(torch.float32).view(shape)
 
 
 def times(signal: Tensor, mask: Tensor | None) -> Tensor:
