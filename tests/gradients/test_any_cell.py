@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rnn_lm.commands import gradients
 from rnn_lm.config import CorpusConfig, ModelConfig
 from rnn_lm.errors import UserError
 from rnn_lm.gradients import run as module
@@ -200,3 +201,16 @@ def test_the_whole_of_it_is_measured_drawn_and_read_back(tmp_path: Path, monkeyp
     drawn = {name for name, _ in gradient_charts(results)}
     assert {"gradient-norm-by-lag", "gradient-prediction", "jacobian-product", "lyapunov-spectrum"} <= drawn
     assert "gradient-truncation" not in drawn
+
+
+def test_a_refused_cell_leaves_nothing_in_out(tmp_path: Path) -> None:
+    """What is too large is known before the folder is a run's, which would ask for --resume or another name."""
+    (tmp_path / "text.txt").write_text("the cat sat\n" * 60)
+    options = gradients.Options(
+        out=tmp_path / "out",
+        corpus=CorpusConfig(corpus=(str(tmp_path / "text.txt"),)),
+        gradients=GradientsConfig(cells=("deltanet",)),
+    )
+    with pytest.raises(UserError, match="lower --probe-size"):
+        gradients.run(options)
+    assert not (tmp_path / "out").exists()

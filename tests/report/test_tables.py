@@ -143,6 +143,14 @@ def test_a_slope_without_an_interval_is_shown(full_results: dict[str, Any]) -> N
     assert "–" in gradients_tables(full_results["gradients"])[0].rows[0]
 
 
+def test_a_perplexity_beyond_reading_is_a_power_of_ten(full_results: dict[str, Any]) -> None:
+    """A run that has diverged may come to 1e300, which nobody wants to see written out."""
+    row = full_results["gradients"]["clipping"]["rows"][0]
+    row["perplexity"] = {"median": 1e300, "low": 40.26, "high": 1e300}
+    shown = gradients_tables(full_results["gradients"])[-2].rows[0]
+    assert shown[2:4] == ("1e+300", "40.3 to 1e+300")
+
+
 def test_samples_stand_together_by_prompt(checked: Results) -> None:
     groups = tables.samples_by_prompt(checked)
     assert [(prompt, len(texts)) for prompt, _, texts in groups] == [("", 5), ("analysts said", 5)]

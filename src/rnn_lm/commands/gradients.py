@@ -28,7 +28,7 @@ class Options:
 def run(options: Options) -> None:
     """Measure, print the tables, and draw."""
     from rnn_lm.files import write_json
-    from rnn_lm.gradients.run import require_float64, run_gradients
+    from rnn_lm.gradients.run import require_float64, require_reach, run_gradients
     from rnn_lm.gradients.subjects import load_subjects
     from rnn_lm.prepare import prepare
     from rnn_lm.report.figures_gradients import draw_gradients
@@ -44,6 +44,7 @@ def run(options: Options) -> None:
     progress = TerminalProgress()
     prepared = prepare(options.corpus, progress)
     trained = load_subjects(options.runs, prepared.vocabulary)
+    require_reach(options.gradients, trained)
     runs = [str(path) for path in options.runs]
     config = {"corpus": prepared.config, "gradients": options.gradients, "runs": runs}
     start_run(options.out, "gradients", config, options.resume, prepared.digests)

@@ -56,12 +56,7 @@ def run_gradients(
         TrainingInterrupted: Ctrl-C while training.
     """
     runtime = runtime or Runtime()
-    if trained:
-        for one in trained:
-            require_within_reach(one.name, one.model.cells[-1], "give a smaller model")
-    else:
-        for cell in config.cells:
-            require_cell_within_reach(cell, config.probe_size)
+    require_reach(config, trained)
     data = TrainingData(prepared.texts["train"], prepared.texts["valid"], prepared.counts_v)
     trained = trained or [
         train_subject(cell, config, data, folder / f"{cell}-trained", progress, runtime) for cell in config.cells
@@ -75,6 +70,20 @@ def run_gradients(
         "clipping": _clipping(config, data, parts, progress),
     }
     return rounded(results)
+
+
+def require_reach(config: GradientsConfig, trained: Sequence[Subject] = ()) -> None:
+    """Raise ``UserError`` where a cell is unknown, or a model's Jacobians are too large to be computed.
+
+    Args:
+        config: what and how much.
+        trained: models to look into; where none are given, it is the cells of ``config``.
+    """
+    for one in trained:
+        require_within_reach(one.name, one.model.cells[-1], "give a smaller model")
+    if not trained:
+        for cell in config.cells:
+            require_cell_within_reach(cell, config.probe_size)
 
 
 def has_float64(device: torch.device) -> bool:

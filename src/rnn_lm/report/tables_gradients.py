@@ -68,6 +68,11 @@ def _rate(value: float) -> str:
     return f"{value:.4f}".replace("-", "−")
 
 
+def _tenths(perplexity: float) -> str:
+    """With one decimal, where a perplexity is one that anybody would read."""
+    return f"{perplexity:.1f}" if perplexity < 1e6 else numbers.perplexity(perplexity)
+
+
 def _same_bits(row: Mapping[str, Any]) -> str:
     if row["clip"]["clip"] == "none":
         return numbers.MISSING
@@ -141,7 +146,7 @@ def clipping_table(gradients: Mapping[str, Any], setting: str) -> Table:
             row["clip"]["name"],
             f"{row['diverged']} of {row['runs']}",
             numbers.perplexity(perplexity and perplexity["median"]),
-            f"{perplexity['low']:.1f} to {perplexity['high']:.1f}" if perplexity else numbers.MISSING,
+            f"{_tenths(perplexity['low'])} to {_tenths(perplexity['high'])}" if perplexity else numbers.MISSING,
             f"{row['largest_norm']:.2g}",
             numbers.share(row["clipped_share"]),
             _same_bits(row),
