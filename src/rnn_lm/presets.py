@@ -3,7 +3,7 @@
     the class's default  <  --preset NAME  <  --start-from RUN  <  --config FILE  <  flags
 
 A budget of wall-clock time picks its preset by itself, so that ``--budget 10m`` means the best that was found for about
-ten minutes on two cores. Those of a time were chosen on valid perplexity; ``docs/performance.md`` has the runs. The
+ten minutes on two cores. Those of a time were chosen on valid perplexity; ``docs/penn-treebank.md`` has the runs. The
 published recipes are picked by name alone. A file may name its preset; one on the command line takes that one's place,
 below what else the file says. A run to start from decides what its model is: see ``settings/starting.py``.
 """
