@@ -71,8 +71,11 @@ class Runtime:
         return output
 
 
-def differ_by(model: NeuralLanguageModel) -> float:
-    """The largest difference of a log-probability, over batches, and cuts behind which the state is carried over."""
+def differ_by(model: NeuralLanguageModel, relatively: bool = False) -> float:
+    """The largest difference of a log-probability, over batches, and cuts behind which the state is carried over.
+
+    Relatively: to the largest log-probability, where that is so large that its last digits are no longer small.
+    """
     block, step, worst = Runtime(model, "block"), Runtime(model, "step"), 0.0
     for batch, cuts in ((1, [3, 1, 5]), (3, [9])):
         ids_tb = torch.randint(V, (sum(cuts), batch), generator=generator(3, "ids"))
@@ -82,7 +85,8 @@ def differ_by(model: NeuralLanguageModel) -> float:
         found = np.concatenate([block.read(part) for part in ids_tb.split(cuts)])
         step.start(batch)
         one_by_one = np.stack([step.read(ids_b) for ids_b in ids_tb])
-        worst = max(worst, *(float(np.abs(each - expected).max()) for each in (found, one_by_one)))
+        size = np.abs(expected).max() if relatively else 1.0
+        worst = max(worst, *(float(np.abs(each - expected).max() / size) for each in (found, one_by_one)))
     return worst
 
 
@@ -118,13 +122,14 @@ def test_attention(positions: str, window: int, sharpness: str) -> None:
 
 
 def test_gates_far_from_zero_lose_no_digits() -> None:
+    """Log-probabilities reach -51 there, and float32 has 6e-8 of each."""
     for cell in ("rg-lru", "minlstm", "slstm"):
         model = made(cell=cell)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 if name.startswith("layers") and name.endswith(("bias", "decay")):
                     parameter.mul_(25)
-        assert differ_by(model) < 1e-5, cell
+        assert differ_by(model, relatively=True) < 1e-6, cell
 
 
 def test_the_folder_says_what_a_program_must_know(tmp_path: Path) -> None:
