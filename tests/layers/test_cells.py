@@ -80,6 +80,16 @@ def test_under_autocast_fused_products_are_rounded_and_nothing_else_is(name):
         assert 0.8 * expected < error < 1.25 * expected
 
 
+def test_without_autocast_fused_products_have_the_digits_of_the_weights():
+    """Also where what is read has fewer, as the output of a layer in bfloat16 has."""
+    cell, parameters, input_tbe, state = random_case("gru", 3, 5, 2, 4, 6)
+    weights, state = CellParameters(*(part.detach().float() for part in parameters)), (state[0].detach().float(),)
+    coarse_tbe = input_tbe.detach().bfloat16()
+    found, _ = run_fused(cell, coarse_tbe, state, weights)
+    expected, _ = run_fused(cell, coarse_tbe.float(), state, weights)
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("name", KERNELS)
 def test_hand_agrees_with_the_module_of_torch_nn(name):
     cell, parameters, input_tbe, state = random_case(name, 5, 8, 3, 4, 6)

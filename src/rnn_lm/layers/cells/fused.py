@@ -337,7 +337,7 @@ def run_fused(
 ) -> tuple[Float[Tensor, "T B H"], State]:
     """Run one layer over time; returns every hidden state and the last state, as ``run_by_hand`` does."""
     whole = parameters.weight_hh.dtype
-    digits = product_dtype(input_tbe) if whole == torch.float32 else whole
+    digits = product_dtype(parameters.weight_hh) if whole == torch.float32 else whole  # autocast leaves float64 alone
     # Of its own accord autocast would round for these products, but not for those into memory of ours.
     with torch.autocast(input_tbe.device.type, enabled=False):
         inputs = (tensor.to(whole) for tensor in (input_tbe, *parameters, *state))
