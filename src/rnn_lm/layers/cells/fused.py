@@ -293,16 +293,16 @@ class _Layer(torch.autograd.Function):
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         steps, batch, _ = input_tbe.shape
-        ctx.kernel, ctx.rounded = kernel, digits != weight_hh.dtype
+        ctx.kernel = kernel
         input_tbe, weight_ih, weight_hh = input_tbe.to(digits), weight_ih.to(digits), weight_hh.to(digits)
         input_ne = input_tbe.flatten(0, 1)
-        if ctx.rounded:
-            projected_ng = bias_ih + input_ne @ weight_ih.t()
-        else:
+        if digits == bias_ih.dtype:
             projected_ng = torch.addmm(bias_ih, input_ne, weight_ih.t())
-        products = _step_products(weight_hh, batch, ctx.rounded)
-        recurrence = RECURRENCES[kernel]
-        hidden_tbh, rest, saved = recurrence.forward(projected_ng.view(steps, batch, -1), state, products, bias_hh)
+        else:
+            projected_ng = bias_ih + input_ne @ weight_ih.t()
+        projected_tbg = projected_ng.view(steps, batch, -1)
+        products = _step_products(weight_hh, projected_tbg)
+        hidden_tbh, rest, saved = RECURRENCES[kernel].forward(projected_tbg, state, products, bias_hh)
         ctx.save_for_backward(input_tbe, weight_ih, weight_hh, hidden_tbh, *saved)
         return hidden_tbh[1:], *rest
 
@@ -312,7 +312,7 @@ class _Layer(torch.autograd.Function):
         grad_output_tbh, *grad_rest = grad_outputs
         input_tbe, weight_ih, weight_hh, hidden_tbh, *saved = ctx.saved_tensors
         digits, whole = weight_hh.dtype, hidden_tbh.dtype
-        products = _step_products(weight_hh, hidden_tbh.shape[1], ctx.rounded)
+        products = _step_products(weight_hh, hidden_tbh)
         found = RECURRENCES[ctx.kernel].backward(hidden_tbh, tuple(saved), products, grad_output_tbh, tuple(grad_rest))
         input_ng, recurrent_ng = found.input_tbg.flatten(0, 1), found.recurrent_tbg.flatten(0, 1)
         together = found.recurrent_tbg is found.input_tbg
@@ -345,8 +345,11 @@ def run_fused(
     return output_tbh, (output_tbh[-1], *rest)
 
 
-def _step_products(weight_hh: Tensor, batch: int, rounded: bool) -> StepProducts:
-    return RoundedStepProducts(weight_hh, batch) if rounded else StepProducts(weight_hh)
+def _step_products(weight_hh: Tensor, whole_tbx: Tensor) -> StepProducts:
+    """Those of a matrix that has been rounded, or has not been, beside signals that have all their digits."""
+    if weight_hh.dtype == whole_tbx.dtype:
+        return StepProducts(weight_hh)
+    return RoundedStepProducts(weight_hh, whole_tbx.shape[1])
 
 
 def _with_start(projected_tbg: Tensor, start_bh: Tensor) -> Tensor:
