@@ -37,7 +37,7 @@ def test_what_ends_one_ends_all_once_they_have_written_what_they_have(tmp_path: 
         def say(self, message: str) -> None:
             said.append(message)
 
-    plan = Plan(crew_jobs.begin, (tmp_path, ends), JOBS, (1.0,), 1)
+    plan = Plan(crew_jobs.begin, (tmp_path, ends), JOBS, 1)
     with stopping(), pytest.raises(error, match=words) as raised:
         run_crew(plan, 2, Noting())
     assert (tmp_path / "written").exists()
@@ -46,6 +46,51 @@ def test_what_ends_one_ends_all_once_they_have_written_what_they_have(tmp_path: 
         assert "end_as(ends, folder)" in "".join(traceback.format_exception(raised.value))
     if isinstance(raised.value, TrainingInterrupted):
         assert raised.value.number == signal.SIGTERM
+
+
+def test_a_job_is_begun_once_those_are_done_that_it_waits_for():
+    """The third waits for the first, and for one that is not to be done at all; the last for all others."""
+    jobs = {
+        0: Job("first", "first"),
+        1: Job("", "second", size=3.0),
+        2: Job("third", "third", after=(0, 7)),
+        3: Job("last", "last", after=(0, 1, 2)),
+    }
+    pipes = [multiprocessing.Pipe() for _ in range(3)]
+    crew_of_three = [crew._Worker(multiprocessing.Process(), here) for here, _ in pipes]
+    handed: list[list[int | None]] = [[], [], []]
+    said, done = [], []
+
+    class Noting(SilentProgress):
+        def say(self, message: str) -> None:
+            said.append(message)
+
+        def update(self, completed: float, **_: object) -> None:
+            done.append(completed)
+
+    noting = Noting()
+    overseer = crew._Overseer(Plan(crew_jobs.begin, (), jobs, 1), crew_of_three, noting, noting)
+
+    def handed_out() -> list[list[int | None]]:
+        for jobs_of_one, (_, there) in zip(handed, pipes, strict=True):
+            jobs_of_one += [there.recv() for _ in iter(there.poll, False)]
+        return handed
+
+    def is_done(number: int) -> None:
+        pipes[number][1].send(("done", None))
+        overseer._hear(crew_of_three[number])
+
+    for worker in crew_of_three:
+        overseer._next(worker)
+    assert handed_out() == [[0], [1], []]
+    is_done(0)
+    assert handed_out() == [[0, 2], [1], []]
+    is_done(0)
+    assert handed_out() == [[0, 2], [1], []]
+    is_done(1)
+    assert handed_out() == [[0, 2, None], [1, 3], [None]]
+    assert done == [1.0, 2.0, 5.0]
+    assert said == ["first", "third", "last"]
 
 
 class Unsendable(Exception):

@@ -22,13 +22,16 @@ from safetensors.torch import load_file
 from rnn_lm.cli import main
 from rnn_lm.commands import compare
 from rnn_lm.errors import UserError
-from rnn_lm.experiments import comparison, side_by_side
+from rnn_lm.experiments import comparison, crew, side_by_side
 from rnn_lm.experiments.compare import run_compare
 from rnn_lm.experiments.comparison import check_compare
-from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.flags import parse_options
+from rnn_lm.gradients import run as gradients_run
+from rnn_lm.prepare import prepare
+from rnn_lm.probes import run as probes_run
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import Runtime
+from rnn_lm.theory import recall
 
 SIZES = """
     --tokens whitespace --embedding-size 8 --hidden-size 8 --batch-size 4
@@ -94,6 +97,22 @@ def test_several_at_a_time_come_to_what_one_after_the_other_do_also_resumed(corp
         first, second = (load_file(folder / f"{name}-seed1" / "best.safetensors") for folder in (alone, both))
         assert first.keys() == second.keys()
         assert all(first[part].equal(second[part]) for part in first)
+
+
+@pytest.mark.slow  # a minute: word2vec, four models, theory, gradients and one suite of the probes, twice
+def test_parts_made_beside_the_models_come_to_what_they_do_after_them(corpus, tmp_path, monkeypatch):
+    flags = [flag for flag in flags_for(corpus, "--budget", "4steps", "--embedding-epochs", "1") if flag != "--parts"]
+    options = parse_options(compare.Options, [*flags, "--suites", "agreement"], "rnn-lm")
+    settings = compare.settings_of(options)
+    one_by_one = run_compare(settings, tmp_path / "alone", SilentProgress(), resume=False)
+    for name in ("run_job", "measure_lags", "measure_jacobians"):  # the first process finds them made
+        for module in (probes_run, gradients_run):
+            monkeypatch.setattr(module, name, None, raising=False)
+    monkeypatch.setattr(recall, "train_and_measure", None)
+    told = Noting()
+    both = run_compare(settings, tmp_path / "both", told, resume=False, workers=2)
+    assert timeless(both) == timeless(one_by_one)
+    assert sum(line.startswith("  word2vec: embedding word2vec") for line in told.lines) == 1
 
 
 def compared(corpus: Path, out: Path, *flags: str) -> dict[str, Any]:
@@ -189,15 +208,50 @@ def test_on_a_device_one_model_is_trained_after_the_other_and_a_line_says_so(tmp
     assert told.lines == ["note        --workers is for the CPU: on meta one model is trained after the other"]
 
 
-def test_threads_are_shared_by_how_many_models_there_are_and_not_by_how_many_are_left(tmp_path, monkeypatch):
-    made: list[tuple[int, list[int]]] = []
-    monkeypatch.setattr(side_by_side, "run_crew", lambda plan, *_: made.append((plan.threads, list(plan.jobs))))
+def test_threads_are_shared_by_how_many_models_there_are_and_not_by_how_many_are_left(corpus, tmp_path, monkeypatch):
+    made: list[tuple[int, list[str]]] = []
+
+    def note(plan: crew.Plan, *_: Any) -> None:
+        made.append((plan.threads, [job.name for job in plan.jobs.values()]))
+
+    monkeypatch.setattr(side_by_side, "run_crew", note)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    options = parse_options(compare.Options, ["--models", "rnn", "gru", "lstm", "--embedding", "random"], "rnn-lm")
+    options = parse_options(compare.Options, flags_for(corpus, "--embedding", "random"), "rnn-lm")
     settings = compare.settings_of(options)
-    specs = settings.specs(10, InputVectors(None, 8, None))
+    prepared = prepare(settings.corpus, SilentProgress())
     (tmp_path / "rnn-seed1").mkdir()
     (tmp_path / "rnn-seed1" / "scores.safetensors").touch()
     for workers in (1, 2, 3, 16):
-        side_by_side.make_side_by_side(settings, specs, 10, tmp_path, SilentProgress(), None, workers, resume=True)
-    assert made == [(4, [1, 2]), (2, [1, 2]), (2, [1, 2])]
+        side_by_side.make_side_by_side(settings, prepared, tmp_path, SilentProgress(), None, workers, resume=True)
+    gru_and_lstm = ["gru", "lstm"]
+    assert made == [(4, gru_and_lstm), (2, gru_and_lstm), (2, gru_and_lstm)]
+
+
+def test_what_waits_for_word2vec_is_begun_after_it_and_short_pieces_come_last(corpus, tmp_path, monkeypatch):
+    plans: list[crew.Plan] = []
+    monkeypatch.setattr(side_by_side, "run_crew", lambda plan, *_: plans.append(plan))
+    flags = [flag for flag in flags_for(corpus) if flag != "--parts"]
+    options = parse_options(compare.Options, [*flags, "--suites", "agreement"], "rnn-lm")
+    settings = compare.settings_of(options)
+    prepared = prepare(settings.corpus, SilentProgress())
+    assert side_by_side.make_side_by_side(settings, prepared, tmp_path, SilentProgress(), None, 2, resume=False) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    (plan,) = plans
+    names = [job.name for job in plan.jobs.values()]
+    assert names[:9] == [
+        "word2vec", "lstm-random", "rnn", "gru", "lstm",
+        "gradients of rnn", "gradients of gru", "gradients of lstm", "theory",
+    ]  # fmt: skip
+    assert names[9:11] == ["agreement, 5-gram, seed 1", "agreement, RNN, seed 1"]
+    assert len(names) == 9 + 5 * 2
+    assert {job.name: [names[one] for one in job.after] for job in plan.jobs.values() if job.after} == {
+        "rnn": ["word2vec"], "gru": ["word2vec"], "lstm": ["word2vec"],
+        "gradients of rnn": ["rnn"], "gradients of gru": ["gru"], "gradients of lstm": ["lstm"],
+    }  # fmt: skip
+    assert [job.line.split(":")[0] for job in plan.jobs.values() if job.line] == [
+        "[1/4] lstm-random, seed 1", "[2/4] rnn, seed 1", "[3/4] gru, seed 1", "[4/4] lstm, seed 1"
+    ]  # fmt: skip

@@ -65,11 +65,9 @@ def run_compare(
         bind_run(read_run(folder, "compare"), prepared.digests)
     prepared.save_tokenizer(folder)
     ngrams = make_ngrams(settings, folder, prepared, progress, resume=resume)
+    made = make_side_by_side(settings, prepared, folder, progress, runtime, workers, resume=resume)
     vectors = input_vectors(settings.embedding, prepared, folder, settings.training.seed, progress)
     specs = settings.specs(len(prepared.vocabulary), vectors)
-    made = make_side_by_side(
-        settings, specs, len(prepared.vocabulary), folder, progress, runtime, workers, resume=resume
-    )
     members = make_neural(specs, folder, prepared, progress, runtime, resume=resume, made=made)
     if BASELINE in settings.models:
         members.insert(0, ngrams.member)

@@ -43,10 +43,21 @@ Work = Callable[[int, Progress], None]
 
 
 class Job(NamedTuple):
-    """What is said of a job: the line that it begins with, and the name that others bear."""
+    """A job, as those see it who do not do it.
+
+    Attributes:
+        line: what is said when it is begun; empty: nothing.
+        name: what other lines about it bear.
+        after: numbers of jobs that must be done before it is begun, so far as they are to be done at all.
+        size: about how long it takes, in any unit that is the same for all.
+        weights: the share of it that each of its tasks is, in order.
+    """
 
     line: str
     name: str
+    after: tuple[int, ...] = ()
+    size: float = 1.0
+    weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,15 +68,13 @@ class Plan:
         begin: called with ``arguments`` in each worker, before its first job; gives what does them. Both must be found
             by a fresh process.
         arguments: plain values.
-        jobs: by their numbers, in the order in which they are begun.
-        weights: the share of a job that each of its tasks is, in order.
+        jobs: by their numbers, in the order in which they are begun, but for those that must wait for others.
         threads: of each worker.
     """
 
     begin: Callable[..., Work]
     arguments: tuple[Any, ...]
     jobs: Mapping[int, Job]
-    weights: Sequence[float]
     threads: int
 
 
@@ -101,7 +110,7 @@ def run_crew(plan: Plan, workers: int, progress: Progress) -> None:
         WorkerLost: one has died; the others have stopped as if asked to.
         anything that a job raises, the others having stopped.
     """
-    task = progress.task("models", float(len(plan.jobs)))
+    task = progress.task("models", sum(job.size for job in plan.jobs.values()))
     with Interrupt() as interrupt, _crew(plan, min(workers, len(plan.jobs))) as crew, task as shown:
         ended = _Overseer(plan, crew, progress, shown).run(interrupt)
     if ended is not None:
@@ -115,6 +124,7 @@ class _Overseer:
         self.plan, self.crew, self.progress, self.task = plan, crew, progress, task
         self.waiting = deque(plan.jobs)
         self.shares = dict.fromkeys(plan.jobs, 0.0)
+        self.done: set[int] = set()
         self.ending: BaseException | None = None
 
     def run(self, interrupt: Interrupt) -> BaseException | None:
@@ -129,11 +139,29 @@ class _Overseer:
         return self.ending
 
     def _next(self, worker: _Worker) -> None:
-        worker.job = self.waiting.popleft() if self.waiting and self.ending is None else None
+        """Hand out a job, or the news that there is none any more; where all have to wait for others, nothing yet."""
+        worker.job = self._ready() if self.ending is None else None
+        if worker.job is None and self.waiting and self.ending is None:
+            return
         if worker.job is not None:
-            self.progress.say(self.plan.jobs[worker.job].line)
+            self.waiting.remove(worker.job)
+            if line := self.plan.jobs[worker.job].line:
+                self.progress.say(line)
         with contextlib.suppress(OSError):  # it has died, which its connection tells next
             worker.connection.send(worker.job)
+
+    def _ready(self) -> int | None:
+        """The first job of those that wait for no other."""
+        return next((job for job in self.waiting if self.done.issuperset(self._before(job))), None)
+
+    def _before(self, job: int) -> set[int]:
+        return self.plan.jobs.keys() & set(self.plan.jobs[job].after)
+
+    def _done(self, worker: _Worker, job: int) -> None:
+        self.shares[job] = 1.0
+        self.done.add(job)
+        for one in [worker, *(other for other in self.crew if other.job is None and not other.ended)]:
+            self._next(one)
 
     def _hear(self, worker: _Worker) -> None:
         try:
@@ -146,8 +174,7 @@ class _Overseer:
         elif kind == "at" and worker.job is not None:
             self.shares[worker.job] = max(what, self.shares[worker.job])
         elif kind == "done" and worker.job is not None:
-            self.shares[worker.job] = 1.0
-            self._next(worker)
+            self._done(worker, worker.job)
         elif kind == "stopped":
             worker.job = None
             self._end(TrainingInterrupted(what))
@@ -185,7 +212,8 @@ class _Overseer:
     def _show(self) -> None:
         running = [worker.job for worker in self.crew if worker.job is not None]
         shown = ", ".join(f"{self.plan.jobs[job].name} {self.shares[job]:.0%}" for job in sorted(running))
-        self.task.update(sum(self.shares.values()), now=shown)
+        done = sum(share * self.plan.jobs[job].size for job, share in self.shares.items())
+        self.task.update(done, now=shown)
 
 
 @contextlib.contextmanager
@@ -240,7 +268,7 @@ def _serve(connection: Connection, plan: Plan) -> None:
             torch.set_num_threads(plan.threads)
             work = plan.begin(*plan.arguments)
             while (job := connection.recv()) is not None:
-                work(job, _Reporting(connection, plan.weights))
+                work(job, _Reporting(connection, plan.jobs[job].weights))
                 connection.send(("done", None))
     except Stopped as stop:
         _last_word(connection, ("stopped", stop.number))

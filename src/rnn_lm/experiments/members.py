@@ -89,7 +89,7 @@ class CompareSettings:
                     matched_to(name, self.model, vocabulary_size, size), self.dropout_scales.get(name, 1.0)
                 )
                 specs.append(RecurrentSpec(name, model, training, self.embedding, vectors.vectors_ve, size))
-                if name == self.model.cell and vectors.vectors_ve is not None:
+                if name == self.model.cell and self.embedding.embedding != "random":
                     random = replace(self.embedding, embedding="random", freeze_embedding=False)
                     specs.append(RecurrentSpec(name + RANDOM, model, training, random, None, size))
         return specs

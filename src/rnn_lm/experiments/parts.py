@@ -15,9 +15,11 @@ from rnn_lm.gradients.results import GradientsPart
 from rnn_lm.gradients.run import has_float64, run_gradients
 from rnn_lm.gradients.subjects import Subject
 from rnn_lm.layers.cells import CELLS
+from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.prepare import PreparedCorpus
 from rnn_lm.probes import config as probe_config
+from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.natural import natural_results, natural_suite
 from rnn_lm.probes.results import AskedProbes
 from rnn_lm.probes.run import run_probe
@@ -50,10 +52,14 @@ class PartContext:
     runtime: Runtime = field(default_factory=Runtime)
 
 
+def probes_asked(suites: tuple[str, ...]) -> ProbeConfig:
+    """What the part "probes" trains on generated text, and asks."""
+    return replace(probe_config.SMALL, probes=suites)
+
+
 def probes(context: PartContext) -> AskedProbes:
     """Generated languages, and the compared models on minimal pairs from the corpus' own vocabulary."""
-    config = replace(probe_config.SMALL, probes=context.suites)
-    results = run_probe(config, context.folder, context.progress, context.runtime.device)
+    results = run_probe(probes_asked(context.suites), context.folder, context.progress, context.runtime.device)
     vocabulary = context.prepared.vocabulary
     suite = natural_suite(vocabulary, NATURAL_ITEMS, generator(1, "natural pairs"))
     if suite is None:
@@ -66,22 +72,26 @@ def probes(context: PartContext) -> AskedProbes:
 
 def gradients(context: PartContext) -> GradientsPart | None:
     """The first seed of each compared cell, beside its own fresh start."""
-    subjects = []
-    for member in context.members:
-        model = member.models[0]
-        if member.name in CELLS and isinstance(model, RecurrentLanguageModel):
-            try:
-                require_within_reach(member.name, model.cells[-1], "give smaller layers")
-            except UserError as error:
-                context.progress.say(f"note        gradients: {error}; it is left out")
-            else:
-                subjects.append(Subject(member.name, "trained", model, {}))
+    found = [subject_of(member.name, member.models[0], context.progress) for member in context.members]
+    subjects = [subject for subject in found if subject is not None]
     if not subjects:
         context.progress.say("note        gradients: none of the models can be looked into")
         return None
     # Nothing is trained here but what is trained on the CPU in any case.
     runtime = context.runtime if has_float64(context.runtime.device) else Runtime()
     return run_gradients(for_compare(), context.prepared, context.folder, context.progress, subjects, runtime)
+
+
+def subject_of(name: str, model: LanguageModel, progress: Progress) -> Subject | None:
+    """What the part "gradients" looks into of a trained model; None, and a note where it is too large, of most."""
+    if name not in CELLS or not isinstance(model, RecurrentLanguageModel):
+        return None
+    try:
+        require_within_reach(name, model.cells[-1], "give smaller layers")
+    except UserError as error:
+        progress.say(f"note        gradients: {error}; it is left out")
+        return None
+    return Subject(name, "trained", model, {})
 
 
 def theory(context: PartContext) -> CheckedTheory:

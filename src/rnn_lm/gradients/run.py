@@ -23,6 +23,8 @@ from rnn_lm.progress import Progress, Task
 from rnn_lm.runtime import Runtime
 from rnn_lm.training.trainer import TrainingData
 
+PARTS = "parts"
+"""Where in the folder finished parts are kept."""
 IDENTICAL_SEEDS = 2
 """Seeds of the vanishing setting: it shows an equality of bits, not an average."""
 
@@ -61,13 +63,11 @@ def run_gradients(
     trained = trained or [
         train_subject(cell, config, data, folder / f"{cell}-trained", progress, runtime) for cell in config.cells
     ]
-    subjects = [subject for one in trained for subject in (fresh_like(one, config.gradients_seed), one)]
-    parts = Parts(folder / "parts")
     results: GradientsPart = {
         "config": to_json(config),
         "text": f"valid split of {prepared.corpus.name}",
-        "models": _look_into(subjects, config, prepared, parts, progress, runtime.device),
-        "clipping": _clipping(config, data, parts, progress),
+        "models": look_into(trained, config, prepared, folder, progress, runtime.device),
+        "clipping": _clipping(config, data, Parts(folder / PARTS), progress),
     }
     return rounded(results)
 
@@ -97,14 +97,17 @@ def require_float64(device: torch.device) -> None:
         raise UserError("--device mps: gradients are measured in float64, which Apple GPUs lack; say --device cpu")
 
 
-def _look_into(
-    subjects: Sequence[Subject],
+def look_into(
+    trained: Sequence[Subject],
     config: GradientsConfig,
     prepared: PreparedCorpus,
-    parts: Parts,
+    folder: Path,
     progress: Progress,
     device: torch.device,
 ) -> list[GradientModel]:
+    """Measure each of ``trained``, within reach, beside a fresh start of its own; see ``run_gradients``."""
+    subjects = [subject for one in trained for subject in (fresh_like(one, config.gradients_seed), one)]
+    parts = Parts(folder / PARTS)
     text, tokens = prepared.texts["valid"], prepared.vocabulary.tokens
     results: list[GradientModel] = []
     with progress.task("gradients", 2.0 * len(subjects)) as task:

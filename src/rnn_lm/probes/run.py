@@ -51,8 +51,7 @@ def run_probe(
         UserError: the folder holds outcomes of other settings, or cannot be written.
     """
     started = time.monotonic()
-    make_folder(folder / "runs")
-    _require_same_settings(config, folder)
+    begin_probe(config, folder)
     outcomes = _outcomes(config, folder, progress, device or torch.device("cpu"))
     results: GeneratedResult = {
         "settings": to_json(config),
@@ -74,9 +73,20 @@ def seeds(config: ProbeConfig) -> range:
     return range(1, config.seeds + 1)
 
 
+def begin_probe(config: ProbeConfig, folder: Path) -> None:
+    """Make ``folder`` ready for outcomes; raises ``UserError`` where it holds those of other settings."""
+    make_folder(folder / "runs")
+    _require_same_settings(config, folder)
+
+
+def jobs_of(config: ProbeConfig) -> list[Job]:
+    """All that there is to do, seed by seed."""
+    return [Job(probe, model, seed) for seed in seeds(config) for probe in config.probes for model in config.models]
+
+
 def _outcomes(config: ProbeConfig, folder: Path, progress: Progress, device: torch.device) -> list[Outcome]:
     """Of every job, in order; those found in the folder are not run again."""
-    jobs = [Job(probe, model, seed) for seed in seeds(config) for probe in config.probes for model in config.models]
+    jobs = jobs_of(config)
     found = {job: load_outcome(job, folder) for job in jobs}
     missing = [job for job, outcome in found.items() if outcome is None]
     with progress.task("probes", float(len(jobs))) as task:

@@ -18,12 +18,14 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
+from altair.utils.schemapi import debug_mode
 from markupsafe import Markup as Safe
 
 from rnn_lm.files import write_atomically
@@ -46,7 +48,7 @@ from rnn_lm.report.sections import (
     load_sections,
     sections_of,
 )
-from rnn_lm.report.style import chart_spec, spec_svg
+from rnn_lm.report.style import chart_spec, with_own_ids
 from rnn_lm.report.summary import verdict, what_was_run
 from rnn_lm.report.tables import Table
 
@@ -63,7 +65,9 @@ def write_report(results: Mapping[str, Any], path: Path) -> None:
     """
     checked = check_results(results, "results")
     load_sections()
-    write_atomically(path, report_html(checked, sections_of(checked)))
+    with debug_mode(False):  # no part of a chart is validated as it is made: a third of the time, and a test does it
+        page = report_html(checked, sections_of(checked))
+    write_atomically(path, page)
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def page_html(head: Head, sections: list[Section]) -> str:
     names += [figure.name for section in sections for figure in _figures(section.blocks)]
     if len(set(names)) != len(names):
         raise ValueError(f"anchors and figure names must differ: {sorted(names)}")
-    writer = _Writer()
+    writer = _Writer(_drawn([figure for section in sections for figure in _figures(section.blocks)]))
     anchors = [writer.new_id(section.anchor) for section in sections]
     links = (
         Safe('<li><a href="#{}">{}</a></li>').format(anchor, section.title)
@@ -119,10 +123,31 @@ def _figures(blocks: tuple[Block, ...]) -> Iterator[Figure]:
             yield from _figures(block.blocks)
 
 
+class _Picture(NamedTuple):
+    """A figure as it is drawn for a page: in SVG, and as a specification that fits itself to the page's width."""
+
+    svg: Future[bytes]
+    fluid: dict[str, Any]
+
+
+def _drawn(figures: list[Figure]) -> dict[str, _Picture]:
+    """Pictures by the figures' names: the first are drawn, in their own process, while later ones are specified."""
+    with ThreadPoolExecutor(max_workers=1) as drawing:
+        pictures = {}
+        for figure in figures:
+            spec = {**chart_spec(figure.chart), "description": figure.description}
+            fixed, fluid = spec, spec
+            if not any(key in spec for key in _PANELS):
+                fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
+            pictures[figure.name] = _Picture(drawing.submit(draw, "svg", fixed), fluid)
+    return pictures
+
+
 class _Writer:
     """Writes blocks as HTML; counts figures, and gives out ids of which no two are equal."""
 
-    def __init__(self) -> None:
+    def __init__(self, pictures: Mapping[str, _Picture]) -> None:
+        self._pictures = pictures
         self._numbers = itertools.count(1)
         self._ids: set[str] = {"main", "download"}
 
@@ -172,15 +197,11 @@ class _Writer:
                 assert_never(block)
 
     def _figure(self, figure: Figure) -> Safe:
-        spec = {**chart_spec(figure.chart), "description": figure.description}
-        fixed, fluid = spec, spec
-        if not any(key in spec for key in _PANELS):
-            fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
         name, number = self.new_id(figure.name), next(self._numbers)
         numbers = Safe("\n").join(map(table_html, figure.numbers))
         folded = _details("The numbers behind it", numbers) if numbers else ""
         try:
-            drawn = lighter(spec_svg(fixed, name))
+            drawn = lighter(with_own_ids(self._pictures[figure.name].svg.result().decode(), name))
         except DrawingFailed as error:  # what would not be drawn here would not be drawn by a browser either
             return Safe("<p><b>Figure {}.</b> {} ({})</p>\n{}").format(number, figure.caption, error, folded)
         template = Safe(
@@ -189,7 +210,7 @@ class _Writer:
             "<figcaption><b>Figure {}.</b> {}</figcaption>\n{}\n</figure>"
         )
         # Vega escapes what it writes into a picture, and ``_json_in_html`` leaves no element to be opened or closed.
-        picture, shown = Safe(drawn), _specification(fluid)
+        picture, shown = Safe(drawn), _specification(self._pictures[figure.name].fluid)
         return template.format(name, figure.description, picture, shown, number, figure.caption, folded)
 
 

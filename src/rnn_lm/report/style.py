@@ -193,12 +193,11 @@ def chart_spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     return _with_stable_names(spec)
 
 
-def spec_svg(spec: dict[str, Any], prefix: str) -> str:
-    """A specification drawn as SVG whose ids begin with ``prefix``: several may stand in one page.
+def with_own_ids(svg: str, prefix: str) -> str:
+    """A picture as Vega draws it, its ids beginning with ``prefix``: several may stand in one page.
 
     Vega numbers ids over the life of the process; here they count from 0 in each figure.
     """
-    svg = draw("svg", spec).decode()
     order = {name: f"{prefix}-{i}" for i, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg)))}
     pattern = r"(\bid=\"|url\(['\"]?#)([^\"')]+)"
     return re.sub(pattern, lambda match: match[1] + order.get(match[2], match[2]), svg)
@@ -213,7 +212,7 @@ def save_chart(chart: alt.TopLevelMixin, path: Path) -> None:
     require_figure(path)
     writers: dict[str, Callable[[dict[str, Any]], str | bytes]] = {
         ".png": lambda spec: draw("png", spec),
-        ".svg": lambda spec: spec_svg(spec, path.stem),
+        ".svg": lambda spec: with_own_ids(draw("svg", spec).decode(), path.stem),
         ".json": lambda spec: json.dumps(spec, indent=1),
     }
     write_atomically(path, writers[path.suffix](chart_spec(chart)))
