@@ -105,10 +105,17 @@ def test_parts_made_beside_the_models_come_to_what_they_do_after_them(corpus, tm
     options = parse_options(compare.Options, [*flags, "--suites", "agreement"], "rnn-lm")
     settings = compare.settings_of(options)
     one_by_one = run_compare(settings, tmp_path / "alone", SilentProgress(), resume=False)
-    for name in ("run_job", "measure_lags", "measure_jacobians"):  # the first process finds them made
-        for module in (probes_run, gradients_run):
-            monkeypatch.setattr(module, name, None, raising=False)
-    monkeypatch.setattr(recall, "train_and_measure", None)
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("was to be found made")
+
+    for module, name in (
+        (probes_run, "run_job"),
+        (gradients_run, "measure_lags"),
+        (gradients_run, "measure_jacobians"),
+        (recall, "train_and_measure"),
+    ):
+        monkeypatch.setattr(module, name, never)
     told = Noting()
     both = run_compare(settings, tmp_path / "both", told, resume=False, workers=2)
     assert timeless(both) == timeless(one_by_one)

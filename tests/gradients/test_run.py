@@ -203,3 +203,16 @@ def test_the_budget_inside_compare_is_smaller() -> None:
     small, whole = for_compare(), GradientsConfig()
     assert small.lags < whole.lags
     assert small.clipping_seeds * small.clipping_steps < whole.clipping_seeds * whole.clipping_steps
+
+
+def test_a_fresh_start_is_the_same_on_any_number_of_threads() -> None:
+    """Parts that one process has kept, another with other threads finds; the start of a large matrix is rounded."""
+    trained = RecurrentLanguageModel(20, 10, ModelConfig(cell="rnn", hidden_size=300), torch.Generator())
+    before, digests = torch.get_num_threads(), set()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            digests.add(weights_digest(fresh_like(Subject("rnn", "trained", trained, {}), 1).model))
+    finally:
+        torch.set_num_threads(before)
+    assert len(digests) == 1

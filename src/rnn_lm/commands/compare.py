@@ -51,8 +51,9 @@ class Options:
     """Go on with the comparison in --out (or start it, if there is none)."""
     workers: int = 1
     """Recurrent models trained and scored at a time, a process each with its share of the threads; on the CPU alone.
-    Sooner done where a step gains little by more threads: LSTMs in bfloat16 (--precision), or models that are small; in
-    float32 hardly. A --budget of time is each model's own, with fewer threads."""
+    Sooner done where a step gains little by more threads: in bfloat16 (--precision), or where models are small; in
+    float32 hardly. What the parts can be made of, and word2vec, is made beside them. A --budget of time is each
+    model's own, with fewer threads."""
     seeds: int = 1
     """Train each neural model this many times, from --seed on; intervals then cover seeds as well as sentences."""
     models: tuple[str, ...] = ("ngram", "rnn", "gru", "lstm")

@@ -18,7 +18,7 @@ from rnn_lm.labels import label_of
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.storage import load_model
 from rnn_lm.progress import Progress
-from rnn_lm.runtime import Runtime
+from rnn_lm.runtime import Runtime, single_thread
 from rnn_lm.seeding import generator
 from rnn_lm.training.log import gradient_summary
 from rnn_lm.training.trainer import Trainer, TrainingData
@@ -52,7 +52,8 @@ def fresh_like(subject: Subject, seed: int) -> Subject:
     """The same architecture at its start, its input vectors random."""
     model = subject.model
     start = generator(seed, "initialization")
-    untrained = RecurrentLanguageModel(model.vocabulary_size, model.embedding.weight.shape[1], model.config, start)
+    with single_thread():  # an orthogonal matrix is, in its last bits, another one on several
+        untrained = RecurrentLanguageModel(model.vocabulary_size, model.embedding.weight.shape[1], model.config, start)
     return Subject(subject.name, "fresh", untrained, {})
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict
@@ -25,7 +23,7 @@ from rnn_lm.probes.models import NGRAM, PRESETS, Setting, parameter_count
 from rnn_lm.probes.sentences import Sentences
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
-from rnn_lm.runtime import Runtime, float32_is_float32
+from rnn_lm.runtime import Runtime, float32_is_float32, single_thread
 from rnn_lm.schema import first_problem
 from rnn_lm.seeding import generator
 
@@ -154,14 +152,3 @@ def load_outcome(job: Job, folder: Path) -> Outcome | None:
 
 def _job_of(outcome: dict[str, Any]) -> Job:
     return Job(outcome["probe"], outcome["model"], outcome["seed"])
-
-
-@contextlib.contextmanager
-def single_thread() -> Iterator[None]:
-    """Models this small run fastest on one thread, and sums do not depend on how many cores a machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -15,9 +15,10 @@ from rnn_lm.models.attention import AttentionConfig, Positions, Sharpness
 from rnn_lm.probes.config import ProbeConfig
 from rnn_lm.probes.minimal_pairs import right_choices
 from rnn_lm.probes.models import PRESETS
-from rnn_lm.probes.outcomes import single_thread, training_config
+from rnn_lm.probes.outcomes import training_config
 from rnn_lm.probes.tasks import PROBES
 from rnn_lm.probes.training import train
+from rnn_lm.runtime import single_thread
 from rnn_lm.seeding import generator
 
 SEED = 1001

@@ -21,9 +21,10 @@ import torch
 from rnn_lm.files import make_folder, read_json, write_json
 from rnn_lm.probes.config import PROBE_NAMES, ProbeConfig
 from rnn_lm.probes.models import PRESETS, Setting
-from rnn_lm.probes.outcomes import single_thread, training_config
+from rnn_lm.probes.outcomes import training_config
 from rnn_lm.probes.tasks import PROBES, Probe
 from rnn_lm.probes.training import mean_nll, train
+from rnn_lm.runtime import single_thread
 from rnn_lm.seeding import generator
 
 LEARNING_RATES = (2e-3, 5e-3, 1e-2, 2e-2)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from rnn_lm.config import to_json
 from rnn_lm.files import make_folder
 from rnn_lm.kept import read_kept, write_kept
 from rnn_lm.progress import Progress
+from rnn_lm.runtime import single_thread
 from rnn_lm.theory import recall
 from rnn_lm.theory.config import TheoryConfig
 from rnn_lm.theory.exercises import bptt, capacity, clipping, gating, linear, spectral
@@ -58,7 +58,7 @@ def run_theory(
     exercises: list[ExerciseJson] = []
     for key, (title, page, compute) in EXERCISES.items():
         progress.say(f"theory: {title.lower()}")
-        with _one_thread():
+        with single_thread():  # matrices so small that others would do nothing but wait for each other
             statements, curves = compute(config)
             if key == "capacity":
                 networks = [_finished(one, config, progress, folder, device) for one in recall.sized_networks(config)]
@@ -74,17 +74,6 @@ def failed(results: TheoryPart) -> list[StatementJson]:
     return [
         statement for exercise in results["exercises"] for statement in exercise["statements"] if not statement["holds"]
     ]
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Matrices are so small here that threads would do nothing but wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _finished(
