@@ -69,7 +69,7 @@ class Options:
     rnn_dropout_scale: float = field(
         default=1.0, metadata=either(*(only(models=_ELMAN, **{dropout: above(0)}) for dropout in _DROPOUTS))
     )
-    """What every dropout is multiplied by for the Elman cells, which underfit where gated cells overfit."""
+    """What every dropout is multiplied by for the Elman cells."""
     preset: str | None = None
     """quick, ten-minutes or ptb-ten-minutes-gpu: for that much training. Or a published recipe: zaremba-small,
     zaremba-medium, zaremba-large, awd-lstm, mogrifier, lstm-24m, mogrifier-24m. Default: by a --budget of time, or
