@@ -9,7 +9,7 @@ SITE := .venv/site
 .PHONY: demo test test-slow test-gpu check lint bench bench-serve export-demo readme docs site tutorials clean
 
 demo: $(INSTALLED)  ## n-gram, RNN, GRU and LSTM on the packaged corpus; writes runs/demo/report.html
-	$(BIN)/rnn-lm compare --out runs/demo --resume --workers 2 --precision fastest --validations 5 --exact-share 0.05
+	$(BIN)/rnn-lm compare --out runs/demo --resume --workers 2 --precision fastest --validations 5 --valid-tokens 10000 --exact-share 0.05
 
 test: $(INSTALLED)  ## the tests, slow ones left out
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile

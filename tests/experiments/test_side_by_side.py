@@ -113,6 +113,7 @@ def test_parts_made_beside_the_models_come_to_what_they_do_after_them(corpus, tm
         (probes_run, "run_job"),
         (gradients_run, "measure_lags"),
         (gradients_run, "measure_jacobians"),
+        (gradients_run, "train_clipped"),
         (recall, "train_and_measure"),
     ):
         monkeypatch.setattr(module, name, never)
@@ -249,12 +250,12 @@ def test_what_waits_for_word2vec_is_begun_after_it_and_short_pieces_come_last(co
     ]
     (plan,) = plans
     names = [job.name for job in plan.jobs.values()]
-    assert names[:9] == [
+    assert names[:10] == [
         "word2vec", "lstm-random", "rnn", "gru", "lstm",
-        "gradients of rnn", "gradients of gru", "gradients of lstm", "theory",
+        "gradients of rnn", "gradients of gru", "gradients of lstm", "clipping", "theory",
     ]  # fmt: skip
-    assert names[9:11] == ["agreement, 5-gram, seed 1", "agreement, RNN, seed 1"]
-    assert len(names) == 9 + 5 * 2
+    assert names[10:12] == ["agreement, 5-gram, seed 1", "agreement, RNN, seed 1"]
+    assert len(names) == 10 + 5 * 2
     assert {job.name: [names[one] for one in job.after] for job in plan.jobs.values() if job.after} == {
         "rnn": ["word2vec"], "gru": ["word2vec"], "lstm": ["word2vec"],
         "gradients of rnn": ["rnn"], "gradients of gru": ["gru"], "gradients of lstm": ["lstm"],

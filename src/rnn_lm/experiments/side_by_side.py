@@ -30,7 +30,7 @@ from rnn_lm.experiments.scores import POLICIES, SCORED_SPLITS, SCORES
 from rnn_lm.experiments.vectors import InputVectors, input_vectors
 from rnn_lm.files import make_folder
 from rnn_lm.gradients.config import for_compare
-from rnn_lm.gradients.run import look_into
+from rnn_lm.gradients.run import clip, look_into
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.prepare import PreparedCorpus, prepare
 from rnn_lm.probes import outcomes as probe_outcomes
@@ -40,6 +40,7 @@ from rnn_lm.progress import Progress, SilentProgress
 from rnn_lm.runtime import Runtime
 from rnn_lm.theory import config as theory_config
 from rnn_lm.theory.run import run_theory
+from rnn_lm.training.trainer import TrainingData
 
 WORD2VEC = "word2vec"
 _SCORING = 0.15
@@ -118,6 +119,16 @@ class _Gradients:
         if subject is not None:
             folder = make_folder(site.folder / "gradients")
             look_into([subject], for_compare(), site.prepared, folder, silent, Runtime().device)
+
+
+@dataclass(frozen=True)
+class _Clipping:
+    """The experiment with clipped gradients."""
+
+    def __call__(self, site: _Site, progress: Progress) -> None:  # noqa: ARG002
+        made = site.prepared
+        data = TrainingData(made.texts["train"], made.texts["valid"], made.counts_v)
+        clip(for_compare(), data, make_folder(site.folder / "gradients"), SilentProgress())
 
 
 @dataclass(frozen=True)
@@ -224,10 +235,13 @@ def _pieces(
         models[number] = len(pieces)
         pieces.append((_Model(number), Job(line, name, after, 1.0, _MODEL_WEIGHTS)))
     if "gradients" in settings.parts:
-        for number, spec in enumerate(specs):
-            if spec.name in CELLS and spec.training.seed == settings.training.seed:
-                after = (models[number],) if number in models else vectors
-                pieces.append((_Gradients(number), Job("", f"gradients of {spec.name}", after, 0.08)))
+        first = [number for number, spec in enumerate(specs) if spec.training.seed == settings.training.seed]
+        looked_into = [number for number in first if specs[number].name in CELLS]
+        for number in looked_into:
+            after = (models[number],) if number in models else vectors
+            pieces.append((_Gradients(number), Job("", f"gradients of {specs[number].name}", after, 0.08)))
+        if looked_into:
+            pieces.append((_Clipping(), Job("", "clipping", size=0.03)))
     if "theory" in settings.parts:
         pieces.append((_Theory(), Job("", "theory", size=0.15)))
     if "probes" in settings.parts:

@@ -67,7 +67,7 @@ def run_gradients(
         "config": to_json(config),
         "text": f"valid split of {prepared.corpus.name}",
         "models": look_into(trained, config, prepared, folder, progress, runtime.device),
-        "clipping": _clipping(config, data, Parts(folder / PARTS), progress),
+        "clipping": clip(config, data, folder, progress),
     }
     return rounded(results)
 
@@ -135,8 +135,9 @@ def _described(subject: Subject) -> Described:
     }
 
 
-def _clipping(config: GradientsConfig, data: TrainingData, parts: Parts, progress: Progress) -> Clipping:
-    small = small_data(data)
+def clip(config: GradientsConfig, data: TrainingData, folder: Path, progress: Progress) -> Clipping:
+    """Do the clipping experiment, which needs no model; see ``run_gradients``."""
+    small, parts = small_data(data), Parts(folder / PARTS)
     planned = [
         (setting, clip, config.gradients_seed + index)
         for index in range(config.clipping_seeds)

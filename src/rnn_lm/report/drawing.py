@@ -3,7 +3,7 @@
 The drawing library runs a JavaScript engine that ends its whole process where it gets too little memory (``ulimit -v``
 is enough), and that may compute for ever on a specification that makes no sense. Neither must take a finished training
 run with it, so a child draws, and is ended where it takes too long. It is started with the first picture and serves
-all.
+all; a second one is started where two pictures are asked for at a time.
 
     parent  one line of JSON: [kind, specification]
     child   one line with the number of bytes, and the bytes; or -1 and a line that says why there are none
@@ -15,6 +15,7 @@ import atexit
 import contextlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -25,6 +26,8 @@ from rnn_lm.errors import UserError
 Kind = Literal["svg", "png", "library"]
 SECONDS = 60.0
 """How long one picture may take; usual ones take a tenth of a second."""
+AT_A_TIME = min(2, os.cpu_count() or 1)
+"""Pictures that are drawn at a time, at most: as many processes, each of some hundred MB."""
 
 
 class DrawingFailed(UserError):
@@ -32,26 +35,24 @@ class DrawingFailed(UserError):
 
 
 class _Child:
-    """The process that draws; started when needed, and again after its end."""
+    """A process that draws, for one caller at a time; started when needed, and again after its end."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock = threading.Lock()
 
     def draw(self, kind: Kind, spec: dict[str, Any], seconds: float) -> bytes:
-        with self._lock:
-            process = self._started()
-            late = threading.Event()
-            timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
-            timer.start()
-            try:
-                return self._answer(process, json.dumps([kind, spec]).encode() + b"\n")
-            except (OSError, EOFError, ValueError) as error:
-                self.close()
-                why = f"took over {seconds:g} seconds" if late.is_set() else "ended the process that drew it"
-                raise DrawingFailed(f"a figure cannot be drawn: it {why}; is memory limited (ulimit -v)?") from error
-            finally:
-                timer.cancel()
+        process = self._started()
+        late = threading.Event()
+        timer = threading.Timer(seconds, lambda: (late.set(), process.kill()))
+        timer.start()
+        try:
+            return self._answer(process, json.dumps([kind, spec]).encode() + b"\n")
+        except (OSError, EOFError, ValueError) as error:
+            self.close()
+            why = f"took over {seconds:g} seconds" if late.is_set() else "ended the process that drew it"
+            raise DrawingFailed(f"a figure cannot be drawn: it {why}; is memory limited (ulimit -v)?") from error
+        finally:
+            timer.cancel()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -91,7 +92,10 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
-_CHILD = _Child()
+_FREE: queue.LifoQueue[_Child] = queue.LifoQueue()
+"""Children that draw nothing now, the last one used on top: a second one is not started before it is needed."""
+for _ in range(AT_A_TIME):
+    _FREE.put(_Child())
 
 
 def draw(kind: Kind, spec: dict[str, Any], seconds: float = SECONDS) -> bytes:
@@ -100,7 +104,11 @@ def draw(kind: Kind, spec: dict[str, Any], seconds: float = SECONDS) -> bytes:
     Raises:
         DrawingFailed: it could not be drawn, or not within ``seconds``.
     """
-    return _CHILD.draw(kind, spec, seconds)
+    child = _FREE.get()
+    try:
+        return child.draw(kind, spec, seconds)
+    finally:
+        _FREE.put(child)
 
 
 def serve() -> None:

@@ -29,7 +29,7 @@ from altair.utils.schemapi import debug_mode
 from markupsafe import Markup as Safe
 
 from rnn_lm.files import write_atomically
-from rnn_lm.report.drawing import DrawingFailed, draw
+from rnn_lm.report.drawing import AT_A_TIME, DrawingFailed, draw
 from rnn_lm.report.lighter import lighter, packed, unpacked
 from rnn_lm.report.results import Results, check_results
 from rnn_lm.report.sections import (
@@ -131,8 +131,9 @@ class _Picture(NamedTuple):
 
 
 def _drawn(figures: list[Figure]) -> dict[str, _Picture]:
-    """Pictures by the figures' names: the first are drawn, in their own process, while later ones are specified."""
-    with ThreadPoolExecutor(max_workers=1) as drawing:
+    """Pictures by the figures' names: the first are drawn, by other processes, while later ones are specified."""
+    with ThreadPoolExecutor(AT_A_TIME) as drawing:
+        drawing.submit(_vega_libraries)  # which the page needs in the end: kept by then
         pictures = {}
         for figure in figures:
             spec = {**chart_spec(figure.chart), "description": figure.description}
