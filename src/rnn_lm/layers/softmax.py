@@ -91,7 +91,12 @@ def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor,
         nll_n = torch.zeros_like(target_n, dtype=output_nd.dtype)
         nll_n[counted_n] = nll(output_nd[counted_n], decoder, target_n[counted_n])
         return nll_n
-    if len(output_nd) >= CHUNK_ROWS and not answers_late(output_nd.device):
+    # The copy of the decoder that it needs is not to be larger than the logits of a chunk are.
+    if (
+        len(output_nd) >= CHUNK_ROWS
+        and decoder.weight_vd.numel() <= CHUNK_NUMBERS
+        and not answers_late(output_nd.device)
+    ):
         return _nll_by_word(output_nd, decoder, target_n)
     parts = chunks(len(output_nd), len(decoder.bias_v), output_nd.device)
     scratch_rv = output_nd.new_empty(parts[0].stop if parts else 0, len(decoder.bias_v))
@@ -107,8 +112,7 @@ def _nll_by_word(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: In
     """The same for many positions on a CPU, logits laid out word by word.
 
     W x^T is the same numbers as x W^T. Its result has few columns, which MKL's products are quicker with on AMD's
-    processors (76 instead of 58 GFLOP/s in one thread), and the bias is one more column of W instead of a pass over all
-    logits: together a quarter of the time (``benchmarks/inference.py``).
+    processors, and the bias is one more column of W instead of a pass over all logits (``benchmarks/nll.py``).
     """
     weight_vd = torch.cat([decoder.weight_vd, decoder.bias_v.unsqueeze(1)], 1)
     output_nd = torch.cat([output_nd, output_nd.new_ones(len(output_nd), 1)], 1)

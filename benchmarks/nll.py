@@ -1,0 +1,81 @@
+"""The NLL of 4,096 positions, as evaluation and validation compute it, beside torch's cross entropy.
+
+    python benchmarks/nll.py [--turns 15] [--threads 1 2]
+
+Baseline: ``linear`` and ``cross_entropy``, 1,024 positions at a time, which is as fast as more at a time and needs less
+memory. Ours lays logits out position by position for few positions, and word by word for many; here both are timed for
+many. Cases take turns, and the table, in Markdown, goes to the terminal.
+"""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from machine import made_here
+from rnn_lm.layers import softmax
+from timing import Case, interleaved
+
+POSITIONS, CHUNK = 4096, 1024
+SIZES = ((8_251, 300), (10_000, 300), (33_278, 400))
+BASELINE, BY_POSITION, BY_WORD = "torch's cross entropy", "ours, position by position", "ours, word by word"
+
+
+def making(case: str, words: int, dimensions: int, threads: int) -> Any:
+    """Returns what computes the NLL of all positions."""
+    torch.set_num_threads(threads)
+    source = torch.Generator().manual_seed(1)
+    decoder = softmax.Decoder(
+        torch.randn(words, dimensions, generator=source) / dimensions**0.5, torch.randn(words, generator=source)
+    )
+    output_nd = torch.randn(POSITIONS, dimensions, generator=source)
+    target_n = torch.randint(words, (POSITIONS,), generator=source)
+
+    def baseline() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return [
+                functional.cross_entropy(functional.linear(output, *decoder), target, reduction="none")
+                for output, target in zip(output_nd.split(CHUNK), target_n.split(CHUNK), strict=True)
+            ]
+
+    def by_position() -> list[torch.Tensor]:
+        with torch.inference_mode():
+            return [
+                softmax.nll(output, decoder, target)
+                for output, target in zip(output_nd.split(CHUNK - 1), target_n.split(CHUNK - 1), strict=True)
+            ]
+
+    def by_word() -> torch.Tensor:
+        with torch.inference_mode():
+            return softmax.nll(output_nd, decoder, target_n)
+
+    return {BASELINE: baseline, BY_POSITION: by_position, BY_WORD: by_word}[case]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The NLL of many positions.")
+    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    arguments = parser.parse_args()
+    print("| words | dimensions | threads | case | tokens/s | against torch's |")
+    print("| ---: | ---: | ---: | --- | ---: | ---: |")
+    for threads in arguments.threads:
+        for words, dimensions in SIZES:
+            names = (BASELINE, BY_POSITION, BY_WORD)
+            cases = {name: Case(partial(making, name, words, dimensions, threads)) for name in names}
+            timings = interleaved(cases, arguments.turns)
+            for name in names:
+                ratio = timings.ratio(BASELINE, name)
+                shown = f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}]"
+                speed = POSITIONS / timings.median(name)
+                print(f"| {words:,} | {dimensions} | {threads} | {name} | {speed:,.0f} | {shown} |")
+    made = made_here()
+    print(f"\n`benchmarks/nll.py`, {made['date']}, {made['machine']}, torch {made['torch']}.")
+
+
+if __name__ == "__main__":
+    main()
