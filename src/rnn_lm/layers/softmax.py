@@ -92,11 +92,8 @@ def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor,
         nll_n[counted_n] = nll(output_nd[counted_n], decoder, target_n[counted_n])
         return nll_n
     # The copy of the decoder that it needs is not to be larger than the logits of a chunk are.
-    if (
-        len(output_nd) >= CHUNK_ROWS
-        and decoder.weight_vd.numel() <= CHUNK_NUMBERS
-        and not answers_late(output_nd.device)
-    ):
+    small = decoder.weight_vd.numel() <= CHUNK_NUMBERS
+    if small and len(output_nd) >= CHUNK_ROWS and not answers_late(output_nd.device):
         return _nll_by_word(output_nd, decoder, target_n)
     parts = chunks(len(output_nd), len(decoder.bias_v), output_nd.device)
     scratch_rv = output_nd.new_empty(parts[0].stop if parts else 0, len(decoder.bias_v))
