@@ -176,7 +176,7 @@ def test_what_cannot_be_looked_into_is_refused_before_training(monkeypatch, tmp_
 
 
 def test_the_whole_of_it_is_measured_drawn_and_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_clipping", lambda *_: {"rows": [], "runs": [], "vocabulary_size": 2})
+    monkeypatch.setattr(module, "clip", lambda *_: {"rows": [], "runs": [], "vocabulary_size": 2})
     words = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "the", "dog", "that", "ran", "to", "it"]
     lines = [" ".join(words[(line + step * step) % len(words)] for step in range(9)) for line in range(300)]
     (tmp_path / "text.txt").write_text("\n".join(lines))

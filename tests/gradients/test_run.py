@@ -89,7 +89,7 @@ def test_given_models_are_looked_into_and_not_trained(
     prepared: PreparedCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "train_subject", forbidden)
-    monkeypatch.setattr(module, "_clipping", lambda *_: {})
+    monkeypatch.setattr(module, "clip", lambda *_: {})
     config = ModelConfig(cell="gru", hidden_size=4, layers=2)
     model = RecurrentLanguageModel(len(prepared.vocabulary), 5, config, torch.Generator().manual_seed(1))
     digest = weights_digest(model)

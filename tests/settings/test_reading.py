@@ -53,8 +53,9 @@ def test_a_preset_on_the_command_line_takes_the_place_of_the_files(written_to):
 
 def test_a_preset_that_would_change_nothing_is_refused(written_to):
     path = written_to(
-        "[model]\nhidden_size = 9\ndropout_input = 0.1\ndropout_output = 0.1\ndropout_recurrent = 0.1\n"
-        "[training]\nlearning_rate = 1e-3\nweight_decay = 0.2\nrotate_columns = false\n"
+        "[model]\nhidden_size = 9\ndropout_embedding = 0.2\ndropout_input = 0.1\ndropout_output = 0.1\n"
+        "dropout_recurrent = 0.1\n[training]\nlearning_rate = 1e-3\nweight_decay = 0.2\nrotate_columns = false\n"
+        "validations = 3\n"
     )
     with pytest.raises(UserError, match="--preset ten-minutes does nothing beside --config .*mine.toml, which has all"):
         read(train.Options, path, "--preset", "ten-minutes")
