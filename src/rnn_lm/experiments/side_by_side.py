@@ -7,7 +7,7 @@ do, is done beside them. A piece is begun once those that it needs are there::
     word2vec ──▶ rnn ──▶ gradients of it       lstm with random input      a network of the probes      theory
              └─▶ lstm ─▶ gradients of it                                   another ...
 
-What the pieces come to is what one process with as many threads would have made, to the bit; each keeps it in the
+What the models come to is what one process with as many threads would have made, to the bit; each piece is kept in the
 comparison's folder, where the first process reads it back, as it does when a comparison is resumed.
 """
 
