@@ -71,6 +71,20 @@ def timeless(results: Any) -> Any:
     return [timeless(one) for one in results] if isinstance(results, list) else results
 
 
+def assert_close(found: Any, expected: Any, rel: float) -> None:
+    """The same plain values, numbers to ``rel`` of their size."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_close(found[name], value, rel)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for one, other in zip(found, expected, strict=True):
+            assert_close(one, other, rel)
+    else:
+        assert found == (pytest.approx(expected, rel=rel) if isinstance(expected, float) else expected)
+
+
 class Noting(SilentProgress):
     """Keeps what is said."""
 
@@ -121,11 +135,8 @@ def test_parts_made_beside_the_models_come_to_what_they_do_after_them(corpus, tm
     told = Noting()
     both = run_compare(settings, tmp_path / "both", told, resume=False, workers=2)
     found, expected = (timeless(json.loads(json.dumps(one))) for one in (both, one_by_one))  # as results.json has them
-    verdicts = [
-        [[(statement["name"], statement["holds"]) for statement in exercise["statements"]] for exercise in exercises]
-        for exercises in (one.pop("theory")["exercises"] for one in (found, expected))
-    ]
-    assert verdicts[0] == verdicts[1]  # its small networks are not the same to the bit in every process
+    # Some of the theory's small networks differ from process to process, by 1e-12, also without this.
+    assert_close(found.pop("theory"), expected.pop("theory"), rel=1e-9)
     for name, part in expected.items():
         assert found[name] == part, name
     assert sum(line.startswith("  word2vec: embedding word2vec") for line in told.lines) == 1
@@ -250,12 +261,8 @@ def test_what_waits_for_word2vec_is_begun_after_it_and_short_pieces_come_last(co
     options = parse_options(compare.Options, [*flags, "--suites", "agreement"], "rnn-lm")
     settings = compare.settings_of(options)
     prepared = prepare(settings.corpus, SilentProgress())
-    assert side_by_side.make_side_by_side(settings, prepared, tmp_path, SilentProgress(), None, 2, resume=False) == [
-        0,
-        1,
-        2,
-        3,
-    ]
+    made = side_by_side.make_side_by_side(settings, prepared, tmp_path, SilentProgress(), None, 2, resume=False)
+    assert list(made) == [0, 1, 2, 3]
     (plan,) = plans
     names = [job.name for job in plan.jobs.values()]
     assert names[:10] == [

@@ -73,9 +73,10 @@ class _Site:
         return self.settings.specs(len(self.prepared.vocabulary), self.vectors(SilentProgress()))
 
     def spec(self, number: int) -> RecurrentSpec:
-        """Of a model; one that starts with random vectors waits for no others."""
+        """Of a model; one that starts at random, or with vectors read from a file, is planned as it will be."""
         planned = self.planned[number]
-        return planned if _starts_at_random(planned) else self.specs[number]
+        as_it_will_be = _starts_at_random(planned) or planned.vectors_ve is not None
+        return planned if as_it_will_be else self.specs[number]
 
     def vectors(self, progress: Progress) -> InputVectors:
         """Made, or read where they are kept."""

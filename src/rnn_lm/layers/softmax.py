@@ -36,11 +36,16 @@ class Decoder(NamedTuple):
     bias_v: Float[Tensor, "V"]
 
 
-def chunks(count: int, vocabulary_size: int, device: torch.device | None = None) -> list[slice]:
-    """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first."""
+def chunks(
+    count: int, vocabulary_size: int, device: torch.device | None = None, most_rows: int | None = None
+) -> list[slice]:
+    """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first.
+
+    ``most_rows`` takes the place of the device's own limit.
+    """
     late = device is not None and answers_late(device)
-    most_rows, most_numbers = (DEVICE_CHUNK_ROWS, DEVICE_CHUNK_NUMBERS) if late else (CHUNK_ROWS, CHUNK_NUMBERS)
-    most = max(1, min(most_rows, most_numbers // vocabulary_size))
+    usual_rows, most_numbers = (DEVICE_CHUNK_ROWS, DEVICE_CHUNK_NUMBERS) if late else (CHUNK_ROWS, CHUNK_NUMBERS)
+    most = max(1, min(most_rows or usual_rows, most_numbers // vocabulary_size))
     rows = -(-count // max(1, -(-count // most)))
     return [slice(start, min(start + rows, count)) for start in range(0, count, rows or 1)]
 
@@ -114,13 +119,12 @@ def _nll_by_word(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: In
     weight_vd = torch.cat([decoder.weight_vd, decoder.bias_v.unsqueeze(1)], 1)
     output_nd = torch.cat([output_nd, output_nd.new_ones(len(output_nd), 1)], 1)
     words = len(weight_vd)
-    rows = max(1, min(BY_WORD_ROWS, CHUNK_NUMBERS // words))
-    scratch = output_nd.new_empty(words * rows)
+    parts = chunks(len(output_nd), words, output_nd.device, BY_WORD_ROWS)
+    scratch = output_nd.new_empty(words * parts[0].stop)
     nll_n = torch.empty_like(target_n, dtype=output_nd.dtype)
-    for start in range(0, len(output_nd), rows):
-        part = slice(start, start + rows)
-        output_rd = output_nd[part]
+    for rows in parts:
+        output_rd = output_nd[rows]
         logits_vr = scratch[: words * len(output_rd)].view(words, len(output_rd))
         torch.mm(weight_vd, output_rd.T, out=logits_vr)
-        nll_n[part] = _nll_of_softmax(logits_vr, target_n[part].unsqueeze(0), 0).squeeze(0)
+        nll_n[rows] = _nll_of_softmax(logits_vr, target_n[rows].unsqueeze(0), 0).squeeze(0)
     return nll_n
