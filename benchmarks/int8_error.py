@@ -51,7 +51,7 @@ def errors(model: Any, words: int) -> tuple[np.ndarray, float]:
         output_1d = reader.read(token)
         output_d = output_1d.numpy()[0]
         exact_v, possible_v = eight.all_exact(output_1d).double(), eight.bias_v > -torch.inf
-        rounded_v = (eight.upper(output_1d, output_d) - eight.slack(output_d)).double()
+        rounded_v = torch.from_numpy(eight.upper(output_d) - eight.slack(output_d)).double()
         p_v, q_v = exact_v.softmax(0)[possible_v], rounded_v.softmax(0)[possible_v]
         error = (exact_v - rounded_v)[possible_v].abs().max()
         found.append([float(error), float((p_v - q_v).abs().sum() / 2), float((p_v * (p_v / q_v).log()).sum())])

@@ -42,9 +42,13 @@ def coarse(struck_out: tuple[int, ...] = ()) -> tuple[Int8Decoder, torch.Tensor]
     return Int8Decoder(Decoder(weight_vd, torch.zeros(V)), struck_out), output_1d
 
 
+def upper(eight: Int8Decoder, output_1d: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(eight.upper(output_1d.numpy()[0]).copy())
+
+
 def distributions(eight: Int8Decoder, output_1d: torch.Tensor, temperature: float) -> tuple[np.ndarray, np.ndarray]:
     """By float32, and by what is proposed alone."""
-    both = (eight.all_exact(output_1d), eight.upper(output_1d, output_1d.numpy()[0]))
+    both = (eight.all_exact(output_1d), upper(eight, output_1d))
     in_float32, in_int8 = (torch.softmax(logits_v.double() / temperature, 0).numpy() for logits_v in both)
     return in_float32, in_int8
 
@@ -54,9 +58,9 @@ def test_what_is_proposed_and_accepted_has_the_probabilities_of_float32(temperat
     eight, output_1d = coarse()
     drawing = Int8Draw(eight, GenerationConfig(temperature=temperature), generator(1, "sampling"))
     drawing.draw(output_1d)
-    shift = drawing._propose(eight.upper(output_1d, output_1d.numpy()[0]))
+    shift = drawing._propose(eight.upper(output_1d.numpy()[0]))
     accepted = np.array([drawing._accepted(word, shift) for word in range(V)])
-    assert (accepted <= drawing._weights).all(), "or a word would have to be accepted more often than always"
+    assert (accepted <= drawing._weight_v).all(), "or a word would have to be accepted more often than always"
     in_float32, in_int8 = distributions(eight, output_1d, temperature)
     np.testing.assert_allclose(accepted / accepted.sum(), in_float32, rtol=2e-5)
     assert np.abs(in_float32 - in_int8).max() > 1e-3 / temperature
@@ -87,10 +91,7 @@ def test_the_most_probable_are_those_of_float32(settings: dict) -> None:
         output_1d[0, 2] = 0.0
         log_probs_v = torch.log_softmax(eight.all_exact(output_1d), 0)
         expected = candidates(log_probs_v, config).ids_c.tolist()
-        differing += (
-            expected
-            != candidates(torch.log_softmax(eight.upper(output_1d, output_1d.numpy()[0]), 0), config).ids_c.tolist()
-        )
+        differing += expected != candidates(torch.log_softmax(upper(eight, output_1d), 0), config).ids_c.tolist()
         drawing = Int8Draw(eight, config, generator(1, "sampling"))
         drawn = {drawing.draw(output_1d) for _ in range(8 if len(expected) > 1 else 1)}
         assert drawn <= set(expected)

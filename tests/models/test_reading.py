@@ -11,6 +11,7 @@ import torch
 from rnn_lm.config import GenerationConfig, ModelConfig
 from rnn_lm.evaluation.generation import why_not_int8_layers
 from rnn_lm.layers.cells import CELLS
+from rnn_lm.models import reading
 from rnn_lm.models.attention import AttentionConfig, AttentionLanguageModel
 from rnn_lm.models.int8_decoder import needs_another_device
 from rnn_lm.models.reading import Int8LSTMReader, LSTMReader, StepReader, needs_other_layers, reader_of
@@ -94,16 +95,16 @@ def test_layers_that_cannot_be_in_8_bits_are_read_in_float32_and_it_is_said_why(
     assert why_not_int8_layers(model, GenerationConfig()) is None
 
 
-def test_products_of_words_read_before_are_kept_up_to_a_limit() -> None:
+def test_products_of_words_read_before_are_kept_up_to_a_limit(monkeypatch) -> None:
+    monkeypatch.setattr(reading, "_KEPT_BYTES", 2 * 4 * 4 * 12)
     model = RecurrentLanguageModel(V, 8, ModelConfig(hidden_size=12), generator(1, "start"))
     reader = LSTMReader(model)
-    reader._most = 2
     state = model.initial_state(1)
     with torch.no_grad():
         for token in (3, 4, 5, 3, 5):
             expected_1d, state = model.encode_step(torch.tensor([token]), state)
             torch.testing.assert_close(reader.read(token), expected_1d)
-    assert sorted(reader._products) == [3, 4]
+    assert reader._product_of.cache_info()[:] == (1, 4, 2, 2), "found, made, most, kept"
 
 
 def test_attention() -> None:

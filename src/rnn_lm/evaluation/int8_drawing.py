@@ -28,6 +28,9 @@ _AT_ONCE = 256
 """Random numbers fetched at a time."""
 _FEWEST, _MOST = 1e-30, 1e37
 """Sums of exponentials between these have lost nothing in float32."""
+_BLOCK = 128
+"""Words whose exponentials are summed before those of blocks are: a word is found in its block, which alone is summed
+word by word."""
 
 
 class Int8Draw:
@@ -46,9 +49,12 @@ class Int8Draw:
         self._decoder, self._config, self._random = decoder, config, random
         self._uncut, self._temperature = is_uncut(config), config.temperature
         self._uniform = _uniform(random)
-        self._weight_v = torch.empty(len(decoder.bias_v))
-        self._sum_v = torch.empty(len(decoder.bias_v), dtype=torch.float64)
-        self._weights, self._sums = self._weight_v.numpy(), self._sum_v.numpy()
+        words = len(decoder.bias_v)
+        blocks = -(-words // _BLOCK)
+        self._block_bw = np.zeros((blocks, _BLOCK), np.float32)
+        self._weight_v = self._block_bw.reshape(-1)[:words]
+        self._one_w, self._sum_b = np.ones(_BLOCK, np.float32), np.empty(blocks, np.float32)
+        self._sums_b, self._sums_w = np.empty(blocks), np.empty(_BLOCK)
         self._output_1d, self._output_d = torch.empty(0), np.empty(0)
         self.proposed = 0
 
@@ -62,43 +68,61 @@ class Int8Draw:
             self._output_1d, self._output_d = output_1d, output_1d.numpy()[0]
         if not self._uncut:
             return self._draw_cut(output_1d)
-        shift = self._propose(self._decoder.upper(output_1d, self._output_d))
-        total = float(self._sums[-1])
+        shift = self._propose(self._decoder.upper(self._output_d))
+        total = float(self._sums_b[-1])
         if not total > 0:
             return None
         for _ in range(_MOST_REFUSED):
             self.proposed += 1
-            word = int(self._sums.searchsorted(next(self._uniform) * total, "right"))
-            if word == len(self._sums):  # the share was rounded up to the whole
+            word = self._find(next(self._uniform) * total)
+            if word is None:  # the share was rounded up to the whole
                 continue
-            envelope = float(self._weights[word])
+            envelope = float(self._weight_v[word])
             if next(self._uniform) * envelope < self._accepted(word, shift):
                 return word
         return self._draw_exactly(self._decoder.all_exact(output_1d))
+
+    def _find(self, share: float) -> int | None:
+        """The word that a share of the whole belongs to."""
+        block = int(self._sums_b.searchsorted(share, "right"))
+        if block == len(self._sums_b):
+            return None
+        within = share - float(self._sums_b[block - 1]) if block else share
+        np.add.accumulate(self._block_bw[block], out=self._sums_w, dtype=np.float64)
+        place = int(self._sums_w.searchsorted(within, "right"))
+        return None if place == _BLOCK else block * _BLOCK + place
 
     def _accepted(self, word: int, shift: float) -> float:
         """The weight that a word has in float32: never more than its weight by the upper bound."""
         return math.exp(self._decoder.exact(word, self._output_d) / self._temperature - shift)
 
-    def _propose(self, upper_v: Tensor) -> float:
-        """Weights of the words and their sums so far; returns what was taken off the exponents: nothing if possible."""
+    def _propose(self, upper_v: np.ndarray) -> float:
+        """Weights of the words and sums of the blocks so far; returns what was taken off the exponents: nothing if
+        possible."""
         if self._temperature != 1:
             upper_v = upper_v / self._temperature
-        torch.exp(upper_v, out=self._weight_v)
-        torch.cumsum(self._weight_v, 0, dtype=torch.float64, out=self._sum_v)
-        if _FEWEST < float(self._sums[-1]) < _MOST:
+        with np.errstate(over="ignore"):  # seen below
+            self._weigh(upper_v)
+        if _FEWEST < float(self._sums_b[-1]) < _MOST:
             return 0.0
         largest = float(upper_v.max())
-        torch.exp(upper_v - largest, out=self._weight_v)
-        torch.cumsum(self._weight_v.nan_to_num_(0.0), 0, dtype=torch.float64, out=self._sum_v)
+        if largest == -math.inf:
+            self._sums_b[:] = 0.0
+            return 0.0
+        self._weigh(upper_v - np.float32(largest))
         return largest
+
+    def _weigh(self, upper_v: np.ndarray) -> None:
+        np.exp(upper_v, out=self._weight_v)
+        np.dot(self._block_bw, self._one_w, out=self._sum_b)
+        np.add.accumulate(self._sum_b, out=self._sums_b, dtype=np.float64)
 
     def _draw_cut(self, output_1d: Tensor) -> int | None:
         """Among the most probable: all words that may be one of them, by their logits in float32."""
-        upper_v = self._decoder.upper(output_1d, self._output_d)
+        upper_v = torch.from_numpy(self._decoder.upper(self._output_d))
         if not upper_v.max() > -math.inf:
             return None
-        lower_v = upper_v - 2 * self._decoder.slack(self._output_d)
+        lower_v = upper_v - 2 * torch.from_numpy(self._decoder.slack(self._output_d))
         kept = 1 if self._temperature == 0 else min(self._config.top_k or 1, len(upper_v))
         least = lower_v.max() if kept == 1 else lower_v.topk(kept).values[-1]
         ids_c = torch.nonzero(upper_v >= least).squeeze(1)

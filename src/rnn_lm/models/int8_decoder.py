@@ -16,7 +16,6 @@ distributed as if drawn by the logits of float32 (``evaluation/int8_drawing.py``
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -25,17 +24,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.layers.softmax import Decoder
+from rnn_lm.models.int8_product import int8_product, missing
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
 
-_ENGINE = "fbgemm"
-"""Of torch's engines the one whose product of one row is quick: half the time of oneDNN's."""
-_LEAST_STEP = 6.2e-5
-"""torch makes the steps of a vector no smaller than this."""
 _USUAL = 1 / 3
 """Of the longest output vector there could be: trained LSTMs' are a quarter."""
 _ROUNDING = 1e-4
 """Added to the bound for what float32 itself rounds, in nats: some fifty times as much as it does."""
+_HALF_STEP = 0.5001
+"""What a number can be from its rounded one, in steps: float32 rounds the quotient, too."""
 
 
 def needs_another_model(model: LanguageModel) -> str | None:
@@ -51,9 +49,7 @@ def needs_another_device(model: LanguageModel) -> str | None:
         return f"8 bits are for the CPU, and the model is on {model.device}"
     if isinstance(model, NeuralLanguageModel) and model.decoder_weight.dtype != torch.float32:
         return f"the model is in {str(model.decoder_weight.dtype).removeprefix('torch.')}, not in float32"
-    if _ENGINE not in torch.backends.quantized.supported_engines or not hasattr(torch, "quantize_per_channel"):
-        return f"this build of torch has no products of 8 bits for this processor ({_ENGINE})"
-    return None
+    return missing()
 
 
 class Int8Decoder:
@@ -70,23 +66,23 @@ class Int8Decoder:
         bias_v[list(struck_out)] = -math.inf
         self.weight_vd, self.bias_v = weight_vd, bias_v
         self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
-        self._reduced = reduces_range()
-        self._levels = 127 if self._reduced else 255
-        quantized_vd = quantized_rows(weight_vd)
-        self._norm_v, self._lost_v = weight_vd.norm(dim=1), (weight_vd - quantized_vd.dequantize()).norm(dim=1)
+        self._product = int8_product(weight_vd, largest)
+        self._norm_v = weight_vd.norm(dim=1).numpy()
+        self._lost_v = (weight_vd - self._product.dequantized_vd).norm(dim=1).numpy()
         self._root = math.sqrt(weight_vd.shape[1])
-        self._constant_v = None
+        self._constant_v, self._raised_v = None, self._biases
         if largest is not None:
             self._usual = _USUAL * self._root * largest
-            self._constant_v = self._slack(2 * largest, self._usual)
-        self._packed = packed_int8(quantized_vd, bias_v if self._constant_v is None else bias_v + self._constant_v)
+            self._constant_v = self._slack(self._product.step(-largest, largest), self._usual)
+            self._raised_v = self._biases + self._constant_v
+        self._upper_v = np.empty(len(bias_v), np.float32)
 
-    def _slack(self, span: float, norm: float) -> Tensor:
-        """Of every word, for an output vector whose numbers span so much and whose norm is so large at most."""
-        lost = 0.5 * max(span / self._levels, _LEAST_STEP) * self._root
-        return (self._norm_v * lost).add_(self._lost_v, alpha=norm + lost).add_(_ROUNDING)
+    def _slack(self, step: float, norm: float) -> Float[np.ndarray, "V"]:
+        """Of every word, for an output vector that has such steps and whose norm is so large at most."""
+        lost = _HALF_STEP * step * self._root
+        return self._norm_v * lost + self._lost_v * (norm + lost) + _ROUNDING
 
-    def slack(self, output_d: np.ndarray) -> Float[Tensor, "V"]:
+    def slack(self, output_d: Float[np.ndarray, "D"]) -> Float[np.ndarray, "V"]:
         """How far a logit of 8 bits can be from its value in float32, in nats: what ``upper`` adds to it.
 
         Args:
@@ -94,26 +90,26 @@ class Int8Decoder:
         """
         if self._constant_v is not None:
             return self._constant_v + self._lost_v * self._excess(output_d)
-        span = max(float(output_d.max()), 0.0) - min(float(output_d.min()), 0.0)
-        return self._slack(span, math.sqrt(float(np.dot(output_d, output_d))))
+        return self._slack(self._product.step(float(output_d.min()), float(output_d.max())), _norm(output_d))
 
     def _excess(self, output_d: np.ndarray) -> float:
         """By how much an output vector is longer than usual."""
-        return max(0.0, math.sqrt(float(np.dot(output_d, output_d))) - self._usual)
+        return max(0.0, _norm(output_d) - self._usual)
 
-    def upper(self, output_1d: Float[Tensor, "1 D"], output_d: np.ndarray) -> Float[Tensor, "V"]:
+    def upper(self, output_d: Float[np.ndarray, "D"]) -> Float[np.ndarray, "V"]:
         """For each word a number that its logit in float32 does not exceed, and does not fall short of by more than
-        twice ``slack``.
+        twice ``slack``. Valid until the next is asked for.
 
         Args:
-            output_1d: what is to be decoded.
-            output_d: the same memory, for numpy.
+            output_d: what is to be decoded.
         """
-        logits_v = torch.ops.quantized.linear_dynamic(output_1d, self._packed, self._reduced)[0]
+        upper_v = self._upper_v
+        self._product.add_to(self._raised_v, output_d, upper_v)
         if self._constant_v is None:
-            return logits_v.add_(self.slack(output_d))
-        excess = self._excess(output_d)
-        return logits_v.add_(self._lost_v, alpha=excess) if excess else logits_v
+            upper_v += self.slack(output_d)
+        elif excess := self._excess(output_d):
+            upper_v += excess * self._lost_v
+        return upper_v
 
     def exact(self, word: int, output_d: np.ndarray) -> float:
         """The logit of one word in float32."""
@@ -128,44 +124,5 @@ class Int8Decoder:
         return torch.addmv(self.bias_v, self.weight_vd, output_1d[0])
 
 
-class Int8Product:
-    """Products of one vector with a matrix in 8 bits, the vector brought to 8 bits as well.
-
-    Args:
-        weight_vd: in float32 and on the CPU.
-    """
-
-    def __init__(self, weight_vd: Float[Tensor, "V D"]) -> None:
-        self._packed, self._reduced = packed_int8(quantized_rows(weight_vd), None), reduces_range()
-
-    def __call__(self, vector_1d: Float[Tensor, "1 D"]) -> Float[Tensor, "V"]:
-        return torch.ops.quantized.linear_dynamic(vector_1d, self._packed, self._reduced)[0]
-
-
-def reduces_range() -> bool:
-    """Whether vectors are brought to 7 bits instead of 8.
-
-    Processors without the instruction add pairs of products in 16 bits, where only products of 7 by 8 bits fit.
-    """
-    return not getattr(torch.cpu, "_is_vnni_supported", bool)()
-
-
-def quantized_rows(weight_vd: Tensor) -> Tensor:
-    """A matrix in 8 bits, each row on a scale of its own."""
-    scale_v = (weight_vd.abs().amax(1) / 127).double().clamp_min(1e-30)
-    zeros_v = torch.zeros(len(weight_vd), dtype=torch.int64)
-    with warnings.catch_warnings():  # of what torch is going to remove: see needs_another_device
-        warnings.simplefilter("ignore")
-        return torch.quantize_per_channel(weight_vd.contiguous(), scale_v, zeros_v, 0, torch.qint8)
-
-
-def packed_int8(quantized_vd: Tensor, bias_v: Tensor | None) -> object:
-    """The matrix as the engine reads it; which engine torch takes otherwise stays as it was."""
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = _ENGINE
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.ops.quantized.linear_prepack(quantized_vd, bias_v)
-    finally:
-        torch.backends.quantized.engine = before
+def _norm(output_d: np.ndarray) -> float:
+    return math.sqrt(float(np.dot(output_d, output_d)))

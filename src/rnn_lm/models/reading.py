@@ -7,6 +7,8 @@ steps.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,7 +19,7 @@ from torch import Tensor
 from rnn_lm.layers.cells import LSTMCell
 from rnn_lm.layers.cells.elman import ElmanCell
 from rnn_lm.layers.cells.gru import GRUCell
-from rnn_lm.models.int8_decoder import Int8Product
+from rnn_lm.models.int8_product import int8_product
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.stepping import for_stepping
@@ -113,8 +115,7 @@ class LSTMReader:
         self._from_input = first.weight[:, : model.cells[0].input_size]
         self._from_hidden = first.weight[:, model.cells[0].input_size :]
         self._hidden = self._row[0, model.cells[0].input_size :][: sizes[0]]
-        self._products: dict[int, Tensor] = {}
-        self._most = _KEPT_BYTES // (16 * sizes[0])
+        self._product_of = functools.lru_cache(_KEPT_BYTES // (16 * sizes[0]))(self._first_products())
 
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """See ``Reader.read``."""
@@ -126,14 +127,10 @@ class LSTMReader:
             layer.equations()
         return self._output()
 
-    def _product_of(self, token: int) -> Tensor:
-        """What the first layer makes of a word, its bias added."""
-        product = self._products.get(token)
-        if product is None:
-            product = torch.addmv(self._layers[0].bias, self._from_input, self._embedding[token])
-            if len(self._products) < self._most:
-                self._products[token] = product
-        return product
+    def _first_products(self) -> Callable[[int], Tensor]:
+        """What the first layer makes of a word, its bias added; without the reader, which would not go if it did."""
+        bias, weight, embedding = self._layers[0].bias, self._from_input, self._embedding
+        return lambda token: torch.addmv(bias, weight, embedding[token])
 
     def _output(self) -> Float[Tensor, "1 D"]:
         return self._output_1h if self._projection is None else self._output_1h @ self._projection
@@ -143,27 +140,34 @@ class Int8LSTMReader(LSTMReader):
     """The same with recurrent products in 8 bits: sooner, and from a state that is not quite float32's.
 
     What is read has to come from memory at every word, as has the decoder's matrix: a quarter of the bytes. Hidden
-    states are brought to 8 bits for the product alone, and stand in the row in float32, as cell states do. The first
-    layer's products with words are float32's, being kept. ``benchmarks/int8_error.py`` measures how far what is
-    predicted is from what float32 predicts.
+    states and embeddings are brought to 8 bits for the product alone, and stand in the row in float32, as cell states
+    do. ``benchmarks/int8_error.py`` measures how far what is predicted is from what float32 predicts.
     """
 
     def __init__(self, model: RecurrentLanguageModel) -> None:
         super().__init__(model)
-        others = self._layers[1:]
-        matrices = (self._from_hidden, *(layer.weight for layer in others))
-        vectors = (self._hidden, *(layer.read for layer in others))
-        self._recurrent = [Int8Product(matrix) for matrix in matrices]
-        self._vectors = [vector.unsqueeze(0) for vector in vectors]
+        recurrent = [(self._hidden, self._from_hidden), *((layer.read, layer.weight) for layer in self._layers[1:])]
+        self._recurrent = [(vector.numpy(), int8_product(matrix)) for vector, matrix in recurrent]
+        self._biases = [layer.bias.numpy() for layer in self._layers]
 
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """See ``Reader.read``."""
-        for index, (layer, product, vector) in enumerate(
-            zip(self._layers, self._recurrent, self._vectors, strict=True)
-        ):
-            torch.add(layer.bias if index else self._product_of(token), product(vector), out=layer.gates)
+        biases = (self._product_of(token).numpy(), *self._biases[1:])
+        for layer, (vector, product), bias in zip(self._layers, self._recurrent, biases, strict=True):
+            product.add_to(bias, vector, layer.all_gates)
             layer.equations()
         return self._output()
+
+    def _first_products(self) -> Callable[[int], Tensor]:
+        product = int8_product(self._from_input)
+        bias, embeddings = self._layers[0].bias.numpy(), self._embedding.numpy()
+
+        def first(token: int) -> Tensor:
+            sums = np.empty_like(bias)
+            product.add_to(bias, embeddings[token], sums)
+            return torch.from_numpy(sums)
+
+        return first
 
 
 class _Layer:
@@ -186,15 +190,15 @@ class _Layer:
         self.bias = torch.cat([bias[gate] * half for gate, half in order])
         self.read = row_t[start : hidden + size]
         self.gates = torch.empty(4 * size)
-        self._all = self.gates.numpy()
-        self._sigmoid = self._all[: 3 * size]
-        self._i, self._f, self._o, self._g = self._all.reshape(4, size)
+        self.all_gates = self.gates.numpy()
+        self._sigmoid = self.all_gates[: 3 * size]
+        self._i, self._f, self._o, self._g = self.all_gates.reshape(4, size)
         self._cell, self._scratch = np.zeros(size, np.float32), np.empty(size, np.float32)
         self._hidden = row[hidden : hidden + size]
 
     def equations(self) -> None:
         """Go from ``gates``, as the products leave them, to the hidden state."""
-        np.tanh(self._all, out=self._all)
+        np.tanh(self.all_gates, out=self.all_gates)
         np.add(self._sigmoid, 1.0, out=self._sigmoid)
         np.multiply(self._sigmoid, 0.5, out=self._sigmoid)
         np.multiply(self._cell, self._f, out=self._cell)
