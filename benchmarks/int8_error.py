@@ -44,7 +44,7 @@ def errors(model: Any, words: int) -> tuple[np.ndarray, float]:
     lm = model.lm
     assert isinstance(lm, NeuralLanguageModel)
     reader = reader_of(lm.eval())
-    eight = Int8Decoder(lm.output_product, [model.vocabulary.unk_id], reader.largest)
+    eight = Int8Decoder(lm.output_product, [model.vocabulary.unk_id])
     drawing = Int8Draw(eight, GenerationConfig(), generator(1, "sampling"))
     token, found = model.vocabulary.eos_id, []
     for _ in range(words):

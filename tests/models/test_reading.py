@@ -34,7 +34,6 @@ def check(model: RecurrentLanguageModel | AttentionLanguageModel, kind: type) ->
             expected_1d, state = model.encode_step(torch.tensor([token]), state)
             for reader in readers:
                 torch.testing.assert_close(reader.read(token), expected_1d, rtol=1e-5, atol=1e-6)
-                assert reader.largest is None or float(expected_1d.abs().max()) <= reader.largest
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
 

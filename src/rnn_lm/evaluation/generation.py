@@ -181,7 +181,7 @@ class _Int8Writer:
         self, model: NeuralLanguageModel, config: GenerationConfig, struck_out: list[int], random: torch.Generator
     ) -> None:
         self._reader = reader_of(model, config.layer_precision)
-        decoder = Int8Decoder(model.output_product, struck_out, self._reader.largest)
+        decoder = Int8Decoder(model.output_product, struck_out)
         self._draw = Int8Draw(decoder, config, random)
 
     def read(self, token: int) -> None:

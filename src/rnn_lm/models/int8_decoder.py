@@ -7,10 +7,10 @@ and exact. With W a row, h the output of the layers and hats for what 8 bits mak
     W h - W^ h^  =  W (h - h^) + (W - W^) h^
     |W h - W^ h^|  <=  |W| |h - h^| + |W - W^| |h^|  =  slack        (Cauchy and Schwarz)
 
-The norms of a row and of what it lost are known beforehand, and that of h - h^ is at most sqrt(D) half steps. Where no
-number of h exceeds some size, and h is no longer than usual, the slack of every word is a constant, and is put into its
-bias. So what comes out is an upper bound of each logit. A word drawn by it can be accepted or refused so that it is
-distributed as if drawn by the logits of float32 (``evaluation/int8_drawing.py``).
+The norms of a row and of what it lost are known beforehand, and that of h - h^ is at most sqrt(D) half steps. Of all h
+whose largest number lies in the same quarter of an octave, and which are no longer than usual, the slack of a word is
+the same, and is put into its bias. So what comes out is an upper bound of each logit. A word drawn by it can be
+accepted or refused so that it is distributed as if drawn by the logits of float32 (``evaluation/int8_drawing.py``).
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.layers.softmax import Decoder
-from rnn_lm.models.int8_product import int8_product, missing
+from rnn_lm.models.int8_product import int8_product, largest_of, missing
 from rnn_lm.models.language_model import LanguageModel
 from rnn_lm.models.neural import NeuralLanguageModel
 
 _USUAL = 1 / 3
 """Of the longest output vector there could be: trained LSTMs' are a quarter."""
+_SMALLEST = 1e-30
+"""Below this vectors are as if they were 0."""
 _ROUNDING = 1e-4
 """Added to the bound for what float32 itself rounds, in nats: some fifty times as much as it does."""
 _HALF_STEP = 0.5001
@@ -58,29 +60,32 @@ class Int8Decoder:
     Args:
         decoder: of the model, in float32 and on the CPU; its memory is read, not copied.
         struck_out: ids of words whose logit is to be -inf.
-        largest: what no number of an output vector exceeds in size, where that is known: bounds then cost nothing.
     """
 
-    def __init__(self, decoder: Decoder, struck_out: Sequence[int] = (), largest: float | None = None) -> None:
+    def __init__(self, decoder: Decoder, struck_out: Sequence[int] = ()) -> None:
         weight_vd, bias_v = decoder.weight_vd.detach(), decoder.bias_v.detach().clone()
         bias_v[list(struck_out)] = -math.inf
         self.weight_vd, self.bias_v = weight_vd, bias_v
         self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
-        self._product = int8_product(weight_vd, largest)
+        self._product = int8_product(weight_vd)
         self._norm_v = weight_vd.norm(dim=1).numpy()
         self._lost_v = (weight_vd - self._product.dequantized_vd).norm(dim=1).numpy()
         self._root = math.sqrt(weight_vd.shape[1])
-        self._constant_v, self._raised_v = None, self._biases
-        if largest is not None:
-            self._usual = _USUAL * self._root * largest
-            self._constant_v = self._slack(self._product.step(-largest, largest), self._usual)
-            self._raised_v = self._biases + self._constant_v
+        self._raised: dict[float, np.ndarray] = {}
         self._upper_v = np.empty(len(bias_v), np.float32)
 
-    def _slack(self, step: float, norm: float) -> Float[np.ndarray, "V"]:
-        """Of every word, for an output vector that has such steps and whose norm is so large at most."""
-        lost = _HALF_STEP * step * self._root
-        return self._norm_v * lost + self._lost_v * (norm + lost) + _ROUNDING
+    def _usual(self, largest: float) -> float:
+        """Norm that an output vector seldom exceeds whose numbers do not exceed ``largest``."""
+        return _USUAL * self._root * largest
+
+    def _usual_slack(self, largest: float) -> Float[np.ndarray, "V"]:
+        """Of every word, for such vectors."""
+        lost = _HALF_STEP * self._product.step(largest) * self._root
+        return self._norm_v * lost + self._lost_v * (self._usual(largest) + lost) + _ROUNDING
+
+    def _excess(self, output_d: np.ndarray, largest: float) -> float:
+        """By how much an output vector is longer than usual."""
+        return max(0.0, math.sqrt(float(np.dot(output_d, output_d))) - self._usual(largest))
 
     def slack(self, output_d: Float[np.ndarray, "D"]) -> Float[np.ndarray, "V"]:
         """How far a logit of 8 bits can be from its value in float32, in nats: what ``upper`` adds to it.
@@ -88,13 +93,8 @@ class Int8Decoder:
         Args:
             output_d: what is to be decoded.
         """
-        if self._constant_v is not None:
-            return self._constant_v + self._lost_v * self._excess(output_d)
-        return self._slack(self._product.step(float(output_d.min()), float(output_d.max())), _norm(output_d))
-
-    def _excess(self, output_d: np.ndarray) -> float:
-        """By how much an output vector is longer than usual."""
-        return max(0.0, _norm(output_d) - self._usual)
+        largest = _limit(output_d)
+        return self._usual_slack(largest) + self._lost_v * self._excess(output_d, largest)
 
     def upper(self, output_d: Float[np.ndarray, "D"]) -> Float[np.ndarray, "V"]:
         """For each word a number that its logit in float32 does not exceed, and does not fall short of by more than
@@ -103,11 +103,12 @@ class Int8Decoder:
         Args:
             output_d: what is to be decoded.
         """
-        upper_v = self._upper_v
-        self._product.add_to(self._raised_v, output_d, upper_v)
-        if self._constant_v is None:
-            upper_v += self.slack(output_d)
-        elif excess := self._excess(output_d):
+        largest, upper_v = _limit(output_d), self._upper_v
+        raised_v = self._raised.get(largest)
+        if raised_v is None:
+            raised_v = self._raised[largest] = self._biases + self._usual_slack(largest)
+        self._product.add_to(raised_v, output_d, largest, upper_v)
+        if excess := self._excess(output_d, largest):
             upper_v += excess * self._lost_v
         return upper_v
 
@@ -124,5 +125,8 @@ class Int8Decoder:
         return torch.addmv(self.bias_v, self.weight_vd, output_1d[0])
 
 
-def _norm(output_d: np.ndarray) -> float:
-    return math.sqrt(float(np.dot(output_d, output_d)))
+def _limit(output_d: np.ndarray) -> float:
+    """The smallest power of 2 ** (1 / 4) that no number exceeds in size."""
+    largest = max(largest_of(output_d), _SMALLEST)
+    limit = 2.0 ** (math.ceil(4 * math.log2(largest)) / 4)
+    return limit if limit >= largest else limit * 2**0.25

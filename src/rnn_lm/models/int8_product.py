@@ -36,14 +36,25 @@ class Int8Product(Protocol):
 
     dequantized_vd: Tensor
 
-    def step(self, smallest: float, largest: float) -> float:
-        """How far two neighbours among 255 numbers are from each other, for a vector of such a range."""
+    def step(self, largest: float) -> float:
+        """How far numbers of 8 bits are from each other, where none of a vector exceeds ``largest``."""
         ...
 
     def add_to(
-        self, bias_v: Float[np.ndarray, "V"], vector_d: Float[np.ndarray, "D"], out_v: Float[np.ndarray, "V"]
+        self,
+        bias_v: Float[np.ndarray, "V"],
+        vector_d: Float[np.ndarray, "D"],
+        largest: float,
+        out_v: Float[np.ndarray, "V"],
     ) -> None:
-        """Write the sum of ``bias_v`` and the product with a vector into ``out_v``."""
+        """Write the sum of ``bias_v`` and the product with a vector into ``out_v``.
+
+        Args:
+            bias_v: added; other memory than ``out_v``.
+            vector_d: multiplied with.
+            largest: what none of its numbers exceeds in size, and by which they are rounded.
+            out_v: written over.
+        """
         ...
 
 
@@ -54,15 +65,14 @@ def missing() -> str | None:
     return f"this build of torch has no products of 8 bits for this processor ({_FBGEMM})"
 
 
-def int8_product(weight_vd: Float[Tensor, "V D"], largest: float | None = None) -> Int8Product:
-    """Bring a matrix to 8 bits.
+def int8_product(weight_vd: Float[Tensor, "V D"]) -> Int8Product:
+    """Bring a matrix, in float32 and on the CPU, to 8 bits."""
+    return OneRowProduct(weight_vd) if one_row_is_exact() else PackedProduct(weight_vd)
 
-    Args:
-        weight_vd: in float32 and on the CPU.
-        largest: what no number of a vector exceeds in size, where that is known: vectors then need not be looked
-            through.
-    """
-    return OneRowProduct(weight_vd, largest) if one_row_is_exact() else PackedProduct(weight_vd)
+
+def largest_of(vector_d: Float[np.ndarray, "D"]) -> float:
+    """Return the size of the number of a vector that is furthest from 0."""
+    return max(float(np.maximum.reduce(vector_d)), -float(np.minimum.reduce(vector_d)))
 
 
 @functools.cache
@@ -85,10 +95,10 @@ class OneRowProduct:
     """By oneDNN's product of one row; the vector's numbers are whole multiples of a step, up to 127 to either side.
 
     Args:
-        weight_vd, largest: as for ``int8_product``.
+        weight_vd: as for ``int8_product``.
     """
 
-    def __init__(self, weight_vd: Float[Tensor, "V D"], largest: float | None = None) -> None:
+    def __init__(self, weight_vd: Float[Tensor, "V D"]) -> None:
         rows, columns = weight_vd.shape
         scale_v1 = (weight_vd.abs().amax(1, keepdim=True) / 127).clamp_min(1e-30)
         padded = torch.zeros(rows, -(-columns // _CACHE_LINE) * _CACHE_LINE, dtype=torch.int8)
@@ -96,33 +106,33 @@ class OneRowProduct:
         weight8_vd.copy_((weight_vd / scale_v1).round())
         self._weight_dv = weight8_vd.t()
         self.dequantized_vd = weight8_vd * scale_v1
-        self._fixed_step = None if largest is None else self.step(-largest, largest)
-        self._scale_v = scale_v1.squeeze(1).mul(self._fixed_step or 1.0).numpy()
+        self._scale_v = scale_v1.squeeze(1).numpy()
         self._scaled_d = np.empty(columns, np.float32)
         self._vector_1d = torch.empty(1, columns, dtype=torch.int8)
         self._vector_d = self._vector_1d.numpy()[0]
         self._sums_1v = torch.empty(1, rows, dtype=torch.int32)
         self._sums_v = self._sums_1v.numpy()[0]
 
-    def step(self, smallest: float, largest: float) -> float:
+    def step(self, largest: float) -> float:
         """See ``Int8Product.step``."""
-        return max(-smallest, largest, 1e-30) / 127
+        return max(largest, 1e-30) / 127
 
     def add_to(
-        self, bias_v: Float[np.ndarray, "V"], vector_d: Float[np.ndarray, "D"], out_v: Float[np.ndarray, "V"]
+        self,
+        bias_v: Float[np.ndarray, "V"],
+        vector_d: Float[np.ndarray, "D"],
+        largest: float,
+        out_v: Float[np.ndarray, "V"],
     ) -> None:
         """See ``Int8Product.add_to``."""
-        step = self._fixed_step
-        if step is None:
-            step = self.step(float(np.minimum.reduce(vector_d)), float(np.maximum.reduce(vector_d)))
+        step = self.step(largest)
         np.multiply(vector_d, 1 / step, out=self._scaled_d)
         np.rint(self._scaled_d, out=self._scaled_d)
         self._vector_d[:] = self._scaled_d
         assert _ONE_ROW is not None
         _ONE_ROW(self._vector_1d, self._weight_dv, out=self._sums_1v)
         np.multiply(self._sums_v, self._scale_v, out=out_v, dtype=np.float32, casting="unsafe")
-        if self._fixed_step is None:
-            np.multiply(out_v, step, out=out_v)
+        np.multiply(out_v, step, out=out_v)
         np.add(out_v, bias_v, out=out_v)
 
 
@@ -149,12 +159,16 @@ class PackedProduct:
             torch.backends.quantized.engine = before
         self.dequantized_vd = quantized.dequantize()
 
-    def step(self, smallest: float, largest: float) -> float:
+    def step(self, largest: float) -> float:
         """See ``Int8Product.step``."""
-        return max((max(largest, 0.0) - min(smallest, 0.0)) / (127 if self._reduced else 255), _LEAST_STEP)
+        return max(2 * largest / (127 if self._reduced else 255), _LEAST_STEP)
 
     def add_to(
-        self, bias_v: Float[np.ndarray, "V"], vector_d: Float[np.ndarray, "D"], out_v: Float[np.ndarray, "V"]
+        self,
+        bias_v: Float[np.ndarray, "V"],
+        vector_d: Float[np.ndarray, "D"],
+        largest: float,  # noqa: ARG002  FBGEMM looks itself
+        out_v: Float[np.ndarray, "V"],
     ) -> None:
         """See ``Int8Product.add_to``."""
         vector_1d = torch.from_numpy(vector_d).unsqueeze(0)

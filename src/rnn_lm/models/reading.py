@@ -17,9 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from rnn_lm.layers.cells import LSTMCell
-from rnn_lm.layers.cells.elman import ElmanCell
-from rnn_lm.layers.cells.gru import GRUCell
-from rnn_lm.models.int8_product import int8_product
+from rnn_lm.models.int8_product import int8_product, largest_of
 from rnn_lm.models.neural import NeuralLanguageModel
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.models.stepping import for_stepping
@@ -30,13 +28,7 @@ _KEPT_BYTES = 2**26
 
 @runtime_checkable
 class Reader(Protocol):
-    """A text being read.
-
-    Attributes:
-        largest: what no number of the output exceeds in size, where that is known.
-    """
-
-    largest: float | None
+    """A text being read."""
 
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """Read one token; return what the decoder compares with its rows, valid until the next is read."""
@@ -65,19 +57,10 @@ def needs_other_layers(model: NeuralLanguageModel) -> str | None:
     return None if usual else f"the layers are not those of a plain LSTM ({model.config.cell})"
 
 
-def _largest(model: NeuralLanguageModel) -> float | None:
-    """What no number of a model's output exceeds in size, where its last layer says so: a tanh, or a mean of some."""
-    bounded = (LSTMCell, GRUCell, ElmanCell)  # a Mogrifier is an LSTM
-    if not isinstance(model, RecurrentLanguageModel) or model.projection is not None:
-        return None
-    return 1.0 if isinstance(model.cells[-1], bounded) else None
-
-
 class StepReader:
     """Reads with any model's own steps."""
 
     def __init__(self, model: NeuralLanguageModel) -> None:
-        self.largest = _largest(model)
         stepping = for_stepping(model)
         assert isinstance(stepping, NeuralLanguageModel)
         self._model, self._state = stepping, stepping.initial_state(1)
@@ -99,7 +82,6 @@ class LSTMReader:
     """
 
     def __init__(self, model: RecurrentLanguageModel) -> None:
-        self.largest = _largest(model)
         sizes = [cell.hidden_size for cell in model.cells]
         self._row = torch.zeros(1, model.cells[0].input_size + sum(sizes))
         row, start = self._row.numpy()[0], 0
@@ -154,7 +136,7 @@ class Int8LSTMReader(LSTMReader):
         """See ``Reader.read``."""
         biases = (self._product_of(token).numpy(), *self._biases[1:])
         for layer, (vector, product), bias in zip(self._layers, self._recurrent, biases, strict=True):
-            product.add_to(bias, vector, layer.all_gates)
+            product.add_to(bias, vector, largest_of(vector), layer.all_gates)
             layer.equations()
         return self._output()
 
@@ -164,7 +146,7 @@ class Int8LSTMReader(LSTMReader):
 
         def first(token: int) -> Tensor:
             sums = np.empty_like(bias)
-            product.add_to(bias, embeddings[token], sums)
+            product.add_to(bias, embeddings[token], largest_of(embeddings[token]), sums)
             return torch.from_numpy(sums)
 
         return first
