@@ -32,6 +32,7 @@ bench: $(INSTALLED)  ## speeds as ratios to named baselines; writes benchmarks/r
 	$(BIN)/python benchmarks/training.py --json benchmarks/results/training.json
 	$(BIN)/python benchmarks/inference.py --json benchmarks/results/inference.json
 	$(BIN)/python benchmarks/generation.py --json benchmarks/results/generation.json
+	$(BIN)/python benchmarks/nll.py --json benchmarks/results/nll.json
 	$(BIN)/python benchmarks/memory.py --json benchmarks/results/memory.json
 	$(BIN)/python benchmarks/corpus_memory.py --json benchmarks/results/corpus_memory.json
 	-$(BIN)/python benchmarks/ngram.py --json benchmarks/results/ngram.json

@@ -9,8 +9,8 @@ sums in double precision, one binary search, by numpy. Ours is ``generate`` as a
 
 Cases take turns of a paragraph, in one process for each number of threads, and ratios are formed within a turn: of
 seconds, and of the processor's time, which hardly depends on what else the machine does but counts threads that wait.
-A turn's first words are not counted: threads wake then, and weights come back into the caches from which the case before
-has driven them.
+A turn's first words are not counted: threads wake then, and weights come back into the caches from which the case
+before has driven them.
 """
 
 from __future__ import annotations

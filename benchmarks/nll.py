@@ -1,22 +1,24 @@
 """The NLL of 4,096 positions, as evaluation and validation compute it, beside torch's cross entropy.
 
-    python benchmarks/nll.py [--turns 15] [--threads 1 2]
+    python benchmarks/nll.py [--turns 7] [--threads 1 2] [--json FILE]
 
 Baseline: ``linear`` and ``cross_entropy``, 1,024 positions at a time, which is as fast as more at a time and needs less
 memory. Ours lays logits out position by position for few positions, and word by word for many; here both are timed for
-many. Cases take turns, and the table, in Markdown, goes to the terminal.
+many. Cases take turns.
 """
 
 from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from machine import made_here
+from rnn_lm.files import write_json
 from rnn_lm.layers import softmax
 from timing import Case, interleaved
 
@@ -58,23 +60,34 @@ def making(case: str, words: int, dimensions: int, threads: int) -> Any:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The NLL of many positions.")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    print("| words | dimensions | threads | case | tokens/s | against torch's |")
-    print("| ---: | ---: | ---: | --- | ---: | ---: |")
+    rows: list[dict[str, Any]] = []
     for threads in arguments.threads:
         for words, dimensions in SIZES:
             names = (BASELINE, BY_POSITION, BY_WORD)
             cases = {name: Case(partial(making, name, words, dimensions, threads)) for name in names}
             timings = interleaved(cases, arguments.turns)
             for name in names:
-                ratio = timings.ratio(BASELINE, name)
-                shown = f"{ratio['median']:.2f}× [{ratio['low']:.2f}, {ratio['high']:.2f}]"
-                speed = POSITIONS / timings.median(name)
-                print(f"| {words:,} | {dimensions} | {threads} | {name} | {speed:,.0f} | {shown} |")
-    made = made_here()
-    print(f"\n`benchmarks/nll.py`, {made['date']}, {made['machine']}, torch {made['torch']}.")
+                row = {
+                    "words": words,
+                    "dimensions": dimensions,
+                    "threads": threads,
+                    "turns": arguments.turns,
+                    "case": name,
+                    "tokens_per_second": POSITIONS / timings.median(name),
+                    "against_torch": timings.ratio(BASELINE, name),
+                }
+                rows.append(row)
+                print(
+                    f"{words:,} x {dimensions}, threads: {threads}, {name}: {row['tokens_per_second']:,.0f} tokens/s, "
+                    f"{row['against_torch']['median']:.2f}x",
+                    flush=True,
+                )
+    if arguments.json:
+        write_json(arguments.json, {"made": made_here(), "rows": rows})
 
 
 if __name__ == "__main__":

@@ -24,6 +24,14 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, rule, *rows))
 
 
+def made_by(benchmark: str, made: dict[str, Any]) -> str:
+    """What stands under a table: when and where its benchmark ran (``made_here``)."""
+    return (
+        f"`benchmarks/{benchmark}`, {made['date']}, {made['machine']}, torch {made['torch']}, "
+        f"load of the machine {made['load']}."
+    )
+
+
 def training(found: dict[str, Any]) -> str:
     """Speed by case, share of the bound, engines."""
     cases = [
@@ -69,12 +77,18 @@ def generation(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     header = ["case", "threads", "turns", "tokens/s", "against its float32", "against its int8",
               "processor time: float32", "int8"]  # fmt: skip
-    made = found["made"]
-    note = (
-        f"`benchmarks/generation.py`, {made['date']}, {made['machine']}, torch {made['torch']}, "
-        f"load of the machine {made['load']}."
-    )
-    return f"{markdown(header, rows)}\n\n{note}"
+    return f"{markdown(header, rows)}\n\n{made_by('generation.py', found['made'])}"
+
+
+def nll(found: dict[str, Any]) -> str:
+    """The NLL of many positions beside torch's, then how it was made."""
+    rows = [
+        [row["case"], f"{row['words']:,} × {row['dimensions']}", str(row["threads"]), str(row["turns"]),
+         f"{row['tokens_per_second']:,.0f}", times(row["against_torch"])]
+        for row in found["rows"]
+    ]  # fmt: skip
+    header = ["case", "decoder", "threads", "turns", "tokens/s", "against torch's"]
+    return f"{markdown(header, rows)}\n\n{made_by('nll.py', found['made'])}"
 
 
 def memory(found: dict[str, Any]) -> str:
@@ -164,6 +178,7 @@ TABLES = {
     "phases": ("training", phases),
     "inference": ("inference", inference),
     "generation": ("generation", generation),
+    "nll": ("nll", nll),
     "memory": ("memory", memory),
     "ngram": ("ngram", ngram),
     "corpus-memory": ("corpus_memory", corpus_memory),
