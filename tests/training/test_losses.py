@@ -101,23 +101,29 @@ def test_the_nll_of_a_token_that_underflows_is_still_exact() -> None:
     assert exact_loss(output_nd, decoder, target_n).item() == 200.0
 
 
-@pytest.mark.parametrize("most", [100, 200, 2**24])
+@pytest.mark.parametrize("most", [100, 2**24])
 def test_the_nll_of_many_positions_is_that_of_few(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    """Many are laid out word by word, some at a time, those that underflow and padding among them."""
+    """Rows of logits are filled up for many; those that underflow and padding are among them."""
     output_nd, decoder, target_n = case(600)
     output_nd.data[5] *= 1e6
     logits = output_nd @ decoder.weight_vd.T + decoder.bias_v
     expected = torch.nn.functional.cross_entropy(logits, target_n, ignore_index=IGNORE, reduction="none")
     assert float(expected[5].detach()) > 1e4 or int(target_n[5]) == IGNORE
-    monkeypatch.setattr(softmax, "CHUNK_ROWS", 100)
     monkeypatch.setattr(softmax, "CHUNK_NUMBERS", most)
-    laid_out = []
-    by_word = softmax._nll_by_word
-    monkeypatch.setattr(softmax, "_nll_by_word", lambda *given: laid_out.append(len(given[0])) or by_word(*given))
+    filled_up = []
+    aligned = softmax.aligned
+    monkeypatch.setattr(softmax, "aligned", lambda decoder: filled_up.append(aligned(decoder)) or filled_up[-1])
     torch.testing.assert_close(softmax.nll(output_nd, decoder, target_n), expected, rtol=1e-10, atol=1e-10)
     few = [softmax.nll(output_nd[part], decoder, target_n[part]) for part in (slice(0, 50), slice(50, 100))]
     torch.testing.assert_close(torch.cat(few), expected[:100], rtol=1e-10, atol=1e-10)
-    assert laid_out == ([int((target_n != IGNORE).sum())] if most >= V * D else []), "a decoder that is too large"
+    words = [len(one.bias_v) for one in filled_up]
+    assert V % softmax.ALIGNED
+    assert words == ([V + -V % softmax.ALIGNED] if most >= V * D else []), "a decoder that is too large is not copied"
+
+
+def test_a_decoder_that_is_aligned_is_not_copied() -> None:
+    decoder = Decoder(torch.randn(32, 3), torch.randn(32))
+    assert softmax.aligned(decoder) is decoder
 
 
 @settings(deadline=None, max_examples=20)

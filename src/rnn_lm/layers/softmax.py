@@ -8,25 +8,32 @@ the allocator for some 10 MB again and again costs more than the softmax itself.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional
 
 from rnn_lm.layers.asking import answers_late
 from rnn_lm.padding import IGNORE
 
 CHUNK_ROWS = 1024
 """Most positions whose logits exist at a time. Fewer make smaller products, which run slower."""
-BY_WORD_ROWS = 256
-"""Positions at a time where logits are laid out word by word: see ``_nll_by_word``."""
 DEVICE_CHUNK_ROWS = 8192
 """The same on an accelerator, where many small products keep it waiting for the next."""
 CHUNK_NUMBERS = 2**24
 """Most logits that exist at a time (64 MB in float32), which makes chunks of large vocabularies shorter."""
 DEVICE_CHUNK_NUMBERS = 2**27
 """The same on an accelerator (512 MB)."""
+
+
+ALIGNED = 16
+"""Numbers in a row of logits are to be a multiple of this, a cache line of float32: MKL's products with rows that begin
+anywhere take up to 1.5 times as long on AMD's processors (``benchmarks/nll.py``)."""
+FEWEST_ALIGNED = 256
+"""Positions that the copy of the decoder that it takes is worth making for."""
 
 
 class Decoder(NamedTuple):
@@ -36,16 +43,11 @@ class Decoder(NamedTuple):
     bias_v: Float[Tensor, "V"]
 
 
-def chunks(
-    count: int, vocabulary_size: int, device: torch.device | None = None, most_rows: int | None = None
-) -> list[slice]:
-    """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first.
-
-    ``most_rows`` takes the place of the device's own limit.
-    """
+def chunks(count: int, vocabulary_size: int, device: torch.device | None = None) -> list[slice]:
+    """``count`` positions in as few chunks as the limits allow, of equal length but for rounding, the longest first."""
     late = device is not None and answers_late(device)
-    usual_rows, most_numbers = (DEVICE_CHUNK_ROWS, DEVICE_CHUNK_NUMBERS) if late else (CHUNK_ROWS, CHUNK_NUMBERS)
-    most = max(1, min(most_rows or usual_rows, most_numbers // vocabulary_size))
+    most_rows, most_numbers = (DEVICE_CHUNK_ROWS, DEVICE_CHUNK_NUMBERS) if late else (CHUNK_ROWS, CHUNK_NUMBERS)
+    most = max(1, min(most_rows, most_numbers // vocabulary_size))
     rows = -(-count // max(1, -(-count // most)))
     return [slice(start, min(start + rows, count)) for start in range(0, count, rows or 1)]
 
@@ -71,21 +73,15 @@ def probabilities_and_nll(
         nll_r1 = -logits_rv.gather(1, index_r1)
         logits_rv.exp_()
     else:
-        nll_r1 = _nll_of_softmax(logits_rv, index_r1, 1)
+        target_logit_r1, largest_r1 = logits_rv.gather(1, index_r1), logits_rv.amax(1, keepdim=True)
+        torch.softmax(logits_rv, 1, out=logits_rv)
+        probability_r1 = logits_rv.gather(1, index_r1)
+        nll_r1 = -probability_r1.log()
+        if bool((probability_r1 < _TINY).any()):
+            # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
+            normalizer_r1 = largest_r1 - logits_rv.amax(1, keepdim=True).log()
+            nll_r1 = torch.where(probability_r1 < _TINY, normalizer_r1 - target_logit_r1, nll_r1)
     return nll_r1.squeeze(1).masked_fill_(target_r == IGNORE, 0.0) if padded else nll_r1.squeeze(1)
-
-
-def _nll_of_softmax(logits: Tensor, index: Tensor, over: int) -> Tensor:
-    """Turn logits into probabilities, in place, ``over`` the dimension of the words; returns -log of those gathered."""
-    target_logit, largest = logits.gather(over, index), logits.amax(over, keepdim=True)
-    torch.softmax(logits, over, out=logits)
-    probability = logits.gather(over, index)
-    found = -probability.log()
-    if bool((probability < _TINY).any()):
-        # log of the sum of exponentials = largest logit - log p of the most probable entry, which is 1/V or more.
-        normalizer = largest - logits.amax(over, keepdim=True).log()
-        found = torch.where(probability < _TINY, normalizer - target_logit, found)
-    return found
 
 
 @torch.no_grad()
@@ -96,10 +92,10 @@ def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor,
         nll_n = torch.zeros_like(target_n, dtype=output_nd.dtype)
         nll_n[counted_n] = nll(output_nd[counted_n], decoder, target_n[counted_n])
         return nll_n
-    # The copy of the decoder that it needs is not to be larger than the logits of a chunk are.
+    # The copy of the decoder that it may take is not to be larger than the logits of a chunk are.
     small = decoder.weight_vd.numel() <= CHUNK_NUMBERS
-    if small and len(output_nd) >= CHUNK_ROWS and not answers_late(output_nd.device):
-        return _nll_by_word(output_nd, decoder, target_n)
+    if small and len(output_nd) >= FEWEST_ALIGNED and not answers_late(output_nd.device):
+        decoder = aligned(decoder)
     parts = chunks(len(output_nd), len(decoder.bias_v), output_nd.device)
     scratch_rv = output_nd.new_empty(parts[0].stop if parts else 0, len(decoder.bias_v))
     nll_n = torch.empty_like(target_n, dtype=output_nd.dtype)
@@ -110,21 +106,10 @@ def nll(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor,
     return nll_n
 
 
-def _nll_by_word(output_nd: Float[Tensor, "N D"], decoder: Decoder, target_n: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
-    """The same for many positions on a CPU, logits laid out word by word.
-
-    W x^T is the same numbers as x W^T. Its result has few columns, which MKL's products are quicker with on AMD's
-    processors, and the bias is one more column of W instead of a pass over all logits (``benchmarks/nll.py``).
-    """
-    weight_vd = torch.cat([decoder.weight_vd, decoder.bias_v.unsqueeze(1)], 1)
-    output_nd = torch.cat([output_nd, output_nd.new_ones(len(output_nd), 1)], 1)
-    words = len(weight_vd)
-    parts = chunks(len(output_nd), words, output_nd.device, BY_WORD_ROWS)
-    scratch = output_nd.new_empty(words * parts[0].stop)
-    nll_n = torch.empty_like(target_n, dtype=output_nd.dtype)
-    for rows in parts:
-        output_rd = output_nd[rows]
-        logits_vr = scratch[: words * len(output_rd)].view(words, len(output_rd))
-        torch.mm(weight_vd, output_rd.T, out=logits_vr)
-        nll_n[rows] = _nll_of_softmax(logits_vr, target_n[rows].unsqueeze(0), 0).squeeze(0)
-    return nll_n
+def aligned(decoder: Decoder) -> Decoder:
+    """The same, or a copy of it with as many words of no probability at its end as ``ALIGNED`` asks for."""
+    missing = -len(decoder.bias_v) % ALIGNED
+    if not missing:
+        return decoder
+    weight_vd = functional.pad(decoder.weight_vd, (0, 0, 0, missing))
+    return Decoder(weight_vd, functional.pad(decoder.bias_v, (0, missing), value=-math.inf))
