@@ -484,7 +484,7 @@ class GenerationConfig:
     """Precision in which the decoder's matrix is read. int8: words come faster, and are refused and drawn again where
     that is needed for them to be distributed as with float32; which ones a seed gives differs."""
     layer_precision: Literal["float32", "int8"] = field(default="float32", metadata=only(decoder_precision="int8"))
-    """Precision in which an LSTM's recurrent matrices are read, besides the decoder's. int8: words come faster still,
+    """Precision in which an LSTM's matrices are read, besides the decoder's. int8: words come faster still,
     from a distribution that is not quite float32's; docs/performance.md says how far it is from that."""
 
     def __post_init__(self) -> None:

@@ -119,6 +119,16 @@ def test_where_nothing_may_come_that_is_told(settings: dict) -> None:
     assert drawing.draw(torch.rand(1, D)) is None
 
 
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+@pytest.mark.parametrize("settings", [{}, {"top_k": 3}])
+def test_an_output_that_is_no_number_gives_no_word(settings: dict, broken: float) -> None:
+    decoder = Decoder(torch.randn(V, D), torch.zeros(V))
+    output_1d = torch.rand(1, D)
+    output_1d[0, 3] = broken
+    drawing = Int8Draw(Int8Decoder(decoder), GenerationConfig(**settings), generator(1, "sampling"))
+    assert drawing.draw(output_1d) is None
+
+
 def text(model: RecurrentLanguageModel, **settings: object) -> list[int]:
     config = GenerationConfig(**{"length": 12, "sample_seed": 3, **settings})  # pyright: ignore[reportArgumentType]
     return list(generate(model, [3, 4], config, WORDS))

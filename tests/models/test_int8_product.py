@@ -30,8 +30,9 @@ def test_the_product_of_rounded_numbers(engine: type, shape: tuple[int, int], si
     weight_vd = torch.randn(*shape, generator=random)
     weight_vd[0] = 0.0
     product, bias_v = engine(weight_vd), torch.randn(shape[0], generator=random).numpy()
-    rounded_vd = product.dequantized_vd.double().numpy()
-    assert np.abs(rounded_vd - weight_vd.numpy()).max() <= 0.501 * float(weight_vd.abs().max()) / 127
+    scale_v1 = np.maximum(np.abs(weight_vd.numpy()).max(1, keepdims=True) / 127, 1e-30)
+    rounded_vd = np.rint(weight_vd.numpy() / scale_v1).astype(np.float64) * scale_v1
+    np.testing.assert_allclose(product.lost_v, np.linalg.norm(weight_vd.numpy() - rounded_vd, axis=1), 1e-3, 1e-6)
     for _ in range(5):
         vector_d = (size * torch.randn(shape[1], generator=random)).numpy()
         found_v = product_with(product, bias_v, vector_d)

@@ -279,7 +279,7 @@ class TextModel:
             seed: of the sampling; the same gives the same text.
             decoder_precision: in which the decoder's matrix is read. "int8": words come faster, distributed as with
                 "float32"; which ones a seed gives differs.
-            layer_precision: in which, with ``decoder_precision="int8"``, an LSTM's recurrent matrices are read. "int8":
+            layer_precision: in which, with ``decoder_precision="int8"``, an LSTM's matrices are read. "int8":
                 words come faster still, from a distribution that is not quite that of "float32".
 
         Raises:

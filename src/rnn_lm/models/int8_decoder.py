@@ -69,7 +69,7 @@ class Int8Decoder:
         self._rows, self._biases = weight_vd.numpy(), bias_v.numpy()
         self._product = int8_product(weight_vd)
         self._norm_v = weight_vd.norm(dim=1).numpy()
-        self._lost_v = (weight_vd - self._product.dequantized_vd).norm(dim=1).numpy()
+        self._lost_v = self._product.lost_v
         self._root = math.sqrt(weight_vd.shape[1])
         self._raised: dict[float, np.ndarray] = {}
         self._upper_v = np.empty(len(bias_v), np.float32)
@@ -98,12 +98,15 @@ class Int8Decoder:
 
     def upper(self, output_d: Float[np.ndarray, "D"]) -> Float[np.ndarray, "V"]:
         """For each word a number that its logit in float32 does not exceed, and does not fall short of by more than
-        twice ``slack``. Valid until the next is asked for.
+        twice ``slack``. Valid until the next is asked for. Where the output vector is not finite, no number is one.
 
         Args:
             output_d: what is to be decoded.
         """
         largest, upper_v = _limit(output_d), self._upper_v
+        if not math.isfinite(largest):
+            upper_v.fill(math.nan)
+            return upper_v
         raised_v = self._raised.get(largest)
         if raised_v is None:
             raised_v = self._raised[largest] = self._biases + self._usual_slack(largest)
@@ -128,5 +131,7 @@ class Int8Decoder:
 def _limit(output_d: np.ndarray) -> float:
     """The smallest power of 2 ** (1 / 4) that no number exceeds in size."""
     largest = max(largest_of(output_d), _SMALLEST)
+    if not math.isfinite(largest):
+        return largest
     limit = 2.0 ** (math.ceil(4 * math.log2(largest)) / 4)
     return limit if limit >= largest else limit * 2**0.25

@@ -31,10 +31,10 @@ class Int8Product(Protocol):
     """A matrix of 8 bits, each row on a scale of its own.
 
     Attributes:
-        dequantized_vd: what 8 bits made of the matrix.
+        lost_v: of each row the norm of what 8 bits did not keep.
     """
 
-    dequantized_vd: Tensor
+    lost_v: Float[np.ndarray, "V"]
 
     def step(self, largest: float) -> float:
         """How far numbers of 8 bits are from each other, where none of a vector exceeds ``largest``."""
@@ -105,7 +105,7 @@ class OneRowProduct:
         weight8_vd = padded[:, :columns]
         weight8_vd.copy_((weight_vd / scale_v1).round())
         self._weight_dv = weight8_vd.t()
-        self.dequantized_vd = weight8_vd * scale_v1
+        self.lost_v = (weight_vd - weight8_vd * scale_v1).norm(dim=1).numpy()
         self._scale_v = scale_v1.squeeze(1).numpy()
         self._scaled_d = np.empty(columns, np.float32)
         self._vector_1d = torch.empty(1, columns, dtype=torch.int8)
@@ -157,7 +157,7 @@ class PackedProduct:
                 self._packed = torch.ops.quantized.linear_prepack(quantized, None)
         finally:
             torch.backends.quantized.engine = before
-        self.dequantized_vd = quantized.dequantize()
+        self.lost_v = (weight_vd - quantized.dequantize()).norm(dim=1).numpy()
 
     def step(self, largest: float) -> float:
         """See ``Int8Product.step``."""
