@@ -75,11 +75,11 @@ def test_the_bound_says_something() -> None:
     random = generator(1, "bound")
     decoder = Decoder(0.2 * torch.randn(10_000, 200, generator=random), torch.zeros(10_000))
     output_1d = torch.tanh(0.4 * torch.randn(1, 200, generator=random))
-    for eight, most in ((Int8Decoder(decoder), 25),):
-        slack_v = eight.slack(output_1d.numpy()[0])
-        error = np.abs(eight.upper(output_1d.numpy()[0]) - slack_v - eight.all_exact(output_1d).numpy()).max()
-        assert error < float(slack_v.max()) < most * error
-        assert float(slack_v.max()) < 0.7
+    eight = Int8Decoder(decoder)
+    slack_v = eight.slack(output_1d.numpy()[0])
+    error = np.abs(eight.upper(output_1d.numpy()[0]) - slack_v - eight.all_exact(output_1d).numpy()).max()
+    assert error < float(slack_v.max()) < 15 * error
+    assert float(slack_v.max()) < 0.7
 
 
 def test_words_that_are_struck_out_have_no_logit_and_the_model_keeps_its_bias() -> None:

@@ -101,7 +101,7 @@ def test_the_nll_of_a_token_that_underflows_is_still_exact() -> None:
     assert exact_loss(output_nd, decoder, target_n).item() == 200.0
 
 
-@pytest.mark.parametrize("most", [100, 2**24])
+@pytest.mark.parametrize("most", [100, 200, 2**24])
 def test_the_nll_of_many_positions_is_that_of_few(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     """Rows of logits are filled up for many; those that underflow and padding are among them."""
     output_nd, decoder, target_n = case(600)

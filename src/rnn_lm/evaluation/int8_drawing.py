@@ -96,19 +96,16 @@ class Int8Draw:
         """The weight that a word has in float32: never more than its weight by the upper bound."""
         return math.exp(self._decoder.exact(word, self._output_d) / self._temperature - shift)
 
+    @np.errstate(over="ignore", invalid="ignore")  # a sum that is no number is seen by whoever asked for it
     def _propose(self, upper_v: np.ndarray) -> float:
         """Weights of the words and sums of the blocks so far; returns what was taken off the exponents: nothing if
         possible."""
         if self._temperature != 1:
             upper_v = upper_v / self._temperature
-        with np.errstate(over="ignore"):  # seen below
-            self._weigh(upper_v)
+        self._weigh(upper_v)
         if _FEWEST < float(self._sums_b[-1]) < _MOST:
             return 0.0
         largest = float(upper_v.max())
-        if largest == -math.inf:
-            self._sums_b[:] = 0.0
-            return 0.0
         self._weigh(upper_v - np.float32(largest))
         return largest
 

@@ -130,11 +130,11 @@ class Int8LSTMReader(LSTMReader):
         super().__init__(model)
         recurrent = [(self._hidden, self._from_hidden), *((layer.read, layer.weight) for layer in self._layers[1:])]
         self._recurrent = [(vector.numpy(), int8_product(matrix)) for vector, matrix in recurrent]
-        self._biases = [layer.bias.numpy() for layer in self._layers]
+        self._other_biases = [layer.bias.numpy() for layer in self._layers[1:]]
 
     def read(self, token: int) -> Float[Tensor, "1 D"]:
         """See ``Reader.read``."""
-        biases = (self._product_of(token).numpy(), *self._biases[1:])
+        biases = (self._product_of(token).numpy(), *self._other_biases)
         for layer, (vector, product), bias in zip(self._layers, self._recurrent, biases, strict=True):
             product.add_to(bias, vector, largest_of(vector), layer.all_gates)
             layer.equations()
