@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import re
+import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import vl_convert
 from markupsafe import Markup as Safe
 
 from rnn_lm.errors import UserError
+from rnn_lm.report import html
+from rnn_lm.report.drawing import AT_A_TIME
 from rnn_lm.report.html import report_html, specifications, write_report
 from rnn_lm.report.results import check_results
 from rnn_lm.report.sections import Columns, Details, Figure, Markup, Paragraph, Section
@@ -221,3 +224,29 @@ def test_blocks_of_other_sections(results: dict[str, Any]) -> None:
     assert "<p>1 &lt; 2</p>" in text
     assert formula.html in text
     assert '"width":"container"' not in text  # panels keep their own widths
+
+
+def test_ctrl_c_draws_nothing_that_was_not_begun(results: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[dict[str, Any]] = []
+    interrupted = threading.Event()
+
+    def drawing(_kind: str, spec: dict[str, Any]) -> bytes:
+        begun.append(spec)
+        interrupted.wait(10)
+        return b"<svg></svg>"
+
+    def specified(chart: alt.Chart) -> dict[str, Any]:
+        if chart is last:
+            threading.Timer(0.2, interrupted.set).start()
+            raise KeyboardInterrupt
+        return chart.to_dict()
+
+    charts = [alt.Chart(alt.InlineData(values=[])).mark_point() for _ in range(20)]
+    last = charts[-1]
+    figures = [Figure(f"figure-{number}", chart, "A.", "A.") for number, chart in enumerate(charts)]
+    monkeypatch.setattr(html, "_vega_libraries", lambda: "")  # which would be kept
+    monkeypatch.setattr(html, "draw", drawing)
+    monkeypatch.setattr(html, "chart_spec", specified)
+    with pytest.raises(KeyboardInterrupt):
+        report_html(check_results(results, "results"), [Section("Many", "many", tuple(figures))])
+    assert len(begun) <= AT_A_TIME

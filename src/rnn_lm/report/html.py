@@ -18,7 +18,7 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -134,13 +134,18 @@ def _drawn(figures: list[Figure]) -> dict[str, _Picture]:
     """Pictures by the figures' names: the first are drawn, by other processes, while later ones are specified."""
     with ThreadPoolExecutor(AT_A_TIME) as drawing:
         drawing.submit(_vega_libraries)  # which the page needs in the end: kept by then
-        pictures = {}
-        for figure in figures:
-            spec = {**chart_spec(figure.chart), "description": figure.description}
-            fixed, fluid = spec, spec
-            if not any(key in spec for key in _PANELS):
-                fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
-            pictures[figure.name] = _Picture(drawing.submit(draw, "svg", fixed), fluid)
+        pictures: dict[str, _Picture] = {}
+        try:
+            for figure in figures:
+                spec = {**chart_spec(figure.chart), "description": figure.description}
+                fixed, fluid = spec, spec
+                if not any(key in spec for key in _PANELS):
+                    fixed, fluid = {**spec, "width": figure.width}, _fluid(spec)
+                pictures[figure.name] = _Picture(drawing.submit(draw, "svg", fixed), fluid)
+            wait(picture.svg for picture in pictures.values())
+        except BaseException:  # Ctrl-C, too: what has not been begun is not drawn first
+            drawing.shutdown(wait=False, cancel_futures=True)
+            raise
     return pictures
 
 
