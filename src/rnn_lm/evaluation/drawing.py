@@ -56,8 +56,10 @@ def draw_uncut(
         temperatures: of each row, above 0.
         random: of each row; gives one number.
     """
-    temperature_b1 = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(1)
-    return _invert(_tempered(log_probs_bv.double(), temperature_b1), random)
+    first, *others = temperatures
+    same = all(other == first for other in others)
+    temperature = first if same else torch.tensor(temperatures, dtype=torch.float64).unsqueeze(1)
+    return _invert(_tempered(log_probs_bv.double(), temperature), random)
 
 
 def _invert(weights_bc: Float64[Tensor, "B C"], random: Sequence[torch.Generator]) -> list[int]:
@@ -73,8 +75,10 @@ def _invert(weights_bc: Float64[Tensor, "B C"], random: Sequence[torch.Generator
 def _tempered(log_probs_xc: Float64[Tensor, "*X C"], temperature: float | Tensor) -> Float64[Tensor, "*X C"]:
     """Probabilities at a temperature above 0, relative to the most probable token, so that however small it is not
     every exponent becomes -inf; at an infinite one every possible token is as probable as the next."""
-    scaled_xc = (log_probs_xc - log_probs_xc.amax(-1, keepdim=True)) / temperature
-    return torch.softmax(scaled_xc.masked_fill_(log_probs_xc.isneginf(), -math.inf), dim=-1)
+    scaled_xc = log_probs_xc - log_probs_xc.amax(-1, keepdim=True)
+    if isinstance(temperature, Tensor) or temperature != 1:
+        scaled_xc = scaled_xc.div_(temperature).masked_fill_(log_probs_xc.isneginf(), -math.inf)
+    return torch.softmax(scaled_xc, dim=-1)
 
 
 def candidates(log_probs_v: Float[Tensor, "V"], config: GenerationConfig) -> Candidates:
