@@ -21,6 +21,8 @@ from pathlib import Path
 from statistics import median
 from typing import IO
 
+from machine import write_results
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 BEFORE = "197bc05"
 """The commit before the first move."""
@@ -147,7 +149,7 @@ def main() -> None:
         print(f"{case:<26} {middle:5.2f}x the speed of {arguments.commit} [{low:.2f}, {high:.2f}]")
     if arguments.json:
         rows = {case: {"median": median(one), "low": min(one), "high": max(one)} for case, one in found.items()}
-        arguments.json.write_text(json.dumps({"commit": arguments.commit, "turns": arguments.turns, "ratio": rows}))
+        write_results(arguments.json, {"commit": arguments.commit, "turns": arguments.turns, "ratio": rows})
 
 
 if __name__ == "__main__":

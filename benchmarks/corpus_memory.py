@@ -11,7 +11,6 @@ Worker processes are summed, the main process is given on its own. Linux alone s
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -22,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+
+from machine import write_results
 
 WORDS, PER_LINE, LINES_AT_A_TIME = 200_000, 20, 50_000
 HELD_OUT = 20_000
@@ -123,7 +124,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             results["sizes"][str(tokens)] = measure(tokens, Path(folder))
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

@@ -26,12 +26,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from machine import made_here
+from machine import write_results
 from rnn_lm.config import GenerationConfig, ModelConfig
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.export.onnx import quantize
 from rnn_lm.export.onnx_models import onnx_model
-from rnn_lm.files import write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 from rnn_lm.vocabulary import Vocabulary
@@ -165,7 +164,7 @@ def main() -> None:
                     )
                     print(f"    {kind}: {', '.join(shown)}", flush=True)
             if arguments.json:  # what there is, should somebody lose patience on a busy machine
-                write_json(arguments.json, {"made": made_here(), "rows": rows})
+                write_results(arguments.json, {"rows": rows})
 
 
 if __name__ == "__main__":

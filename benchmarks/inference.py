@@ -17,10 +17,10 @@ from typing import Any
 import torch
 
 import peer
+from machine import write_results
 from rnn_lm.config import GenerationConfig, ModelConfig
 from rnn_lm.evaluation.generation import generate
 from rnn_lm.evaluation.perplexity import Policy, score_text
-from rnn_lm.files import write_json
 from rnn_lm.models.recurrent import RecurrentLanguageModel
 from rnn_lm.seeding import generator
 from rnn_lm.vocabulary import Vocabulary
@@ -94,7 +94,7 @@ def main() -> None:
                 f"[{ratio['low']:.2f}, {ratio['high']:.2f}]  noise {row['noise']:.0%}"
             )
     if arguments.json:
-        write_json(arguments.json, results)
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

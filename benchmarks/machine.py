@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from rnn_lm.files import write_json
+
 INSTRUCTIONS = {"amx_tile": "AMX", "avx512_bf16": "AVX-512 BF16", "avx512_vnni": "AVX-512 VNNI"}
 """By their flag in /proc/cpuinfo."""
 
@@ -22,6 +24,11 @@ def made_here() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "torch": torch.__version__,
     }
+
+
+def write_results(path: Path, found: dict[str, Any]) -> None:
+    """Write what a benchmark found as JSON, with how it was made under ``made``."""
+    write_json(path, {"made": made_here(), **found})
 
 
 def processor() -> str:

@@ -9,11 +9,12 @@ had once model and text were there: what the steps themselves need.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
 from pathlib import Path
+
+from machine import write_results
 
 BATCH, STEPS = 128, 3
 SIZES = (10_000, 100_000)
@@ -64,7 +65,7 @@ def main() -> None:
         for case, value in found.items():
             print(f"V = {size:,}  {case:<12} {value:>7,.0f} MB  {found['full logits'] / value:5.1f}x less")
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        write_results(arguments.json, {"sizes": results})
 
 
 if __name__ == "__main__":

@@ -20,12 +20,14 @@ from typing import Any, TypeVar
 
 import torch
 
+from machine import write_results
 from rnn_lm.config import NgramConfig
-from rnn_lm.files import read_text, write_json
+from rnn_lm.files import read_text
 from rnn_lm.models.arpa import read_arpa, write_arpa
 from rnn_lm.models.ngram import NgramLanguageModel
 from rnn_lm.stream import EncodedText
 from rnn_lm.vocabulary import Vocabulary
+from tables import ngram_table
 
 T = TypeVar("T")
 
@@ -112,22 +114,6 @@ def query_kenlm(path: Path, lines: list[list[str]], tokens: int) -> dict[str, fl
     }
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Perplexities and times as Markdown, KenLM's figures in parentheses."""
-    lines = [
-        "| order | valid (KenLM) | test (KenLM) | train, s (KenLM) | score test, s | step, ms | n-grams |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        kenlm = row["kenlm"] or {"valid": math.nan, "test": math.nan, "train_seconds": math.nan}
-        lines.append(
-            f"| {row['order']} | {row['valid']:.2f} ({kenlm['valid']:.2f}) | {row['test']:.2f} ({kenlm['test']:.2f}) "
-            f"| {row['train_seconds']:.2f} ({kenlm['train_seconds']:.1f}) | {row['score_test_seconds']:.2f} "
-            f"| {row['step_milliseconds']:.2f} | {row['ngrams']:,} |"
-        )
-    return "\n".join(lines)
-
-
 def main() -> None:
     beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "ptb"
     parser = argparse.ArgumentParser(description="Perplexity and speed of the n-gram model, beside KenLM's.")
@@ -143,13 +129,13 @@ def main() -> None:
     vocabulary = Vocabulary.build(splits["train"])
     texts = {name: vocabulary.encode_text(lines, characters=1) for name, lines in splits.items()}
     rows = [measure(order, texts, vocabulary) for order in arguments.orders]
-    print(table(rows))
+    print(ngram_table(rows))
     exchange = hand_over(max(arguments.orders), texts, vocabulary, splits["test"])
     print()
     for name, value in exchange.items():
         print(f"{name.replace('_', ' ')}: {value:.4g}" if "perplexity" not in name else f"{name}: {value:.2f}")
     if arguments.json:
-        write_json(arguments.json, {"orders": rows, "exchange": exchange})
+        write_results(arguments.json, {"orders": rows, "exchange": exchange})
 
 
 if __name__ == "__main__":

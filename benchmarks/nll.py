@@ -17,8 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from machine import made_here
-from rnn_lm.files import write_json
+from machine import write_results
 from rnn_lm.layers import softmax
 from timing import Case, interleaved
 
@@ -82,7 +81,7 @@ def main() -> None:
                     flush=True,
                 )
     if arguments.json:
-        write_json(arguments.json, {"made": made_here(), "rows": rows})
+        write_results(arguments.json, {"rows": rows})
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from rnn_lm.files import write_json
+from machine import write_results
 
 WARM_UP = 10
 CASES = {
@@ -60,7 +60,7 @@ def main() -> None:
             f"{name:<30} {median(found):>9,.0f} tokens/s  {median(ratios):.2f}x [{min(ratios):.2f}, {max(ratios):.2f}]"
         )
     if arguments.json:
-        write_json(arguments.json, results)
+        write_results(arguments.json, {"cases": results})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from rnn_lm.files import read_json
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "evaluation.md")
+PAGES = (ROOT / "docs" / "performance.md", ROOT / "docs" / "evaluation.md", ROOT / "docs" / "ngram.md")
 
 
 def times(ratio: dict[str, float]) -> str:
@@ -27,7 +27,7 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 def made_by(benchmark: str, made: dict[str, Any]) -> str:
     """What stands under a table: when and where its benchmark ran (``made_here``)."""
     return (
-        f"`benchmarks/{benchmark}`, {made['date']}, {made['machine']}, torch {made['torch']}, "
+        f"`benchmarks/{benchmark}.py`, {made['date']}, {made['machine']}, torch {made['torch']}, "
         f"load of the machine {made['load']}."
     )
 
@@ -67,7 +67,7 @@ def inference(found: dict[str, Any]) -> str:
 
 
 def generation(found: dict[str, Any]) -> str:
-    """Generation beside ONNX Runtime, then how it was made."""
+    """Generation beside ONNX Runtime."""
     rows = [
         [f"2 × {row['size']}, {row['case']}", str(row["threads"]), str(row["turns"]),
          f"{row['tokens_per_second']:,.0f}",
@@ -77,38 +77,62 @@ def generation(found: dict[str, Any]) -> str:
     ]  # fmt: skip
     header = ["case", "threads", "turns", "tokens/s", "against its float32", "against its int8",
               "processor time: float32", "int8"]  # fmt: skip
-    return f"{markdown(header, rows)}\n\n{made_by('generation.py', found['made'])}"
+    return markdown(header, rows)
 
 
 def nll(found: dict[str, Any]) -> str:
-    """The NLL of many positions beside torch's, then how it was made."""
+    """The NLL of many positions beside torch's."""
     rows = [
         [row["case"], f"{row['words']:,} × {row['dimensions']}", str(row["threads"]), str(row["turns"]),
          f"{row['tokens_per_second']:,.0f}", times(row["against_torch"])]
         for row in found["rows"]
     ]  # fmt: skip
     header = ["case", "decoder", "threads", "turns", "tokens/s", "against torch's"]
-    return f"{markdown(header, rows)}\n\n{made_by('nll.py', found['made'])}"
+    return markdown(header, rows)
 
 
 def memory(found: dict[str, Any]) -> str:
     """Peak memory of training steps."""
     rows = [
         [f"V = {int(size):,}", case, f"{value:,.0f}", f"1/{cases['full logits'] / value:.1f}"]
-        for size, cases in found.items()
+        for size, cases in found["sizes"].items()
         for case, value in cases.items()
     ]
     return markdown(["vocabulary", "softmax", "MB", "of full logits"], rows)
 
 
 def ngram(found: dict[str, Any]) -> str:
-    """Seconds of the n-gram model."""
-    rows = [
-        [str(row["order"]), f"{row['train_seconds']:.2f}", f"{row['score_test_seconds']:.2f}",
-         f"{row['kenlm']['train_seconds']:.1f}" if row["kenlm"] else ""]
-        for row in found["orders"]
-    ]  # fmt: skip
-    return markdown(["order", "train, s", "score test, s", "lmplz, s"], rows)
+    """The n-gram model by its order, and its longest order as an ARPA file."""
+    exchange = found["exchange"]
+    arpa = (
+        f"The model of the highest order as ARPA: {exchange['arpa_megabytes']:.0f} MB, written in "
+        f"{exchange['arpa_write_seconds']:.1f} s, read in {exchange['arpa_read_seconds']:.1f} s."
+    )
+    if "kenlm_test_perplexity" in exchange:
+        arpa += (
+            f" The KenLM library reads it in {exchange['kenlm_load_seconds']:.2f} s, scores test in "
+            f"{exchange['kenlm_score_test_seconds']:.2f} s and gives it the perplexity "
+            f"{exchange['kenlm_test_perplexity']:.2f}."
+        )
+    return f"{ngram_table(found['orders'])}\n\n{arpa}"
+
+
+def ngram_table(orders: list[dict[str, Any]]) -> str:
+    """Perplexities and seconds by order, KenLM's figures in parentheses where there are some."""
+    rows = []
+    for row in orders:
+        kenlm = row["kenlm"] or {}
+
+        def beside(name: str, digits: int, row: dict[str, Any] = row, kenlm: dict[str, float] = kenlm) -> str:
+            theirs = f" ({kenlm[name]:.{digits}f})" if name in kenlm else ""
+            return f"{row[name]:.2f}{theirs}"
+
+        rows.append(
+            [str(row["order"]), beside("valid", 2), beside("test", 2), beside("train_seconds", 1),
+             f"{row['score_test_seconds']:.2f}", f"{row['step_milliseconds']:.2f}", f"{row['ngrams']:,}"]
+        )  # fmt: skip
+    header = ["order", "valid (KenLM)", "test (KenLM)", "train, s (KenLM)", "score test, s", "step, ms", "n-grams"]
+    return markdown(header, rows)
 
 
 def corpus_memory(found: dict[str, Any]) -> str:
@@ -200,7 +224,10 @@ def _rewrite(page_path: Path) -> None:
     for marker, (name, table) in TABLES.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
-            text = table(read_json(path))
+            found = read_json(path)
+            text = table(found)
+            if "machine" in found["made"]:
+                text += f"\n\n{made_by(name, found['made'])}"
             pattern = re.compile(rf"(<!-- {marker} -->\n).*?(<!-- /{marker} -->)", re.DOTALL)
             page = pattern.sub(lambda match, text=text: f"{match[1]}{text}\n{match[2]}", page)
     page_path.write_text(page, encoding="utf-8")

@@ -20,8 +20,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import peer
 from bound import Shape, decoder_products, layer_products, multiply, operations
+from machine import write_results
 from rnn_lm.config import ModelConfig, RuntimeConfig, TrainingConfig
-from rnn_lm.files import write_json
 from rnn_lm.layers.cells import CELLS, ENGINES, LSTMCell, TorchCell
 from rnn_lm.memory import keep_freed_memory
 from rnn_lm.models.recurrent import RecurrentLanguageModel
@@ -238,7 +238,7 @@ def main() -> None:
     for name, shares in results["phases"].items():
         print(f"{name}: " + ", ".join(f"{phase} {share:.0%}" for phase, share in shares.items()))
     if arguments.json:
-        write_json(arguments.json, results)
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from markers import put
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
 
 from rnn_lm.files import write_atomically
-from tables import times  # pyright: ignore[reportMissingImports]
+from tables import made_by, markdown, times  # pyright: ignore[reportMissingImports]
 
 PAGE = Path(__file__).parent / "devices.md"
 STEPS_BEFORE_THE_KILL = 200
@@ -59,11 +59,13 @@ def transcript(data_dir: str) -> str:
 
 
 def speeds(path: Path) -> str:
-    """The table of ``benchmarks/processes.py``."""
-    lines = ["| | tokens/s | against one process |", "| --- | ---: | ---: |"]
-    for name, row in json.loads(path.read_text()).items():
-        lines.append(f"| {name} | {row['tokens_per_second']:,.0f} | {times(row['against_one'])} |")
-    return "\n".join(lines)
+    """The table of ``benchmarks/processes.py``, and on what it was measured."""
+    found = json.loads(path.read_text())
+    rows = [
+        [name, f"{row['tokens_per_second']:,.0f}", times(row["against_one"])] for name, row in found["cases"].items()
+    ]
+    table = markdown(["", "tokens/s", "against one process"], rows)
+    return f"{table}\n\n{made_by('processes', found['made'])}"
 
 
 def gpu_speeds(path: Path) -> str:
