@@ -82,6 +82,7 @@ def run_suites(options: Options) -> None:
     from rnn_lm.experiments.arpa_models import open_model
     from rnn_lm.files import require_output, write_json
     from rnn_lm.report.suites import suite_lines
+    from rnn_lm.report.terminal import width_of
     from rnn_lm.runtime import open_device
     from rnn_lm.suites.evaluate import evaluate_suites, open_suites, write_results
 
@@ -94,7 +95,7 @@ def run_suites(options: Options) -> None:
     suites = open_suites(options.suite, progress, options.suite_reading, options.suite_policy)
     models = [open_model(path, progress).to(device) for path in options.runs]
     evaluated = evaluate_suites(models, suites, progress)
-    for line in suite_lines(evaluated):
+    for line in suite_lines(evaluated, width_of(progress.console)):
         progress.say(line)
     if options.json is not None:
         write_json(options.json, evaluated.to_json())

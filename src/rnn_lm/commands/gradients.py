@@ -33,7 +33,7 @@ def run(options: Options) -> None:
     from rnn_lm.prepare import prepare
     from rnn_lm.report.figures_gradients import draw_gradients
     from rnn_lm.report.tables_gradients import gradients_tables
-    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.report.terminal import print_tables
     from rnn_lm.runs import require_run_folder, start_run
     from rnn_lm.runtime import start_on
     from rnn_lm.settings.keeping import keep_settings
@@ -51,7 +51,6 @@ def run(options: Options) -> None:
     keep_settings(options.out, options)
     results = {"gradients": run_gradients(options.gradients, prepared, options.out, progress, trained, runtime)}
     write_json(options.out / "results.json", results)
-    for table in gradients_tables(results["gradients"]):
-        progress.console.print(rich_table(table, progress.console.width))
+    print_tables(gradients_tables(results["gradients"]), progress.console)
     for path in draw_gradients(results, options.out / "figures", progress.say):
         progress.say(f"figure: {path}")

@@ -30,7 +30,7 @@ def run(options: Options) -> None:
     from rnn_lm.report.notes_probes import undecided_because
     from rnn_lm.report.style import save_charts
     from rnn_lm.report.tables_probes import probes_tables
-    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.report.terminal import print_tables
     from rnn_lm.runs import start_run
     from rnn_lm.runtime import open_device
     from rnn_lm.settings.keeping import keep_settings
@@ -41,8 +41,7 @@ def run(options: Options) -> None:
     keep_settings(options.out, options)
     results = run_probe(options.probe, options.out, progress, device)
     write_json(options.out / "results.json", {"probes": results})
-    for table in probes_tables(results):
-        progress.console.print(rich_table(table, progress.console.width))
+    print_tables(probes_tables(results), progress.console)
     for probe in results["probes"]:
         for reason in undecided_because(probe):
             progress.say(f"{probe['label']}: {reason}")

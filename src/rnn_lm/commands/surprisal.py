@@ -134,6 +134,7 @@ def run_reading_times(options: Options) -> None:
     from rnn_lm.reading.surprisal import require_space
     from rnn_lm.report.reading import power_figure, study_lines
     from rnn_lm.report.style import require_figure, save_chart
+    from rnn_lm.report.terminal import width_of
 
     assert options.reading_times is not None
     if options.figure is not None:
@@ -148,7 +149,7 @@ def run_reading_times(options: Options) -> None:
     found = run_study(
         models, options.reading_times, progress, options.policy or "stream", options.space, options.set_apart
     )
-    for line in study_lines(found):
+    for line in study_lines(found, width_of(progress.console)):
         progress.say(line)
     if options.json is not None:
         write_json(options.json, found.to_json())

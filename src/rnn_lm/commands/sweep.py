@@ -176,12 +176,15 @@ def _show(sweep: dict[str, Any], options: Options, progress: TerminalProgress) -
     from rnn_lm.checkpoint import BEST
     from rnn_lm.report.figures_sweep import draw_sweep
     from rnn_lm.report.tables_sweep import best_trials_table
-    from rnn_lm.report.terminal import rich_table
+    from rnn_lm.report.terminal import print_tables
     from rnn_lm.sweep.run import TRIALS
     from rnn_lm.sweep.trial import trial_folder
 
     table = best_trials_table(sweep)
-    progress.console.print(rich_table(table, progress.console.width) if table.rows else table.caption, highlight=False)
+    if table.rows:
+        print_tables([table], progress.console)
+    else:
+        progress.say(table.caption)
     for path in draw_sweep(sweep, options.out / "figures", progress.say):
         progress.say(f"figure: {path}")
     if sweep["best"] is not None:

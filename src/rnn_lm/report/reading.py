@@ -12,14 +12,14 @@ from rnn_lm.report import numbers
 from rnn_lm.report.figures_compare import AnyChart, log_ticks
 from rnn_lm.report.style import INK, MUTED, ModelScales
 from rnn_lm.report.tables import Column, Table, text_column
-from rnn_lm.report.terminal import tables_text
+from rnn_lm.report.terminal import WIDTH, tables_text
 
 _MILLINATS = 1000
 
 
-def study_lines(study: Study) -> Iterator[str]:
-    """Every line that ``rnn-lm surprisal --reading-times`` prints."""
-    yield from tables_text([study_table(study)]).splitlines()
+def study_lines(study: Study, width: int = WIDTH) -> Iterator[str]:
+    """Every line that ``rnn-lm surprisal --reading-times`` prints, in ``width`` columns."""
+    yield from tables_text([study_table(study)], width).splitlines()
 
 
 def study_table(study: Study) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rnn_lm.evaluation.intervals import Interval
 from rnn_lm.report.numbers import MISSING
 from rnn_lm.report.tables import Column, Table, text_column
-from rnn_lm.report.terminal import tables_text
+from rnn_lm.report.terminal import WIDTH, tables_text
 from rnn_lm.suites.comparison import PairedTest
 from rnn_lm.suites.figures import SuiteFigures, SuitesEvaluated, Tally
 from rnn_lm.suites.published import Published, published
@@ -19,9 +19,9 @@ NOTE = (
 )
 
 
-def suite_lines(evaluated: SuitesEvaluated) -> Iterator[str]:
-    """Every line that ``rnn-lm evaluate --suite`` prints."""
-    yield from tables_text(suite_tables(evaluated)).splitlines()
+def suite_lines(evaluated: SuitesEvaluated, width: int = WIDTH) -> Iterator[str]:
+    """Every line that ``rnn-lm evaluate --suite`` prints, in ``width`` columns."""
+    yield from tables_text(suite_tables(evaluated), width).splitlines()
 
 
 def suite_tables(evaluated: SuitesEvaluated) -> list[Table]:

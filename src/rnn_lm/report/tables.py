@@ -54,7 +54,10 @@ class Table:
 
     def without(self, title: str) -> Table:
         """The same table without the column called ``title``."""
-        kept = [i for i, column in enumerate(self.columns) if column.title != title]
+        return self.only([i for i, column in enumerate(self.columns) if column.title != title])
+
+    def only(self, kept: Sequence[int]) -> Table:
+        """The same table with the columns of these indices."""
         rows = tuple(tuple(row[i] for i in kept) for row in self.rows)
         return replace(self, columns=tuple(self.columns[i] for i in kept), rows=rows)
 

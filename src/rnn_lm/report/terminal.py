@@ -1,10 +1,11 @@
-"""Results in a terminal, within 100 columns."""
+"""Results in a terminal, within the columns that it has."""
 
 from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich import box
@@ -16,6 +17,10 @@ from rnn_lm.report.results import check_results
 from rnn_lm.report.summary import verdict
 from rnn_lm.report.tables import Table, claims_tables, perplexity_table, policies
 
+WIDTH = 100
+"""Columns of a text that goes to no terminal."""
+_BETWEEN = 2
+"""Blanks that a column takes besides what stands in it."""
 _STYLES = {"supported": "green", "not-supported": "red", "undecided": "yellow", "not-tested": "dim"}
 
 
@@ -28,32 +33,70 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     checked = check_results(results, "results")
     scores = [perplexity_table(checked, policy).without("Bits per token") for policy in policies(checked)]
     claims = [table.without("Note") for table in claims_tables(checked)]
-    for table in (*scores, *claims):
-        console.print(rich_table(table, console.width))
+    print_tables((*scores, *claims), console)
     console.print(Text(verdict(checked)))
 
 
-def tables_text(tables: Sequence[Table], width: int = 100) -> str:
+def print_tables(tables: Iterable[Table], console: Console) -> None:
+    """Print tables in a console's width: words wrap, figures do not, and what is too wide continues below."""
+    for table in tables:
+        for part in parts(table, console.width):
+            console.print(rich_table(part, console.width))
+
+
+def width_of(console: Console) -> int:
+    """The columns of a terminal; of a file ``WIDTH``."""
+    return console.width if console.is_terminal else WIDTH
+
+
+def tables_text(tables: Sequence[Table], width: int = WIDTH) -> str:
     """Tables as plain text of at most ``width`` columns."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, force_jupyter=False)
     with console.capture() as captured:
-        for table in tables:
-            console.print(rich_table(table, width))
+        print_tables(tables, console)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
-def rich_table(table: Table, width: int = 100) -> RichTable:
+def parts(table: Table, width: int) -> list[Table]:
+    """The table, or several where its columns do not fit side by side: each begins with the first, which names rows."""
+    least = [
+        max(one, *map(len, column.title.split())) if column.title else one
+        for column, one in zip(table.columns, _least_widths(table), strict=True)
+    ]
+    groups: list[list[int]] = [[0]]
+    for i in range(1, len(least)):
+        beside = [*groups[-1], i]
+        if len(groups[-1]) > 1 and sum(least[one] for one in beside) + _BETWEEN * len(beside) > width:
+            beside = [0, i]
+            groups.append(beside)
+        groups[-1] = beside
+    if len(groups) == 1:
+        return [table]
+    cut = [table.only(group) for group in groups]
+    last = len(cut) - 1
+    return [
+        replace(part, caption="" if i else part.caption, notes=part.notes if i == last else ())
+        for i, part in enumerate(cut)
+    ]
+
+
+def rich_table(table: Table, width: int = WIDTH) -> RichTable:
     """A table as rich draws it in ``width`` columns: titles and words wrap, figures do not; notes stand below.
 
-    Words are never cut: where there is little room, titles have a line for each of their words.
+    Words are not cut where ``parts`` made it: where there is little room, titles have a line for each of their words.
     """
-    drawn = RichTable(title=Text(table.caption), title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    title = Text(table.caption) if table.caption else None
+    drawn = RichTable(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     if table.notes:
         drawn.caption, drawn.caption_justify = Text("\n".join(table.notes)), "left"
-    for title, column, least in zip(_titles(table, width), table.columns, _least_widths(table), strict=True):
+    for heading, column, least in zip(_titles(table, width), table.columns, _least_widths(table), strict=True):
         figures = column.align == "right"
         drawn.add_column(
-            Text(title), justify=column.align, no_wrap=figures, vertical="bottom", min_width=None if figures else least
+            Text(heading),
+            justify=column.align,
+            no_wrap=figures,
+            vertical="bottom",
+            min_width=None if figures else least,
         )
     for row, name in zip(table.rows, table.row_classes or ("",) * len(table.rows), strict=True):
         drawn.add_row(*map(Text, row), style=_STYLES.get(name, ""))
@@ -80,6 +123,6 @@ def _titles(table: Table, width: int) -> list[str]:
             for column, one in zip(table.columns, least, strict=True)
         ]
         columns = (max(one, *map(len, title.split("\n"))) for one, title in zip(least, titles, strict=True))
-        if sum(columns) + 2 * len(titles) <= width:  # two between columns; what stands at the right edge is blank
+        if sum(columns) + _BETWEEN * len(titles) <= width:
             break
     return titles
