@@ -226,15 +226,15 @@ def test_titles_take_more_lines_only_where_there_is_no_room() -> None:
 
 def test_columns_that_do_not_fit_continue_below_beside_the_names_of_their_rows() -> None:
     distances = [str(distance) for distance in range(10, 26)]
-    columns = (tables.text_column("Model"), *map(tables.Column, distances))
-    rows = tuple((name, *(f"{name[0]}{distance}.00%" for distance in distances)) for name in ("LSTM", "RNN"))
+    columns = (tables.text_column("Model"), tables.text_column("Weights"), *map(tables.Column, distances))
+    rows = tuple((name, "new", *(f"{name[0]}{distance}.00%" for distance in distances)) for name in ("LSTM", "RNN"))
     table = tables.Table("Accuracy", columns, rows, notes=("A note.",))
     lines = tables_text([table], 80).splitlines()
     shown = "\n".join(lines)
     assert max(map(len, lines)) <= 80
     assert "…" not in shown
-    assert all(shown.count(cell) == 1 for row in rows for cell in row[1:])
-    assert shown.count("LSTM") == shown.count("Model") == 2
+    assert all(shown.count(cell) == 1 for row in rows for cell in row[2:])
+    assert shown.count("LSTM") == shown.count("Model") == shown.count("Weights") == shown.count("new") / 2 == 3
     assert shown.count("Accuracy") == shown.count("A note.") == 1
     assert shown.index("A note.") > shown.index("R25.00%")
     assert tables_text([table], 200).count("Model") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -58,16 +59,19 @@ def tables_text(tables: Sequence[Table], width: int = WIDTH) -> str:
 
 
 def parts(table: Table, width: int) -> list[Table]:
-    """The table, or several where its columns do not fit side by side: each begins with the first, which names rows."""
+    """The table, or several where its columns do not fit side by side: each begins with those that name its rows."""
     least = [
         max(one, *map(len, column.title.split())) if column.title else one
         for column, one in zip(table.columns, _least_widths(table), strict=True)
     ]
-    groups: list[list[int]] = [[0]]
-    for i in range(1, len(least)):
+    names = [i for i, _ in itertools.takewhile(lambda one: one[1].align == "left", enumerate(table.columns))] or [0]
+    if sum(least[i] + _BETWEEN for i in names) > width / 2:
+        names = [0]
+    groups = [names]
+    for i in range(len(names), len(least)):
         beside = [*groups[-1], i]
-        if len(groups[-1]) > 1 and sum(least[one] for one in beside) + _BETWEEN * len(beside) > width:
-            beside = [0, i]
+        if groups[-1] != names and sum(least[one] + _BETWEEN for one in beside) > width:
+            beside = [*names, i]
             groups.append(beside)
         groups[-1] = beside
     if len(groups) == 1:
