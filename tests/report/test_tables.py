@@ -214,6 +214,21 @@ def test_terminal_output_fits_and_is_whole(results: dict[str, Any], width: int) 
         assert text in shown
 
 
+def test_the_probes_verdicts_are_told_where_there_are_some(
+    results: dict[str, Any], full_results: dict[str, Any]
+) -> None:
+    def last_words(of: dict[str, Any]) -> str:
+        console = Console(width=200, color_system=None, file=(shown := io.StringIO()))
+        print_results(of, console)
+        return shown.getvalue()
+
+    probes = full_results["probes"]["probes"]
+    assert probes
+    assert all(f"{probe['label']}: of {len(probe['claims'])} claims" in last_words(full_results) for probe in probes)
+    assert "probes" not in results
+    assert probes[0]["label"] not in last_words(results)
+
+
 def test_titles_take_more_lines_only_where_there_is_no_room() -> None:
     columns = (tables.text_column("Model"), *[tables.Column("Bits per char.")] * 3)
     table = tables.Table("T", columns, (("one two-three", "1.234", "1.234", "1.234"),))

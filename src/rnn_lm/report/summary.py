@@ -21,6 +21,14 @@ def verdict(results: Results) -> str:
     return f"{ranking}; {_counted(verdicts)}." if verdicts else f"{ranking}."
 
 
+def probes_verdicts(results: Results) -> list[str]:
+    """How the claims about each language of the long-range probe fared; none where it was not asked."""
+    if "probes" not in results:
+        return []
+    verdicts = {p["label"]: [claim["verdict"] for claim in p["claims"]] for p in results["probes"]["probes"]}
+    return [f"{label}: {_counted(found)}." for label, found in verdicts.items()]
+
+
 def what_was_run(results: Results) -> str:
     """Models, text and effort."""
     corpus, made = results["corpus"], results["made"]

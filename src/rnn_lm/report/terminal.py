@@ -15,7 +15,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from rnn_lm.report.results import check_results
-from rnn_lm.report.summary import verdict
+from rnn_lm.report.summary import probes_verdicts, verdict
 from rnn_lm.report.tables import Table, claims_tables, perplexity_table, policies
 
 WIDTH = 100
@@ -26,7 +26,7 @@ _STYLES = {"supported": "green", "not-supported": "red", "undecided": "yellow", 
 
 
 def print_results(results: Mapping[str, Any], console: Console) -> None:
-    """Print the perplexity and claims tables of each context policy, and the verdict.
+    """Print the perplexity and claims tables of each context policy, and the verdicts, those of the probes too.
 
     Raises:
         UserError: these are not results.
@@ -35,7 +35,8 @@ def print_results(results: Mapping[str, Any], console: Console) -> None:
     scores = [perplexity_table(checked, policy).without("Bits per token") for policy in policies(checked)]
     claims = [table.without("Note") for table in claims_tables(checked)]
     print_tables((*scores, *claims), console)
-    console.print(Text(verdict(checked)))
+    for line in (verdict(checked), *probes_verdicts(checked)):
+        console.print(Text(line))
 
 
 def print_tables(tables: Iterable[Table], console: Console) -> None:
