@@ -19,6 +19,8 @@ from rnn_lm.flags import NARROWEST, one_line
 from rnn_lm.progress import TerminalProgress
 from rnn_lm.terminal import OutputLost, SafeOutput, safe_output
 
+OBEYED = "\r\n\x0b\x1b\x1c\x7f\x85\x9b\N{LINE SEPARATOR}"
+"""What ends a line, or what terminals take for the beginning of an order."""
 MISTAKES = [["train", "--hiden-size", "3"], ["train", "--layers", "two"], ["train", "--engine", "x"], ["trian"]]
 
 
@@ -49,6 +51,20 @@ def in_terminal(arguments: list[str], **environment: str) -> tuple[int, str]:
         said += part
     os.close(ours)
     return process.wait(), said.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("before", ["evaluate x", "surprisal --encoding="])
+def test_nothing_that_was_typed_ends_a_line_or_moves_the_cursor(capsys, before):
+    *words, last = before.split()
+    for character in OBEYED:
+        line = refused(capsys, *words, f"{last}a{character}b")
+        assert character not in line
+        assert f"{last.rpartition('=')[2]}a{character.encode('unicode_escape').decode()}b" in line
+
+
+def test_notes_keep_their_lines_and_nothing_else_that_a_terminal_obeys(capsys):
+    TerminalProgress().say("text\tof runs/\x1b[2J\rx\nand more")
+    assert capsys.readouterr().out == "text    of runs/\\x1b[2J\\rx\nand more\n"
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORCE_COLOR": "1", "COLUMNS": "20"}])

@@ -17,7 +17,7 @@ from rnn_lm.errors import UserError, unknown_name
 from rnn_lm.failures import BUG, OUTPUT_LOST, failure
 from rnn_lm.flags import parse_options
 from rnn_lm.memory import keep_freed_memory
-from rnn_lm.terminal import SafeOutput, safe_output
+from rnn_lm.terminal import SafeOutput, plain_line, safe_output
 from rnn_lm.training.interrupt import WATCHED, stopping
 
 INTERRUPTED = 130
@@ -58,7 +58,7 @@ def _finish(output: SafeOutput, code: int) -> int:
 
 
 def _say(line: str) -> None:
-    print(f"rnn-lm: {line}", file=sys.stderr)
+    print(f"rnn-lm: {plain_line(line)}", file=sys.stderr)
 
 
 def _speaks() -> bool:

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from rnn_lm.terminal import plain_line
+
 
 @runtime_checkable
 class Task(Protocol):
@@ -72,7 +74,8 @@ class TerminalProgress:
         self.interval = interval
 
     def say(self, message: str) -> None:
-        self.console.print(message, markup=False, soft_wrap=True)
+        shown = "\n".join(map(plain_line, message.split("\n")))
+        self.console.print(shown, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def task(self, name: str, total: float) -> Iterator[Task]:

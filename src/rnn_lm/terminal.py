@@ -14,6 +14,7 @@ import errno
 import io
 import os
 import sys
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,19 @@ def plain_form(character: str) -> str:
     if 0xDC80 <= number <= 0xDCFF:  # a byte that was not text in the encoding of file names (PEP 383)
         return f"\\x{number - 0xDC00:02x}"
     return _PLAIN_FORMS.get(character) or character.encode("ascii", "backslashreplace").decode()
+
+
+def plain_line(text: str) -> str:
+    """``text`` with what a terminal obeys, or ends a line for, by its number: names that are repeated may hold it.
+
+    >>> plain_line("runs/\x1b[31mred\n")
+    'runs/\\x1b[31mred\\n'
+    """
+    return "".join(one.encode("unicode_escape").decode() if _is_obeyed(one) else one for one in text)
+
+
+def _is_obeyed(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Zl", "Zp") and character != "\t"
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:
