@@ -62,7 +62,7 @@ def tables_text(tables: Sequence[Table], width: int = WIDTH) -> str:
 def parts(table: Table, width: int) -> list[Table]:
     """The table, or several where its columns do not fit side by side: each begins with those that name its rows."""
     least = [
-        max(one, *map(len, column.title.split())) if column.title else one
+        max([one, *map(len, column.title.split())])
         for column, one in zip(table.columns, _least_widths(table), strict=True)
     ]
     names = [i for i, _ in itertools.takewhile(lambda one: one[1].align == "left", enumerate(table.columns))] or [0]
