@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from rnn_lm.checksums import CHECKSUM, digest_of_json, is_intact, with_checksum
+from rnn_lm.conditions import conditions_of, has_effect
 from rnn_lm.config import from_json, to_json
 from rnn_lm.errors import UserError
 from rnn_lm.files import make_folder, read_json, user_errors, write_json
@@ -209,18 +210,32 @@ def completed(found: Any, wanted: Any, source: str) -> Any:
         UserError: ``found`` is not what ``wanted`` is of.
     """
     if dataclasses.is_dataclass(wanted) and not isinstance(wanted, type):
-        # Of a setting that came later, the run says nothing: whether it makes a difference to this corpus, the texts'
-        # digests and the vocabulary decide, which are compared next.
-        later = {field.name for field in dataclasses.fields(wanted) if "before" in field.metadata}
-        lacking = later - found.keys() if isinstance(found, dict) else set()
-        unsaid = {name: getattr(wanted, name) for name in lacking}
-        return _as_json(from_json(type(wanted), {**unsaid, **found} if lacking else found, source))
+        return _as_json(from_json(type(wanted), _with_unsaid(found, wanted), source))
     if isinstance(wanted, Mapping) and isinstance(found, dict):
         return {
             name: completed(value, wanted[name], f"{source}: {name}") if name in wanted else value
             for name, value in found.items()
         }
     return found
+
+
+def _with_unsaid(found: Any, wanted: Any) -> Any:
+    """What a run says, and where it says nothing of a setting that came later, and need not, what is wanted.
+
+    It need not where the setting does nothing among the others. Whether one of the corpus makes a difference to the
+    texts at hand, their digests and the vocabulary decide, which are compared next.
+    """
+    if not isinstance(found, dict):
+        return found
+    filled = dict(found)
+    for one in dataclasses.fields(wanted):
+        value = getattr(wanted, one.name)
+        if one.name in found:
+            if dataclasses.is_dataclass(value):
+                filled[one.name] = _with_unsaid(found[one.name], value)
+        elif "before" in one.metadata and not (conditions_of(one) and has_effect(one.name, wanted)):
+            filled[one.name] = value
+    return filled
 
 
 def first_difference(found: Any, wanted: Any, name: str = "config") -> tuple[str, Any, Any] | None:

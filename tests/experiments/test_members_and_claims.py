@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ from rnn_lm.experiments.vectors import InputVectors
 from rnn_lm.layers.cells import CELLS
 from rnn_lm.models.recurrent import count_parameters
 from rnn_lm.report.results import Claim
-from rnn_lm.runs import completed
+from rnn_lm.runs import completed, first_difference
 from rnn_lm.schema import first_problem
 
 LABELS = {"ngram": "n-gram", "rnn": "RNN", "gru": "GRU", "lstm": "LSTM", "lstm-random": "LSTM, random input"}
@@ -129,6 +131,16 @@ def test_a_run_that_was_begun_before_suites_could_be_chosen_has_those_of_then():
     before = to_json(settings())
     del before["suites"]
     assert completed(before, settings(), "run.json")["suites"] == ["agreement", "reference"]
+
+
+def test_a_run_that_was_begun_before_a_setting_came_is_resumed_where_that_does_nothing():
+    def difference(wanted: CompareSettings | ModelConfig) -> tuple[str, Any, Any] | None:
+        now, before = (json.loads(json.dumps(to_json(wanted))) for _ in range(2))
+        del before.get("model", before)["read_norm"]
+        return first_difference(completed(before, wanted, "run.json"), now)
+
+    assert difference(settings()) is difference(ModelConfig(cell="lstm")) is None
+    assert difference(ModelConfig(cell="deltanet")) == ("config.read_norm", False, True)
 
 
 def test_a_misspelt_part_is_answered():

@@ -106,7 +106,12 @@ def _with_tensors(draw: st.DrawFn, originals: dict[str, torch.Tensor], facts: di
             tensors[name] = tensors[name].flatten()
         elif kind == "value" and name in tensors:
             value = draw(st.sampled_from([0, 1, -1, 2**30, 10**12, torch.nan, torch.inf]))
-            if tensors[name].is_floating_point() or (value == value and abs(value) < 1e6):
+            digits = tensors[name].dtype
+            if value != value or abs(value) == torch.inf:
+                fits = digits.is_floating_point
+            else:
+                fits = abs(value) <= (torch.finfo(digits).max if digits.is_floating_point else 1e6)
+            if fits:
                 tensors[name] = torch.full_like(tensors[name], value)
         elif name in tensors:
             other = draw(st.sampled_from(sorted(tensors)))

@@ -82,6 +82,6 @@ class NeuralFamily:
         """Refuse before a model is made whose sizes the file does not have, which no memory might hold."""
         found = tensors_of(tensors, "model.")
         held = sum(tensor.numel() for name, tensor in found.items() if not name.startswith(TRAINING_ALONE))
-        fits = config.layers <= len(found) and config.mogrifier_rounds <= max(held, 100)
+        fits = config.layers <= len(found) and max(config.mogrifier_rounds, embedding_size) <= max(held, 100)
         if not fits or self.count(vocabulary_size, embedding_size, config) != held:
             raise UserError(f"{path}: does not fit the model that {MANIFEST} describes (it has {held:,} weights)")
