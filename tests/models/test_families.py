@@ -105,9 +105,10 @@ def test_trained_stopped_taken_up_again_and_read_back(name, carry, tmp_path):
 def test_a_file_of_other_sizes_is_refused_before_a_model_is_made(name, tmp_path):
     model = build(name).float()
     write_checkpoint(tmp_path / BEST, model_tensors(model), {})
-    facts = {"model": to_json(config_of(name, hidden_size=12)), "embedding_size": E}
-    with pytest.raises(UserError, match="does not fit"):
-        FAMILIES[family_name(name)].load(Run(tmp_path, family_name(name), facts), V)
+    for hidden_size, embedding_size in ((12, E), (config_of(name).hidden_size, 2**63)):
+        facts = {"model": to_json(config_of(name, hidden_size=hidden_size)), "embedding_size": embedding_size}
+        with pytest.raises(UserError, match="does not fit"):
+            FAMILIES[family_name(name)].load(Run(tmp_path, family_name(name), facts), V)
 
 
 def test_names():
