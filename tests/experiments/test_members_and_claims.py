@@ -17,6 +17,7 @@ from rnn_lm.config import (
     ModelConfig,
     NgramConfig,
     TrainingConfig,
+    from_json,
     to_json,
 )
 from rnn_lm.errors import UserError
@@ -141,6 +142,12 @@ def test_a_run_that_was_begun_before_a_setting_came_is_resumed_where_that_does_n
 
     assert difference(settings()) is difference(ModelConfig(cell="lstm")) is None
     assert difference(ModelConfig(cell="deltanet")) == ("config.read_norm", False, True)
+
+
+@pytest.mark.parametrize("cells", [None, "lstm", 3])
+def test_models_of_version_0_1_that_are_no_list_are_refused(cells):
+    with pytest.raises(UserError, match="cells"):
+        from_json(CompareSettings, {"cells": cells}, "run.json")
 
 
 def test_a_misspelt_part_is_answered():

@@ -73,7 +73,7 @@ class CompareSettings:
     @classmethod
     def upgraded(cls, values: dict[str, Any]) -> dict[str, Any]:
         """What version 0.1 kept of a comparison: the n-gram and ``cells``."""
-        if "cells" not in values:
+        if not isinstance(values.get("cells"), list):  # where it is something else, whoever reads it says so
             return values
         return {"models": [BASELINE, *values["cells"]], **{key: one for key, one in values.items() if key != "cells"}}
 
