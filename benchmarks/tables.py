@@ -119,20 +119,19 @@ def ngram(found: dict[str, Any]) -> str:
 
 def ngram_table(orders: list[dict[str, Any]]) -> str:
     """Perplexities and seconds by order, KenLM's figures in parentheses where there are some."""
-    rows = []
-    for row in orders:
-        kenlm = row["kenlm"] or {}
-
-        def beside(name: str, digits: int, row: dict[str, Any] = row, kenlm: dict[str, float] = kenlm) -> str:
-            theirs = f" ({kenlm[name]:.{digits}f})" if name in kenlm else ""
-            return f"{row[name]:.2f}{theirs}"
-
-        rows.append(
-            [str(row["order"]), beside("valid", 2), beside("test", 2), beside("train_seconds", 1),
-             f"{row['score_test_seconds']:.2f}", f"{row['step_milliseconds']:.2f}", f"{row['ngrams']:,}"]
-        )  # fmt: skip
+    rows = [
+        [str(row["order"]), _beside_kenlm(row, "valid", 2), _beside_kenlm(row, "test", 2),
+         _beside_kenlm(row, "train_seconds", 1), f"{row['score_test_seconds']:.2f}",
+         f"{row['step_milliseconds']:.2f}", f"{row['ngrams']:,}"]
+        for row in orders
+    ]  # fmt: skip
     header = ["order", "valid (KenLM)", "test (KenLM)", "train, s (KenLM)", "score test, s", "step, ms", "n-grams"]
     return markdown(header, rows)
+
+
+def _beside_kenlm(row: dict[str, Any], name: str, digits: int) -> str:
+    theirs = f" ({row['kenlm'][name]:.{digits}f})" if row["kenlm"] else ""
+    return f"{row[name]:.2f}{theirs}"
 
 
 def corpus_memory(found: dict[str, Any]) -> str:

@@ -29,7 +29,6 @@ from rnn_lm.flags import parse_options
 from rnn_lm.gradients import run as gradients_run
 from rnn_lm.prepare import prepare
 from rnn_lm.probes import run as probes_run
-from rnn_lm.probes.config import SMALL
 from rnn_lm.progress import SilentProgress
 from rnn_lm.runtime import Runtime
 from rnn_lm.theory import recall
@@ -271,7 +270,7 @@ def test_what_waits_for_word2vec_is_begun_after_it_and_short_pieces_come_last(co
         "gradients of rnn", "gradients of gru", "gradients of lstm", "clipping", "theory",
     ]  # fmt: skip
     assert names[10:12] == ["agreement, 5-gram, seed 1", "agreement, RNN, seed 1"]
-    assert len(names) == 10 + 5 * SMALL.seeds
+    assert len(names) == 10 + 5 * 3
     assert {job.name: [names[one] for one in job.after] for job in plan.jobs.values() if job.after} == {
         "rnn": ["word2vec"], "gru": ["word2vec"], "lstm": ["word2vec"],
         "gradients of rnn": ["rnn"], "gradients of gru": ["gru"], "gradients of lstm": ["lstm"],

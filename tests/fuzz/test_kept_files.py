@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import struct
 from collections.abc import Callable
@@ -107,11 +108,8 @@ def _with_tensors(draw: st.DrawFn, originals: dict[str, torch.Tensor], facts: di
         elif kind == "value" and name in tensors:
             value = draw(st.sampled_from([0, 1, -1, 2**30, 10**12, torch.nan, torch.inf]))
             digits = tensors[name].dtype
-            if value != value or abs(value) == torch.inf:
-                fits = digits.is_floating_point
-            else:
-                fits = abs(value) <= (torch.finfo(digits).max if digits.is_floating_point else 1e6)
-            if fits:
+            largest = torch.finfo(digits).max if digits.is_floating_point else 1e6
+            if abs(value) <= largest or (digits.is_floating_point and not math.isfinite(value)):
                 tensors[name] = torch.full_like(tensors[name], value)
         elif name in tensors:
             other = draw(st.sampled_from(sorted(tensors)))

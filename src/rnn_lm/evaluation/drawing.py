@@ -56,9 +56,8 @@ def draw_uncut(
         temperatures: of each row, above 0.
         random: of each row; gives one number.
     """
-    first, *others = temperatures
-    same = all(other == first for other in others)
-    temperature = first if same else torch.tensor(temperatures, dtype=torch.float64).unsqueeze(1)
+    same = len(set(temperatures)) == 1
+    temperature = temperatures[0] if same else torch.tensor(temperatures, dtype=torch.float64).unsqueeze(1)
     return _invert(_tempered(log_probs_bv.double(), temperature), random)
 
 
